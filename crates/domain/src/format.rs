@@ -1,0 +1,148 @@
+//! Numbers as the design guide sets them. Used by server and browser, so both print the same.
+
+/// `2,412` below 100,000, then `576 k`, `3.71 M`.
+pub fn count(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".into();
+    }
+    let magnitude = value.abs();
+    if magnitude < 100_000.0 {
+        return thousands(value.round() as i64);
+    }
+    let (scaled, suffix) = match magnitude {
+        m if m < 1e6 => (value / 1e3, "k"),
+        m if m < 1e9 => (value / 1e6, "M"),
+        _ => (value / 1e9, "G"),
+    };
+    let digits = if scaled.abs() >= 100.0 { 0 } else if scaled.abs() >= 10.0 { 1 } else { 2 };
+    format!("{} {suffix}", minus(format!("{scaled:.digits$}")))
+}
+
+fn thousands(value: i64) -> String {
+    let digits = value.abs().to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    if value < 0 { format!("−{out}") } else { out }
+}
+
+fn minus(text: String) -> String {
+    match text.strip_prefix('-') {
+        Some(rest) => format!("−{rest}"),
+        None => text,
+    }
+}
+
+/// A fixed number of decimals, with a true minus; `–` when missing.
+pub fn fixed(value: f64, decimals: usize) -> String {
+    if value.is_finite() { minus(format!("{value:.decimals$}")) } else { "–".into() }
+}
+
+/// As [`fixed`], with its sign always.
+pub fn signed(value: f64, decimals: usize) -> String {
+    let text = fixed(value, decimals);
+    if value > 0.0 { format!("+{text}") } else { text }
+}
+
+/// `54.1%` from 0.541.
+pub fn percent(ratio: f64) -> String {
+    if ratio.is_finite() { format!("{}%", fixed(ratio * 100.0, 1)) } else { "–".into() }
+}
+
+/// Never 0: `< 10⁻⁶`.
+pub fn p_value(p: f64) -> String {
+    match p {
+        p if p.is_nan() => "–".into(),
+        p if p < 1e-6 => "< 10⁻⁶".into(),
+        p if p < 0.001 => format!("{p:.6}"),
+        p => format!("{p:.3}"),
+    }
+}
+
+/// Binary: `212 KiB`.
+pub fn bytes(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".into();
+    }
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut scaled = value;
+    let mut unit = 0;
+    while scaled.abs() >= 1024.0 && unit + 1 < units.len() {
+        scaled /= 1024.0;
+        unit += 1;
+    }
+    let digits = if unit == 0 || scaled.abs() >= 100.0 { 0 } else { 1 };
+    format!("{} {}", fixed(scaled, digits), units[unit])
+}
+
+/// Two units at most: `3 min 22 s`, `6 d 4 h`.
+pub fn duration(micros: i64) -> String {
+    let seconds = micros.abs() / 1_000_000;
+    let parts = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let Some(first) = parts.iter().position(|(n, _)| *n > 0) else { return "0 s".into() };
+    let mut text = format!("{} {}", parts[first].0, parts[first].1);
+    if let Some((n, unit)) = parts.get(first + 1).filter(|(n, _)| *n > 0) {
+        text.push_str(&format!(" {n} {unit}"));
+    }
+    text
+}
+
+/// A number of unknown size for an axis or a table: three significant digits.
+pub fn compact(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".into();
+    }
+    let magnitude = value.abs();
+    if magnitude == 0.0 {
+        "0".into()
+    } else if magnitude >= 1000.0 {
+        count(value)
+    } else {
+        let decimals = (2 - magnitude.log10().floor() as i32).clamp(0, 6) as usize;
+        let text = fixed(value, decimals);
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+    }
+}
+
+/// A value with the unit of its series: ratios as percent, bytes in binary units.
+pub fn with_unit(value: f64, unit: &str) -> (String, &'static str) {
+    match unit {
+        "1" => (fixed(value * 100.0, 1), "%"),
+        "By" => (bytes(value), ""),
+        "By/s" => (format!("{}/s", bytes(value)), ""),
+        "ms" => (compact(value), "ms"),
+        "s" => (compact(value), "s"),
+        "Cel" => (fixed(value, 0), "°C"),
+        "W" => (fixed(value, 0), "W"),
+        "MHz" => (fixed(value, 0), "MHz"),
+        "d" => (fixed(value, 0), "d"),
+        _ => (compact(value), ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_set_as_the_guide_says() {
+        assert_eq!(count(2412.0), "2,412");
+        assert_eq!(count(576_000.0), "576 k");
+        assert_eq!(count(3_710_000.0), "3.71 M");
+        assert_eq!(count(-1234.0), "−1,234");
+        assert_eq!(signed(-0.041, 3), "−0.041");
+        assert_eq!(signed(0.041, 3), "+0.041");
+        assert_eq!(percent(0.541), "54.1%");
+        assert_eq!(p_value(0.0), "< 10⁻⁶");
+        assert_eq!(bytes(217_088.0), "212 KiB");
+        assert_eq!(duration(202 * 1_000_000), "3 min 22 s");
+        assert_eq!(duration(532_800 * 1_000_000), "6 d 4 h");
+        assert_eq!(compact(0.046), "0.046");
+        assert_eq!(compact(250.0), "250");
+        assert_eq!(fixed(f64::NAN, 2), "–");
+    }
+}

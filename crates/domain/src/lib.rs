@@ -1,0 +1,23 @@
+//! The vocabulary of Plimsoll and the pure rules on it.
+//!
+//! One set of types serves the database, the API and the pages, so a word means the same everywhere.
+//! Nothing here performs I/O, reads a clock or draws a random number: time and chance come in as
+//! arguments. If that rule is broken, back-tests stop being the same function over the past and the
+//! crate stops compiling for the browser.
+
+pub mod access;
+pub mod baseline;
+pub mod event;
+pub mod format;
+pub mod health;
+pub mod model;
+pub mod people;
+pub mod problem;
+pub mod signal;
+pub mod time;
+pub mod verdict;
+pub mod window;
+
+pub use access::{Access, Action, Actor, Denied, Object, Role, Scope, authorize};
+pub use health::Status;
+pub use time::{TimeRange, Timestamp};

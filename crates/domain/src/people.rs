@@ -1,0 +1,96 @@
+//! People and API keys, as pages and the API show them: never a hash, never a secret.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Role, Scope};
+use crate::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    pub id: i64,
+    pub email: String,
+    pub name: String,
+    pub role: Role,
+    pub disabled: bool,
+    pub created_at: Timestamp,
+    pub last_seen_at: Option<Timestamp>,
+}
+
+impl Person {
+    /// `Mara Lindqvist` → `ML`
+    pub fn initials(&self) -> String {
+        let letters: String = self.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
+        if letters.is_empty() { "?".to_string() } else { letters.to_uppercase() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApiKey {
+    pub id: i64,
+    pub name: String,
+    /// The first characters, enough to recognise a key and too few to use it.
+    pub prefix: String,
+    pub scopes: Vec<Scope>,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    pub revoked: bool,
+}
+
+pub const PASSWORD_MIN: usize = 12;
+pub const PASSWORD_MAX: usize = 256;
+
+/// Says what is wrong with a new password, if anything.
+pub fn password_problem(password: &str, email: &str) -> Option<String> {
+    let length = password.chars().count();
+    if length < PASSWORD_MIN {
+        return Some(format!("Use at least {PASSWORD_MIN} characters; this has {length}. A few words in a row are fine."));
+    }
+    if length > PASSWORD_MAX {
+        return Some(format!("Use at most {PASSWORD_MAX} characters."));
+    }
+    let first = password.chars().next();
+    if password.chars().all(|c| Some(c) == first) {
+        return Some("Use more than one character.".to_string());
+    }
+    let lower = password.to_lowercase();
+    let local = email.split('@').next().unwrap_or_default().to_lowercase();
+    let plain = ["password1234", "passwordpassword", "123456789012", "qwertyuiopas", "plimsollplimsoll"];
+    if plain.iter().any(|p| lower == *p) || (!local.is_empty() && local.len() > 3 && lower.contains(&local) && length < local.len() + 8) {
+        return Some("This is among the first that anyone would try. Use something longer or less obvious.".to_string());
+    }
+    None
+}
+
+/// Says what is wrong with an e-mail address, if anything.
+pub fn email_problem(email: &str) -> Option<String> {
+    let parts: Vec<&str> = email.split('@').collect();
+    let good = parts.len() == 2
+        && !parts[0].is_empty()
+        && !parts[1].is_empty()
+        && email.len() <= 254
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"'".contains(c));
+    (!good).then(|| "Write an address like name@example.com.".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_uniform_and_obvious_passwords_are_refused_with_the_reason() {
+        assert!(password_problem("short", "a@b.c").expect("refused").contains("12"));
+        assert!(password_problem("aaaaaaaaaaaaaaaa", "a@b.c").is_some());
+        assert!(password_problem("password1234", "a@b.c").is_some());
+        assert!(password_problem("lindqvist12345", "lindqvist@x.y").is_some());
+        assert_eq!(password_problem("four boats at noon", "a@b.c"), None);
+    }
+
+    #[test]
+    fn addresses_need_two_parts_and_no_markup() {
+        assert_eq!(email_problem("mara@larkfield.example"), None);
+        for bad in ["mara", "@x", "a@", "a@b@c", "a b@c", "<a>@b"] {
+            assert!(email_problem(bad).is_some(), "{bad}");
+        }
+    }
+}

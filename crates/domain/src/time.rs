@@ -1,0 +1,298 @@
+//! Instants and ranges: UTC microseconds, everywhere but at the edges.
+//!
+//! Formatting here is always UTC, so that the server and the browser print the same characters;
+//! a zone applied in a view would break hydration.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+pub const SECOND: i64 = 1_000_000;
+pub const MINUTE: i64 = 60 * SECOND;
+pub const HOUR: i64 = 60 * MINUTE;
+pub const DAY: i64 = 24 * HOUR;
+
+/// The instants Plimsoll accepts for events: years 1900 to 2200. Outside it a number is almost
+/// always a unit mistaken for another.
+const EARLIEST: i64 = -2_208_988_800 * SECOND;
+const LATEST: i64 = 7_258_118_400 * SECOND;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+impl Timestamp {
+    pub const MIN: Timestamp = Timestamp(i64::MIN);
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+
+    pub fn plus(self, micros: i64) -> Timestamp {
+        Timestamp(self.0.saturating_add(micros))
+    }
+
+    /// Reads a number whose unit is known by its magnitude: seconds, milliseconds, microseconds or
+    /// nanoseconds since the epoch. `None` when no unit puts it between 1900 and 2200.
+    pub fn from_epoch_number(value: f64) -> Option<Timestamp> {
+        if !value.is_finite() {
+            return None;
+        }
+        let magnitude = value.abs();
+        let micros = if magnitude < 1e11 {
+            value * 1e6
+        } else if magnitude < 1e14 {
+            value * 1e3
+        } else if magnitude < 1e17 {
+            value
+        } else {
+            value / 1e3
+        };
+        let micros = micros.round();
+        (EARLIEST as f64..=LATEST as f64)
+            .contains(&micros)
+            .then_some(Timestamp(micros as i64))
+    }
+
+    /// Reads RFC 3339, `YYYY-MM-DD[ T]HH:MM[:SS[.fff]]` (taken as UTC), a bare date, or an epoch
+    /// number (see [`Timestamp::from_epoch_number`]).
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let text = text.trim();
+        if let Ok(instant) = jiff::Timestamp::from_str(text) {
+            return Some(Timestamp(instant.as_microsecond()));
+        }
+        if let Ok(number) = text.parse::<f64>() {
+            return Timestamp::from_epoch_number(number);
+        }
+        let civil = jiff::civil::DateTime::from_str(text).ok().or_else(|| {
+            jiff::civil::Date::from_str(text)
+                .ok()
+                .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
+        })?;
+        let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Timestamp(zoned.timestamp().as_microsecond()))
+    }
+
+    fn civil(self) -> jiff::civil::DateTime {
+        jiff::Timestamp::from_microsecond(self.0)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .datetime()
+    }
+
+    /// `13:58`
+    pub fn clock(self) -> String {
+        let t = self.civil();
+        format!("{:02}:{:02}", t.hour(), t.minute())
+    }
+
+    /// `13:58:07`
+    pub fn clock_seconds(self) -> String {
+        let t = self.civil();
+        format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second())
+    }
+
+    /// `23 Nov`
+    pub fn day_month(self) -> String {
+        let t = self.civil();
+        format!("{} {}", t.day(), MONTHS[t.month() as usize - 1])
+    }
+
+    /// `23 Nov 2026`
+    pub fn date(self) -> String {
+        let t = self.civil();
+        format!("{} {} {}", t.day(), MONTHS[t.month() as usize - 1], t.year())
+    }
+
+    /// `Nov 2026`
+    pub fn month_year(self) -> String {
+        let t = self.civil();
+        format!("{} {}", MONTHS[t.month() as usize - 1], t.year())
+    }
+
+    /// `23 Nov 2026, 14:32`
+    pub fn date_clock(self) -> String {
+        format!("{}, {}", self.date(), self.clock())
+    }
+
+    /// The first instant of this instant's UTC month, and of the month after it.
+    pub fn month_bounds(self) -> (Timestamp, Timestamp) {
+        let t = self.civil();
+        let start = month_start(i32::from(t.year()), i32::from(t.month()));
+        let end = month_start(i32::from(t.year()), i32::from(t.month()) + 1);
+        (start, end)
+    }
+}
+
+fn month_start(year: i32, month: i32) -> Timestamp {
+    let (year, month) = if month > 12 { (year + 1, 1) } else { (year, month) };
+    jiff::civil::Date::new(year as i16, month as i8, 1)
+        .ok()
+        .and_then(|d| d.to_datetime(jiff::civil::Time::midnight()).to_zoned(jiff::tz::TimeZone::UTC).ok())
+        .map(|z| Timestamp(z.timestamp().as_microsecond()))
+        .unwrap_or_default()
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, with as many fractional digits as it needs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(instant) => write!(f, "{instant}"),
+            Err(_) => write!(f, "{}us", self.0),
+        }
+    }
+}
+
+/// A half-open range of time: `from` belongs to it, `to` does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TimeRange {
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl TimeRange {
+    pub const ALL: TimeRange = TimeRange { from: Timestamp::MIN, to: Timestamp::MAX };
+
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
+    }
+
+    /// Whether a closed span `[first, last]` shares an instant with this range.
+    pub fn overlaps(&self, first: Timestamp, last: Timestamp) -> bool {
+        first < self.to && self.from <= last
+    }
+
+    pub fn micros(&self) -> i64 {
+        self.to.0.saturating_sub(self.from.0)
+    }
+}
+
+/// A range as the address bar holds it: `now-6h`, `all`, or two instants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RangeChoice {
+    /// The last so many microseconds, ending now.
+    Last(i64),
+    /// Everything there is.
+    All,
+    Fixed(TimeRange),
+}
+
+impl RangeChoice {
+    /// Reads `from` and `to` of the address bar. Unknown text falls back to `default`.
+    pub fn parse(from: Option<&str>, to: Option<&str>, default: RangeChoice) -> RangeChoice {
+        let Some(from) = from.filter(|f| !f.is_empty()) else { return default };
+        if from == "all" {
+            return RangeChoice::All;
+        }
+        if let Some(span) = from.strip_prefix("now-").and_then(parse_span) {
+            return RangeChoice::Last(span);
+        }
+        match (Timestamp::parse(from), to.and_then(Timestamp::parse)) {
+            (Some(from), Some(to)) if from < to => RangeChoice::Fixed(TimeRange { from, to }),
+            _ => default,
+        }
+    }
+
+    pub fn resolve(self, now: Timestamp) -> TimeRange {
+        match self {
+            RangeChoice::Last(span) => TimeRange { from: now.plus(-span), to: now.plus(1) },
+            RangeChoice::All => TimeRange::ALL,
+            RangeChoice::Fixed(range) => range,
+        }
+    }
+
+    /// The value of the `from` parameter; `to` only matters for fixed ranges.
+    pub fn query(self) -> String {
+        match self {
+            RangeChoice::Last(span) => format!("from=now-{}", span_text(span)),
+            RangeChoice::All => "from=all".to_string(),
+            RangeChoice::Fixed(r) => format!("from={}&to={}", r.from, r.to),
+        }
+    }
+
+    pub fn label(self) -> String {
+        match self {
+            RangeChoice::Last(span) => {
+                let (count, unit) = if span % DAY == 0 && span > DAY {
+                    (span / DAY, "days")
+                } else if span % HOUR == 0 {
+                    (span / HOUR, "h")
+                } else {
+                    (span / MINUTE, "min")
+                };
+                format!("Last {count} {unit}")
+            }
+            RangeChoice::All => "All data".to_string(),
+            RangeChoice::Fixed(r) => format!("{} – {}", r.from.date_clock(), r.to.date_clock()),
+        }
+    }
+}
+
+/// `15m`, `6h`, `30d` as microseconds.
+pub fn parse_span(text: &str) -> Option<i64> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let count: i64 = text[..split].parse().ok()?;
+    let unit = match &text[split..] {
+        "s" => SECOND,
+        "m" | "min" => MINUTE,
+        "h" => HOUR,
+        "d" => DAY,
+        "w" => 7 * DAY,
+        _ => return None,
+    };
+    count.checked_mul(unit).filter(|span| *span > 0 && *span <= 3660 * DAY)
+}
+
+/// The shortest text [`parse_span`] reads back as `span`.
+pub fn span_text(span: i64) -> String {
+    for (unit, suffix) in [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")] {
+        if span % unit == 0 {
+            return format!("{}{suffix}", span / unit);
+        }
+    }
+    format!("{}s", span / SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epoch_numbers_are_read_in_the_unit_their_size_implies() {
+        let expected = Timestamp(1_420_070_400 * SECOND);
+        for number in [1_420_070_400.0, 1_420_070_400e3, 1_420_070_400e6, 1_420_070_400e9] {
+            assert_eq!(Timestamp::from_epoch_number(number), Some(expected));
+        }
+        assert_eq!(Timestamp::from_epoch_number(f64::NAN), None);
+    }
+
+    #[test]
+    fn text_times_are_utc_unless_they_say_otherwise() {
+        let midnight = Timestamp(1_420_070_400 * SECOND);
+        for text in ["2015-01-01T00:00:00Z", "2015-01-01 00:00", "2015-01-01", "2015-01-01T01:00:00+01:00", "1420070400"] {
+            assert_eq!(Timestamp::parse(text), Some(midnight), "{text}");
+        }
+        assert_eq!(Timestamp::parse("yesterday"), None);
+        assert_eq!(midnight.to_string(), "2015-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_begins() {
+        let december = Timestamp::parse("2015-12-31T23:59:59Z").expect("valid");
+        let (start, end) = december.month_bounds();
+        assert_eq!(start.to_string(), "2015-12-01T00:00:00Z");
+        assert_eq!(end.to_string(), "2016-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn spans_survive_a_round_trip() {
+        for text in ["15m", "6h", "30d", "45s"] {
+            assert_eq!(span_text(parse_span(text).expect("valid")), text);
+        }
+        assert_eq!(parse_span("6 parsecs"), None);
+        assert_eq!(parse_span("999999999999d"), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! Verdicts: what evaluation says of a window, with everything a reader needs to believe it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::TimeRange;
+use crate::window::WindowState;
+use crate::{Status, Timestamp};
+
+/// What a comparison came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// Too few rows to say either way. Not a pass.
+    NotEnoughData,
+    None,
+    Small,
+    Moderate,
+    Large,
+}
+
+impl Finding {
+    pub fn title(self) -> &'static str {
+        match self {
+            Finding::NotEnoughData => "Too few rows",
+            Finding::None => "None",
+            Finding::Small => "Small",
+            Finding::Moderate => "Moderate",
+            Finding::Large => "Large",
+        }
+    }
+
+    pub fn status(self) -> Status {
+        match self {
+            Finding::NotEnoughData => Status::NoData,
+            Finding::None => Status::Excellent,
+            Finding::Small => Status::Good,
+            Finding::Moderate => Status::Fair,
+            Finding::Large => Status::Critical,
+        }
+    }
+
+    pub fn drifted(self) -> bool {
+        self >= Finding::Moderate
+    }
+}
+
+/// One test of one column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestResult {
+    /// `ks`, `psi`, `jensen_shannon`, `chi_square`, `l_infinity`
+    pub name: String,
+    pub statistic: Option<f64>,
+    pub p_value: Option<f64>,
+    /// After Benjamini–Hochberg over the columns of the same model and window.
+    pub p_adjusted: Option<f64>,
+    pub threshold: f64,
+    /// Where the threshold came from, in words.
+    pub threshold_source: String,
+    pub drifted: bool,
+}
+
+/// What happened to one column between baseline and window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnVerdict {
+    /// The store's column name, `feature.AGEP`.
+    pub column: String,
+    /// As the sender calls it.
+    pub name: String,
+    pub kind: ColumnKind,
+    pub finding: Finding,
+    /// One sentence in plain words.
+    pub sentence: String,
+    pub n_reference: u64,
+    pub n_current: u64,
+    pub missing_reference: u64,
+    pub missing_current: u64,
+    /// Rows of a category that the baseline never had.
+    pub unseen: u64,
+    /// The smallest PSI that this many rows can tell from chance (95 %).
+    pub detectable_psi: f64,
+    pub tests: Vec<TestResult>,
+}
+
+impl ColumnVerdict {
+    pub fn statistic(&self, test: &str) -> Option<f64> {
+        self.tests.iter().find(|t| t.name == test).and_then(|t| t.statistic)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    Numeric,
+    Categorical,
+}
+
+/// The two distributions behind a column's verdict, on the baseline's own bins.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Shares {
+    /// Bin edges (numeric, one more than shares) or empty.
+    pub edges: Vec<f64>,
+    /// Category names (categorical) or empty.
+    pub categories: Vec<String>,
+    pub reference: Vec<f64>,
+    pub current: Vec<f64>,
+}
+
+/// A figure with its interval and its n.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+    pub n: u64,
+}
+
+/// Counts of a two-class decision.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Confusion {
+    pub true_positive: u64,
+    pub false_positive: u64,
+    pub true_negative: u64,
+    pub false_negative: u64,
+}
+
+/// One measure of quality, on the labels known so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// `accuracy`, `precision`, `recall`, `f1`, `roc_auc`, `mae`, `rmse`, `bias`
+    pub name: String,
+    pub estimate: Estimate,
+    pub higher_is_better: bool,
+}
+
+pub fn metric_title(name: &str) -> &'static str {
+    match name {
+        "accuracy" => "Accuracy",
+        "precision" => "Precision",
+        "recall" => "Recall",
+        "f1" => "F1",
+        "specificity" => "Specificity",
+        "roc_auc" => "ROC AUC",
+        "mae" => "Mean absolute error",
+        "rmse" => "Root mean squared error",
+        "bias" => "Bias",
+        _ => "Metric",
+    }
+}
+
+/// Realised quality: rows whose truth is known, and how many that is of all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    pub metrics: Vec<Metric>,
+    pub labelled: u64,
+    pub rows: u64,
+    pub confusion: Option<Confusion>,
+}
+
+impl Quality {
+    pub fn coverage(&self) -> f64 {
+        if self.rows == 0 { 0.0 } else { self.labelled as f64 / self.rows as f64 }
+    }
+
+    pub fn metric(&self, name: &str) -> Option<&Metric> {
+        self.metrics.iter().find(|m| m.name == name)
+    }
+}
+
+/// What a model says of its own certainty; needs no labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Confidence {
+    pub n: u64,
+    /// Mean probability of the predicted class.
+    pub mean: f64,
+    pub p10: f64,
+    pub p50: f64,
+    pub p90: f64,
+    /// Share below the model's low-confidence setting.
+    pub low_share: Estimate,
+    /// Share predicted positive (binary).
+    pub positive_share: Option<Estimate>,
+}
+
+/// How a window's drift adds up to one figure (definitions: overall drift score).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftScore {
+    /// 0 to 1; 0.5 lies at the threshold.
+    pub score: f64,
+    pub threshold: f64,
+    pub columns: u32,
+    pub drifted: u32,
+    /// In words, so that the figure can be checked.
+    pub composition: String,
+}
+
+/// Everything that is said of one window. A pure function of (baseline, rows, labels known,
+/// settings); `revision` counts how often the answer changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowReport {
+    pub range: TimeRange,
+    pub state: WindowState,
+    /// Belongs to the baseline itself: shown as reference, never judged.
+    pub reference: bool,
+    pub rows: u64,
+    pub revision: u32,
+    /// Why this revision was computed: “new events”, “labels”, “baseline”.
+    pub reason: String,
+    pub computed_at: Timestamp,
+    pub quality: Option<Quality>,
+    pub confidence: Option<Confidence>,
+    pub drift: Option<DriftScore>,
+    pub columns: Vec<ColumnVerdict>,
+    pub latency_ms_p95: Option<f64>,
+    /// In plain words, worst first.
+    pub sentence: String,
+}
+
+/// What the baseline's own windows do: the ground for thresholds on quality.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Usual {
+    pub metric: String,
+    pub mean: f64,
+    /// mean − 3 standard deviations over the baseline's windows.
+    pub lower: f64,
+    pub upper: f64,
+    pub windows: u32,
+}

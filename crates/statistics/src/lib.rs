@@ -1,0 +1,18 @@
+//! Mathematics on slices: what Plimsoll exists for, so it is our own, exact and fast.
+//!
+//! Pure functions, no domain types, no I/O. Each states its convention, because well-known tools
+//! differ: the same name can hide two numbers. Golden numbers of the reference implementations are
+//! in `tests/golden`, and every one is a test.
+//!
+//! Missing values are dropped by the caller unless a function says otherwise; NaN given to a
+//! function that does not expect it gives NaN back, never a panic.
+
+pub mod binning;
+pub mod categorical;
+pub mod classification;
+pub mod divergence;
+pub mod intervals;
+pub mod kolmogorov_smirnov;
+pub mod multiple_testing;
+pub mod quantile;
+pub mod regression;

@@ -1,0 +1,55 @@
+//! Quantiles and moments.
+
+/// The `q`-quantile (0 to 1) of sorted values by linear interpolation between order statistics
+/// (type 7; NumPy's default). NaN when empty.
+pub fn quantile_sorted(sorted: &[f64], q: f64) -> f64 {
+    match sorted {
+        [] => f64::NAN,
+        [only] => *only,
+        _ => {
+            let position = q.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+            let below = position.floor() as usize;
+            let above = (below + 1).min(sorted.len() - 1);
+            let share = position - below as f64;
+            // The form NumPy uses: exact at both ends.
+            let step = sorted[above] - sorted[below];
+            if share >= 0.5 { sorted[above] - step * (1.0 - share) } else { sorted[below] + step * share }
+        }
+    }
+}
+
+/// Ascending copy without NaN.
+pub fn sorted_finite(values: &[f64]) -> Vec<f64> {
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted
+}
+
+/// Arithmetic mean; NaN when empty.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Standard deviation with `ddof` subtracted from n; NaN when n ≤ ddof.
+pub fn standard_deviation(values: &[f64], ddof: usize) -> f64 {
+    if values.len() <= ddof {
+        return f64::NAN;
+    }
+    let centre = mean(values);
+    let squares: f64 = values.iter().map(|v| (v - centre) * (v - centre)).sum();
+    (squares / (values.len() - ddof) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_interpolate_between_order_statistics() {
+        let sorted = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(quantile_sorted(&sorted, 0.5), 2.5);
+        assert_eq!(quantile_sorted(&sorted, 0.0), 1.0);
+        assert_eq!(quantile_sorted(&sorted, 1.0), 4.0);
+        assert!(quantile_sorted(&[], 0.5).is_nan());
+    }
+}

@@ -1,0 +1,356 @@
+//! The one seam to sqlx: statements that run unchanged on SQLite and PostgreSQL.
+//!
+//! Every statement is a `&'static str` with `$1` placeholders, understood by both. What differs
+//! (opening, locking, transactions, backup) is here and nowhere else.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Column as _, Postgres, Row as _, Sqlite};
+
+use crate::{Result, StoreError, StoreOptions};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Sqlite => "SQLite",
+            Backend::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// A parameter of a statement.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    Int(Option<i64>),
+    Real(Option<f64>),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Value::Int(Some(value))
+    }
+}
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        Value::Int(value)
+    }
+}
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Value::Int(Some(i64::from(value)))
+    }
+}
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Value::Real(Some(value))
+    }
+}
+impl From<Option<f64>> for Value {
+    fn from(value: Option<f64>) -> Self {
+        Value::Real(value)
+    }
+}
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Value::Text(value.to_string())
+    }
+}
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Value::Text(value)
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Value::Blob(value)
+    }
+}
+impl From<domain::Timestamp> for Value {
+    fn from(value: domain::Timestamp) -> Self {
+        Value::Int(Some(value.0))
+    }
+}
+
+/// `params![a, b]`: the parameters of a statement.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { vec![$($crate::database::Value::from($value)),*] };
+}
+pub(crate) use params;
+
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+macro_rules! getter {
+    ($name:ident, $type:ty) => {
+        pub(crate) fn $name(&self, column: usize) -> Result<$type> {
+            Ok(match self {
+                Row::Sqlite(row) => row.try_get(column)?,
+                Row::Postgres(row) => row.try_get(column)?,
+            })
+        }
+    };
+}
+
+impl Row {
+    getter!(int, i64);
+    getter!(opt_int, Option<i64>);
+    getter!(text, String);
+    getter!(blob, Vec<u8>);
+
+    pub(crate) fn flag(&self, column: usize) -> Result<bool> {
+        Ok(self.int(column)? != 0)
+    }
+
+    pub(crate) fn time(&self, column: usize) -> Result<domain::Timestamp> {
+        Ok(domain::Timestamp(self.int(column)?))
+    }
+
+    /// A column of JSON text.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, column: usize) -> Result<T> {
+        let text = self.text(column)?;
+        serde_json::from_str(&text).map_err(|error| {
+            let name = match self {
+                Row::Sqlite(row) => row.columns()[column].name().to_string(),
+                Row::Postgres(row) => row.columns()[column].name().to_string(),
+            };
+            StoreError::Corrupt(format!("the column {name} does not hold the JSON it should ({error})"))
+        })
+    }
+}
+
+macro_rules! bind {
+    ($query:expr, $values:expr) => {{
+        let mut query = $query;
+        for value in $values {
+            query = match value {
+                Value::Int(v) => query.bind(v),
+                Value::Real(v) => query.bind(v),
+                Value::Text(v) => query.bind(v),
+                Value::Blob(v) => query.bind(v),
+            };
+        }
+        query
+    }};
+}
+
+pub(crate) enum Database {
+    Sqlite { writer: SqlitePool, readers: SqlitePool, file: PathBuf },
+    Postgres { pool: PgPool },
+}
+
+/// Key of the advisory lock under which PostgreSQL's group commits take turns, so that sequence
+/// numbers become visible in order and no duplicate slips between two processes.
+const WRITER_LOCK: i64 = 0x706c_696d_736f_6c6c;
+
+impl Database {
+    pub(crate) async fn open(options: &StoreOptions) -> Result<Database> {
+        if let Some(path) = options.url.strip_prefix("sqlite:") {
+            Self::open_sqlite(path.trim_start_matches("//"), options).await
+        } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
+            let pool = PgPoolOptions::new()
+                .max_connections(options.connections.max(2))
+                .acquire_timeout(Duration::from_secs(15))
+                .connect(&options.url)
+                .await?;
+            sqlx::migrate!("../../migrations/postgres").run(&pool).await?;
+            Ok(Database::Postgres { pool })
+        } else {
+            Err(StoreError::Configuration(
+                "the database URL must begin with “sqlite:” and a path, or with “postgres://”".into(),
+            ))
+        }
+    }
+
+    async fn open_sqlite(path: &str, options: &StoreOptions) -> Result<Database> {
+        if path.is_empty() || path.contains(":memory:") {
+            return Err(StoreError::Configuration("SQLite needs a file: write sqlite:PATH".into()));
+        }
+        let file = PathBuf::from(path);
+        if let Some(folder) = file.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                StoreError::Configuration(format!("cannot create the data directory {}: {error}", folder.display()))
+            })?;
+        }
+        let connect = SqliteConnectOptions::from_str("sqlite:")?
+            .filename(&file)
+            .create_if_missing(true)
+            .page_size(16_384)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(30))
+            .pragma("cache_size", "-16000")
+            .pragma("journal_size_limit", "67108864")
+            .optimize_on_close(true, None);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(60))
+            .connect_with(connect.clone())
+            .await
+            .map_err(|error| {
+                StoreError::Configuration(format!("cannot open the database {}: {error}", file.display()))
+            })?;
+        sqlx::migrate!("../../migrations/sqlite").run(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(options.connections.max(1))
+            .acquire_timeout(Duration::from_secs(15))
+            .connect_with(connect.read_only(true).create_if_missing(false))
+            .await?;
+        Ok(Database::Sqlite { writer, readers, file })
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        match self {
+            Database::Sqlite { .. } => Backend::Sqlite,
+            Database::Postgres { .. } => Backend::Postgres,
+        }
+    }
+
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match self {
+            Database::Sqlite { file, .. } => Some(file.clone()),
+            Database::Postgres { .. } => None,
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Database::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Database::Postgres { pool } => pool.close().await,
+        }
+    }
+
+    /// Reads rows; never writes.
+    pub(crate) async fn fetch(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
+        Ok(match self {
+            Database::Sqlite { readers, .. } => bind!(sqlx::query::<Sqlite>(sql), values)
+                .fetch_all(readers)
+                .await?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
+            Database::Postgres { pool } => bind!(sqlx::query::<Postgres>(sql), values)
+                .fetch_all(pool)
+                .await?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
+        })
+    }
+
+    pub(crate) async fn fetch_one(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
+        Ok(self.fetch(sql, values).await?.into_iter().next())
+    }
+
+    /// One statement in a transaction of its own; rows changed.
+    pub(crate) async fn execute(&self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
+        let mut transaction = self.begin().await?;
+        let changed = transaction.execute(sql, values).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    /// One statement with RETURNING, in a transaction of its own.
+    pub(crate) async fn execute_returning(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
+        let mut transaction = self.begin().await?;
+        let row = transaction.fetch(sql, values).await?.into_iter().next();
+        transaction.commit().await?;
+        Ok(row)
+    }
+
+    /// A transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Transaction> {
+        Ok(match self {
+            Database::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Database::Postgres { pool } => Transaction::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// A transaction of the group-commit writer: alone of its kind across all processes.
+    pub(crate) async fn begin_exclusive(&self) -> Result<Transaction> {
+        let mut transaction = self.begin().await?;
+        if matches!(transaction, Transaction::Postgres(_)) {
+            transaction.fetch("SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS held", params![WRITER_LOCK]).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Copies the whole database to a new file while everything goes on. SQLite only.
+    pub(crate) async fn copy_to(&self, target: &std::path::Path) -> Result<()> {
+        match self {
+            Database::Sqlite { readers, .. } => {
+                sqlx::query::<Sqlite>("VACUUM INTO $1")
+                    .bind(target.to_string_lossy().into_owned())
+                    .execute(readers)
+                    .await?;
+                Ok(())
+            }
+            Database::Postgres { .. } => Err(StoreError::Configuration(
+                "PostgreSQL has its own backup: pg_dump --format=custom, or base backups with WAL archiving".into(),
+            )),
+        }
+    }
+}
+
+pub(crate) enum Transaction {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Transaction {
+    pub(crate) async fn fetch(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
+        Ok(match self {
+            Transaction::Sqlite(t) => bind!(sqlx::query::<Sqlite>(sql), values)
+                .fetch_all(&mut **t)
+                .await?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
+            Transaction::Postgres(t) => bind!(sqlx::query::<Postgres>(sql), values)
+                .fetch_all(&mut **t)
+                .await?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
+        })
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
+        Ok(match self {
+            Transaction::Sqlite(t) => bind!(sqlx::query::<Sqlite>(sql), values).execute(&mut **t).await?.rows_affected(),
+            Transaction::Postgres(t) => {
+                bind!(sqlx::query::<Postgres>(sql), values).execute(&mut **t).await?.rows_affected()
+            }
+        })
+    }
+
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self {
+            Transaction::Sqlite(t) => t.commit().await?,
+            Transaction::Postgres(t) => t.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error is the database's word for “that already exists”.
+pub(crate) fn is_unique_violation(error: &StoreError) -> bool {
+    matches!(error, StoreError::Database(sqlx::Error::Database(e)) if e.is_unique_violation())
+}

@@ -1,0 +1,132 @@
+//! Keeps the domain in SQLite or PostgreSQL: ordinary rows for what people make, columnar segments
+//! for telemetry.
+//!
+//! No business rule lives here: the store answers what is kept, not what it means. Acknowledged
+//! means durable: a write returns after its commit. Several processes may share one database, so
+//! nothing in memory is trusted without asking the database what came since.
+
+mod baselines;
+mod checks;
+mod codec;
+mod compaction;
+mod database;
+mod identity;
+mod labels;
+mod leases;
+mod models;
+mod people;
+mod read;
+mod reports;
+mod samples;
+mod settings;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+pub use baselines::NewBaseline;
+pub use checks::{CheckReport, Footprint};
+pub use database::Backend;
+pub use models::{NewModel, Stream};
+pub use people::{NewKey, Session};
+pub use read::{Columns, Frame, Read, StreamSummary};
+pub use reports::{DirtySpan, StoredReport};
+pub use settings::Probe;
+pub use writer::EventReceipt;
+
+use database::Database;
+
+/// Rows of one columnar segment.
+pub const SEGMENT_ROWS: usize = 16_384;
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("the database refused or failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the database's schema could not be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("stored data is damaged: {0}; run `plimsoll check` to see how far, and restore a backup")]
+    Corrupt(String),
+    #[error("there is no {0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Conflict(String),
+    #[error("the write queue is full; send again in a second")]
+    Overloaded,
+    #[error("the store is shutting down; nothing of this was kept, send it again")]
+    Closed,
+    #[error("the write failed and nothing of it was kept: {0}")]
+    WriteFailed(String),
+    #[error("{0}")]
+    Configuration(String),
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The one handle to everything kept. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    database: Arc<Database>,
+    writer: writer::Writer,
+    samples: Arc<samples::Samples>,
+}
+
+/// Where the database is and how much of it to use at once.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// `sqlite:PATH`, `sqlite::memory:` is refused, or `postgres://…`.
+    pub url: String,
+    /// Connections for reading (SQLite) or in all (PostgreSQL).
+    pub connections: u32,
+    /// Batches that may wait for the writer before senders are told to come back.
+    pub queue: usize,
+}
+
+impl StoreOptions {
+    pub fn new(url: impl Into<String>) -> StoreOptions {
+        StoreOptions { url: url.into(), connections: 8, queue: 1024 }
+    }
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and starts the writer.
+    ///
+    /// # Errors
+    /// A URL of neither kind, a path that cannot be written, a server that does not answer, a
+    /// schema newer than this program.
+    pub async fn open(options: &StoreOptions) -> Result<Store> {
+        let database = Arc::new(Database::open(options).await?);
+        let samples = Arc::new(samples::Samples::default());
+        let writer = writer::Writer::start(database.clone(), samples.clone(), options.queue);
+        let store = Store { database, writer, samples };
+        store.load_samples().await?;
+        Ok(store)
+    }
+
+    /// Lets the queued writes finish, then closes the connections.
+    pub async fn close(&self) {
+        self.writer.stop().await;
+        self.database.close().await;
+    }
+
+    pub fn backend(&self) -> Backend {
+        self.database.backend()
+    }
+
+    /// Batches now waiting for the writer.
+    pub fn queued(&self) -> usize {
+        self.writer.queued()
+    }
+
+    /// Answers when the database does.
+    pub async fn ping(&self) -> Result<()> {
+        self.database.fetch("SELECT 1", vec![]).await.map(|_| ())
+    }
+
+    /// The file that holds the database, when it is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.database.file()
+    }
+}

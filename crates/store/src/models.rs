@@ -1,0 +1,214 @@
+//! Models and their streams.
+
+use domain::event::EventKind;
+use domain::model::{Model, ModelSettings, Schema, Task};
+use domain::Timestamp;
+
+use crate::database::{Row, is_unique_violation, params};
+use crate::{Result, Store, StoreError};
+
+/// One run of events that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    pub id: i64,
+    pub model_id: i64,
+    pub kind: EventKind,
+    /// The environment, or for baseline rows the baseline's name.
+    pub environment: String,
+}
+
+impl Stream {
+    /// The distribution column: a model's telemetry lives together.
+    pub(crate) fn bucket(&self) -> i64 {
+        self.model_id
+    }
+
+    /// What the dirty spans of this stream are filed under.
+    pub(crate) fn dirty_key(&self) -> String {
+        match self.kind {
+            EventKind::Prediction => self.environment.clone(),
+            EventKind::Baseline => format!("#baseline/{}", self.environment),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct NewModel {
+    pub name: String,
+    pub title: String,
+    pub system: String,
+    pub task: Task,
+    pub schema: Schema,
+    pub settings: ModelSettings,
+    pub demo: bool,
+}
+
+
+fn model(row: &Row) -> Result<Model> {
+    let task = row.text(4)?;
+    Ok(Model {
+        id: row.int(0)?,
+        name: row.text(1)?,
+        title: row.text(2)?,
+        system: row.text(3)?,
+        task: Task::parse(&task).ok_or_else(|| StoreError::Corrupt(format!("a model has the unknown task “{task}”")))?,
+        schema: row.json(5)?,
+        settings: row.json(6)?,
+        created_at: row.time(7)?,
+        replayed: row.flag(8)?,
+        demo: row.flag(9)?,
+    })
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+impl Store {
+    /// Registers a model.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the name is taken.
+    pub async fn create_model(&self, new: &NewModel, at: Timestamp) -> Result<Model> {
+        let row = self
+            .database
+            .execute_returning(
+                "INSERT INTO model (name, title, system, task, \"schema\", settings, created_at, demo)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+                params![
+                    new.name.as_str(),
+                    new.title.as_str(),
+                    new.system.as_str(),
+                    new.task.name(),
+                    json(&new.schema),
+                    json(&new.settings),
+                    at,
+                    new.demo,
+                ],
+            )
+            .await
+            .map_err(|error| {
+                if is_unique_violation(&error) {
+                    StoreError::Conflict(format!("a model named “{}” exists already", new.name))
+                } else {
+                    error
+                }
+            })?;
+        let id = row.map(|r| r.int(0)).transpose()?.unwrap_or_default();
+        self.model_by_id(id).await
+    }
+
+    pub async fn models(&self) -> Result<Vec<Model>> {
+        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+                           FROM model ORDER BY name";
+        self.database.fetch(SQL, vec![]).await?.iter().map(model).collect()
+    }
+
+    pub async fn model(&self, name: &str) -> Result<Option<Model>> {
+        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+                           FROM model WHERE name = $1";
+        self.database.fetch_one(SQL, params![name]).await?.as_ref().map(model).transpose()
+    }
+
+    pub async fn model_by_id(&self, id: i64) -> Result<Model> {
+        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+                           FROM model WHERE id = $1";
+        match self.database.fetch_one(SQL, params![id]).await? {
+            Some(row) => model(&row),
+            None => Err(StoreError::NotFound(format!("model with the number {id}"))),
+        }
+    }
+
+    /// Writes back what can be edited: title, system, task, schema, settings, whether replayed.
+    pub async fn update_model(&self, model: &Model) -> Result<()> {
+        let changed = self
+            .database
+            .execute(
+                "UPDATE model SET title = $2, system = $3, task = $4, \"schema\" = $5, settings = $6, replayed = $7
+                 WHERE id = $1",
+                params![
+                    model.id,
+                    model.title.as_str(),
+                    model.system.as_str(),
+                    model.task.name(),
+                    json(&model.schema),
+                    json(&model.settings),
+                    model.replayed,
+                ],
+            )
+            .await?;
+        if changed == 0 { Err(StoreError::NotFound(format!("model “{}”", model.name))) } else { Ok(()) }
+    }
+
+    /// Removes a model and everything kept of it.
+    pub async fn delete_model(&self, id: i64) -> Result<()> {
+        let mut transaction = self.database.begin_exclusive().await?;
+        for sql in [
+            "DELETE FROM segment_column WHERE bucket = $1",
+            "DELETE FROM segment WHERE bucket = $1",
+            "DELETE FROM fresh WHERE bucket = $1",
+            "DELETE FROM label_log WHERE bucket = $1",
+            "DELETE FROM label_orphan WHERE bucket = $1",
+            "DELETE FROM window_report WHERE bucket = $1",
+            "DELETE FROM dirty WHERE model_id = $1",
+            "DELETE FROM baseline WHERE model_id = $1",
+            "DELETE FROM stream WHERE model_id = $1",
+            "DELETE FROM model WHERE id = $1",
+        ] {
+            transaction.execute(sql, params![id]).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// The stream of a model's predictions in an environment, or of a baseline's rows; made when
+    /// it is not there.
+    pub async fn stream(&self, model_id: i64, kind: EventKind, environment: &str) -> Result<Stream> {
+        if let Some(stream) = self.existing_stream(model_id, kind, environment).await? {
+            return Ok(stream);
+        }
+        self.database
+            .execute(
+                "INSERT INTO stream (model_id, kind, environment) VALUES ($1, $2, $3)
+                 ON CONFLICT (model_id, kind, environment) DO NOTHING",
+                params![model_id, kind.name(), environment],
+            )
+            .await?;
+        self.existing_stream(model_id, kind, environment)
+            .await?
+            .ok_or_else(|| StoreError::NotFound(format!("stream {environment}")))
+    }
+
+    pub async fn existing_stream(&self, model_id: i64, kind: EventKind, environment: &str) -> Result<Option<Stream>> {
+        let row = self
+            .database
+            .fetch_one(
+                "SELECT id FROM stream WHERE model_id = $1 AND kind = $2 AND environment = $3",
+                params![model_id, kind.name(), environment],
+            )
+            .await?;
+        row.map(|row| Ok(Stream { id: row.int(0)?, model_id, kind, environment: environment.to_string() })).transpose()
+    }
+
+    /// All streams of a model.
+    pub async fn streams(&self, model_id: i64) -> Result<Vec<Stream>> {
+        let rows = self
+            .database
+            .fetch("SELECT id, kind, environment FROM stream WHERE model_id = $1 ORDER BY id", params![model_id])
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let kind = if row.text(1)? == EventKind::Baseline.name() { EventKind::Baseline } else { EventKind::Prediction };
+                Ok(Stream { id: row.int(0)?, model_id, kind, environment: row.text(2)? })
+            })
+            .collect()
+    }
+
+    /// Every environment that has predictions.
+    pub async fn environments(&self) -> Result<Vec<String>> {
+        let rows = self
+            .database
+            .fetch("SELECT DISTINCT environment FROM stream WHERE kind = 'prediction' ORDER BY environment", vec![])
+            .await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+}

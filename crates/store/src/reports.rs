@@ -1,0 +1,145 @@
+//! Window reports and the spans that must be computed again. Derived, never precious.
+
+use domain::verdict::{Shares, WindowReport};
+use domain::{TimeRange, Timestamp};
+
+use crate::codec;
+use crate::database::params;
+use crate::{Result, Store};
+
+/// A span of event time whose windows are out of date.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirtySpan {
+    pub id: i64,
+    pub model_id: i64,
+    /// An environment, `*` for all of the model's, or `#baseline/NAME`.
+    pub environment: String,
+    pub range: TimeRange,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredReport {
+    pub report: WindowReport,
+    /// By column name: the distributions behind its verdict.
+    pub shares: Vec<(String, Shares)>,
+}
+
+impl Store {
+    pub async fn dirty_spans(&self) -> Result<Vec<DirtySpan>> {
+        let rows = self
+            .database
+            .fetch("SELECT id, model_id, environment, from_time, to_time, reason FROM dirty ORDER BY id LIMIT 20000", vec![])
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(DirtySpan {
+                    id: row.int(0)?,
+                    model_id: row.int(1)?,
+                    environment: row.text(2)?,
+                    range: TimeRange { from: row.time(3)?, to: row.time(4)? },
+                    reason: row.text(5)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Stores reports of one model and environment, forgets the windows they replace, and clears
+    /// the spans that led to them, in one transaction: a crash between would only compute twice.
+    pub async fn put_reports(
+        &self,
+        model_id: i64,
+        environment: &str,
+        replaced: TimeRange,
+        reports: &[StoredReport],
+        cleared: &[DirtySpan],
+    ) -> Result<()> {
+        let mut transaction = self.database.begin().await?;
+        transaction
+            .execute(
+                "DELETE FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
+                 AND from_time >= $3 AND from_time < $4",
+                params![model_id, environment, replaced.from, replaced.to],
+            )
+            .await?;
+        for stored in reports {
+            let report = &stored.report;
+            transaction
+                .execute(
+                    "INSERT INTO window_report (bucket, model_id, environment, reference, from_time, to_time, state,
+                                                revision, computed_at, body, shares)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                     ON CONFLICT (bucket, model_id, environment, reference, from_time) DO UPDATE SET
+                         to_time = excluded.to_time, state = excluded.state, revision = excluded.revision,
+                         computed_at = excluded.computed_at, body = excluded.body, shares = excluded.shares",
+                    params![
+                        model_id,
+                        model_id,
+                        environment,
+                        report.reference,
+                        report.range.from,
+                        report.range.to,
+                        report.state.title(),
+                        i64::from(report.revision),
+                        report.computed_at,
+                        codec::encode_json(report),
+                        codec::encode_json(&stored.shares),
+                    ],
+                )
+                .await?;
+        }
+        for span in cleared {
+            transaction.execute("DELETE FROM dirty WHERE id = $1", params![span.id]).await?;
+        }
+        transaction.commit().await
+    }
+
+    pub async fn clear_dirty(&self, spans: &[DirtySpan]) -> Result<()> {
+        let mut transaction = self.database.begin().await?;
+        for span in spans {
+            transaction.execute("DELETE FROM dirty WHERE id = $1", params![span.id]).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Reports of windows that share an instant with the range, in order of time.
+    pub async fn reports(&self, model_id: i64, environment: &str, range: TimeRange) -> Result<Vec<WindowReport>> {
+        let rows = self
+            .database
+            .fetch(
+                "SELECT body FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
+                 AND from_time < $4 AND to_time > $3 ORDER BY from_time",
+                params![model_id, environment, range.from, range.to],
+            )
+            .await?;
+        rows.iter().map(|row| codec::decode_json(&row.blob(0)?)).collect()
+    }
+
+    /// The newest report of an environment.
+    pub async fn newest_report(&self, model_id: i64, environment: &str) -> Result<Option<WindowReport>> {
+        let row = self
+            .database
+            .fetch_one(
+                "SELECT body FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
+                 ORDER BY from_time DESC LIMIT 1",
+                params![model_id, environment],
+            )
+            .await?;
+        row.map(|row| codec::decode_json(&row.blob(0)?)).transpose()
+    }
+
+    /// The distributions of one window, by column.
+    pub async fn shares(&self, model_id: i64, environment: &str, from: Timestamp) -> Result<Vec<(String, Shares)>> {
+        let row = self
+            .database
+            .fetch_one(
+                "SELECT shares FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND from_time = $3",
+                params![model_id, environment, from],
+            )
+            .await?;
+        match row {
+            Some(row) => codec::decode_json(&row.blob(0)?),
+            None => Ok(Vec::new()),
+        }
+    }
+}
