@@ -1,0 +1,38 @@
+//! Verdicts as pure functions of (baseline, window, labels known so far, settings).
+//!
+//! `plimsoll drift`, the running engine and every back-test call the same functions, so a verdict
+//! seen on a page can be had again from the rows alone. No I/O, no clock: `now` is an argument.
+
+pub mod confidence;
+pub mod drift;
+pub mod health;
+pub mod quality;
+pub mod reference;
+pub mod report;
+pub mod sentence;
+pub mod window;
+
+use domain::Timestamp;
+use domain::event::{Column, ColumnData};
+
+/// Rows to be judged, in columns; borrowed from wherever they were read.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    pub times: &'a [Timestamp],
+    pub columns: &'a [Column],
+    /// Row-aligned truth, missing where unknown; `None` when there is none at all.
+    pub labels: Option<&'a ColumnData>,
+}
+
+impl<'a> Rows<'a> {
+    pub fn column(&self, name: &str) -> Option<&'a ColumnData> {
+        self.columns.iter().find(|c| c.name == name).map(|c| &c.data)
+    }
+
+    pub fn numbers(&self, name: &str) -> Option<&'a [f64]> {
+        match self.column(name)? {
+            ColumnData::Number(values) => Some(values),
+            _ => None,
+        }
+    }
+}

@@ -4,8 +4,7 @@
 //! says something else is reported, never silently taken.
 
 use domain::event::{ColumnData, EventBatch, MISSING};
-use xorf::prelude::bfuse::Descriptor;
-use xorf::{BinaryFuse16, Filter};
+use xorf::{BinaryFuse16, BinaryFuse16Ref, DmaSerializable, Filter, FilterRef};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 pub(crate) fn id_hash(id: &str) -> u64 {
@@ -82,38 +81,41 @@ impl IdIndex {
 }
 
 /// Says “certainly not here” for nearly every id that is not: about 1.5 in 100,000 slip through
-/// and are then looked up.
-pub(crate) struct IdFilter(Option<BinaryFuse16>);
+/// and are then looked up. Empty where no filter could be built, which lets everything through.
+pub(crate) struct IdFilter {
+    descriptor: Vec<u8>,
+    /// Fingerprints from `start` on, so placed that they are aligned for reading as `u16`.
+    buffer: Vec<u8>,
+    start: usize,
+}
 
 impl IdFilter {
-    /// Bytes to keep; empty where no filter could be built, which then lets everything through.
+    /// The filter as bytes to keep.
     pub(crate) fn build(hashes: &[u64]) -> Vec<u8> {
         let mut unique = hashes.to_vec();
         unique.sort_unstable();
         unique.dedup();
         let Ok(filter) = BinaryFuse16::try_from(&unique) else { return Vec::new() };
-        let d = &filter.descriptor;
-        let parts = (d.seed, d.segment_length, d.segment_length_mask, d.segment_count_length);
-        let mut bytes = postcard::to_stdvec(&parts).unwrap_or_default();
-        bytes.extend(filter.fingerprints.iter().flat_map(|f| f.to_le_bytes()));
+        let mut bytes = vec![0; BinaryFuse16::DESCRIPTOR_LEN];
+        filter.dma_copy_descriptor_to(&mut bytes);
+        bytes.extend_from_slice(filter.dma_fingerprints());
         bytes
     }
 
     pub(crate) fn read(bytes: &[u8]) -> IdFilter {
-        let parts = postcard::take_from_bytes::<(u64, u32, u32, u32)>(bytes).ok();
-        IdFilter(parts.filter(|(_, rest)| !rest.is_empty()).map(|((seed, length, mask, count), rest)| BinaryFuse16 {
-            descriptor: Descriptor {
-                seed,
-                segment_length: length,
-                segment_length_mask: mask,
-                segment_count_length: count,
-            },
-            fingerprints: rest.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect(),
-        }))
+        let (descriptor, fingerprints) = bytes.split_at_checked(BinaryFuse16::DESCRIPTOR_LEN).unwrap_or_default();
+        let mut buffer = vec![0; fingerprints.len() + 1];
+        let start = buffer.as_ptr().align_offset(2).min(1);
+        buffer[start..start + fingerprints.len()].copy_from_slice(fingerprints);
+        buffer.truncate(start + fingerprints.len());
+        IdFilter { descriptor: descriptor.to_vec(), buffer, start }
     }
 
     pub(crate) fn may_contain(&self, hash: u64) -> bool {
-        self.0.as_ref().is_none_or(|filter| filter.contains(&hash))
+        if self.descriptor.is_empty() {
+            return true;
+        }
+        BinaryFuse16Ref::from_dma(&self.descriptor, &self.buffer[self.start..]).contains(&hash)
     }
 }
 

@@ -1,0 +1,65 @@
+//! What a model says of its own certainty; needs no truth.
+
+use domain::event::MISSING;
+use domain::model::Task;
+use domain::verdict::{Confidence, Estimate};
+use statistics::intervals::{Z95, wilson};
+use statistics::quantile::{mean, quantile_sorted, sorted_finite};
+
+use crate::Rows;
+use crate::quality::{classes, predicted_positive};
+
+/// Statistics of the probability of the predicted class. `None` without probabilities.
+pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> Option<Confidence> {
+    if !task.is_classification() {
+        return None;
+    }
+    let predicted = positive.filter(|_| task == Task::BinaryClassification).and_then(|p| predicted_positive(rows, p));
+    let certainty: Vec<f64> = match (rows.numbers("probability"), &predicted) {
+        (Some(p), Some(predicted)) => p
+            .iter()
+            .zip(predicted)
+            .map(|(p, yes)| if yes.unwrap_or(*p >= 0.5) { *p } else { 1.0 - p })
+            .collect(),
+        (Some(p), None) => p.to_vec(),
+        (None, _) => by_class(rows)?,
+    };
+    let sorted = sorted_finite(&certainty);
+    if sorted.is_empty() {
+        return None;
+    }
+    let n = sorted.len() as u64;
+    let of = |hits: usize, n: u64| {
+        let (low, high) = wilson(hits as f64, n as f64, Z95);
+        Estimate { value: hits as f64 / n as f64, low, high, n }
+    };
+    let positive_share = predicted.map(|predicted| {
+        let known = predicted.iter().flatten().count() as u64;
+        of(predicted.iter().flatten().filter(|yes| **yes).count(), known.max(1))
+    });
+    Some(Confidence {
+        n,
+        mean: mean(&sorted),
+        p10: quantile_sorted(&sorted, 0.1),
+        p50: quantile_sorted(&sorted, 0.5),
+        p90: quantile_sorted(&sorted, 0.9),
+        low_share: of(sorted.partition_point(|v| *v < low), n),
+        positive_share,
+    })
+}
+
+/// The probability of each row's predicted class, from one column a class.
+fn by_class(rows: &Rows) -> Option<Vec<f64>> {
+    let (codes, names) = classes(rows.column("prediction")?);
+    let columns: Vec<Option<&[f64]>> = names.iter().map(|n| rows.numbers(&format!("probability.{n}"))).collect();
+    if columns.iter().all(Option::is_none) {
+        return None;
+    }
+    Some(
+        codes
+            .iter()
+            .enumerate()
+            .map(|(row, code)| if *code == MISSING { f64::NAN } else { columns[*code as usize].map_or(f64::NAN, |c| c[row]) })
+            .collect(),
+    )
+}

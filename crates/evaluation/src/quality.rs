@@ -1,0 +1,239 @@
+//! Realised quality: predictions held against the truth, where it is known.
+
+use domain::event::{ColumnData, MISSING};
+use domain::model::Task;
+use domain::verdict::{Confusion, Estimate, Metric, Quality, Usual, WindowReport};
+use statistics::classification::{Counts, f1_of_overlap, roc_auc, roc_auc_error};
+use statistics::intervals::{Z95, mean_interval, wilson};
+use statistics::regression;
+
+use crate::Rows;
+
+/// The measure that leads a model's page.
+pub fn headline(task: Task) -> &'static str {
+    if task.is_classification() { "accuracy" } else { "mae" }
+}
+
+/// Quality of the rows whose truth is known. `None` when none is, or the task has no measure yet.
+pub fn quality(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Quality> {
+    let labels = rows.labels?;
+    let labelled = labels.len().saturating_sub(labels.missing()) as u64;
+    if labelled == 0 {
+        return None;
+    }
+    let (metrics, confusion) = match task {
+        Task::BinaryClassification => binary(rows, labels, positive?)?,
+        Task::MulticlassClassification => (multiclass(rows, labels)?, None),
+        Task::Regression => (regression_metrics(rows, labels)?, None),
+        Task::Ranking | Task::Text => return None,
+    };
+    Some(Quality { metrics, labelled, rows: rows.times.len() as u64, confusion })
+}
+
+/// The class of each row as text codes of one shared dictionary.
+pub(crate) fn classes(data: &ColumnData) -> (Vec<u32>, Vec<String>) {
+    match data {
+        ColumnData::Category { codes, dictionary } => (codes.clone(), dictionary.clone()),
+        other => match other.to_category() {
+            ColumnData::Category { codes, dictionary } => (codes, dictionary),
+            _ => (Vec::new(), Vec::new()),
+        },
+    }
+}
+
+/// Which rows are predicted positive; `None` where there is no prediction.
+pub(crate) fn predicted_positive(rows: &Rows, positive: &str) -> Option<Vec<Option<bool>>> {
+    if let Some(data) = rows.column("prediction") {
+        let (codes, dictionary) = classes(data);
+        let yes: Vec<bool> = dictionary.iter().map(|w| w == positive).collect();
+        return Some(codes.iter().map(|c| (*c != MISSING).then(|| yes[*c as usize])).collect());
+    }
+    let scores = rows.numbers("probability")?;
+    Some(scores.iter().map(|p| (!p.is_nan()).then_some(*p >= 0.5)).collect())
+}
+
+fn share(name: &str, (hit, of): (u64, u64)) -> Option<Metric> {
+    if of == 0 {
+        return None;
+    }
+    let (low, high) = wilson(hit as f64, of as f64, Z95);
+    Some(metric(name, hit as f64 / of as f64, low, high, of))
+}
+
+fn metric(name: &str, value: f64, low: f64, high: f64, n: u64) -> Metric {
+    Metric {
+        name: name.into(),
+        estimate: Estimate { value, low, high, n },
+        higher_is_better: !matches!(name, "mae" | "rmse" | "bias"),
+    }
+}
+
+fn binary(rows: &Rows, labels: &ColumnData, positive: &str) -> Option<(Vec<Metric>, Option<Confusion>)> {
+    let predicted = predicted_positive(rows, positive)?;
+    let (codes, dictionary) = classes(labels);
+    let yes: Vec<bool> = dictionary.iter().map(|w| w == positive).collect();
+    let truth = |row: usize| (codes[row] != MISSING).then(|| yes[codes[row] as usize]);
+    let mut counts = Counts::default();
+    for (row, predicted) in predicted.iter().enumerate() {
+        if let (Some(predicted), Some(truth)) = (predicted, truth(row)) {
+            counts.add(*predicted, truth);
+        }
+    }
+    let mut metrics: Vec<Metric> = [
+        share("accuracy", counts.accuracy()),
+        share("precision", counts.precision()),
+        share("recall", counts.recall()),
+        share("specificity", counts.specificity()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let (hit, of) = counts.overlap();
+    if of > 0 {
+        let (low, high) = wilson(hit as f64, of as f64, Z95);
+        let f1 = f1_of_overlap(hit as f64 / of as f64);
+        metrics.insert(metrics.len().min(3), metric("f1", f1, f1_of_overlap(low), f1_of_overlap(high), of));
+    }
+    if let Some(scores) = rows.numbers("probability") {
+        let pairs: Vec<(f64, bool)> =
+            scores.iter().enumerate().filter(|(_, s)| !s.is_nan()).filter_map(|(row, s)| Some((*s, truth(row)?))).collect();
+        let (scores, truths): (Vec<f64>, Vec<bool>) = pairs.into_iter().unzip();
+        if let Some(auc) = roc_auc(&scores, &truths) {
+            let positives = truths.iter().filter(|t| **t).count() as f64;
+            let half = Z95 * roc_auc_error(auc, positives, truths.len() as f64 - positives);
+            metrics.push(metric("roc_auc", auc, (auc - half).max(0.0), (auc + half).min(1.0), truths.len() as u64));
+        }
+    }
+    let confusion = Confusion {
+        true_positive: counts.true_positive,
+        false_positive: counts.false_positive,
+        true_negative: counts.true_negative,
+        false_negative: counts.false_negative,
+    };
+    Some((metrics, Some(confusion)))
+}
+
+/// Accuracy, and precision, recall and F1 as the plain mean over classes (macro).
+fn multiclass(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
+    let (predicted, predicted_names) = classes(rows.column("prediction")?);
+    let (truth, truth_names) = classes(labels);
+    let mut names = truth_names.clone();
+    for name in &predicted_names {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let place: Vec<usize> = predicted_names.iter().filter_map(|n| names.iter().position(|m| m == n)).collect();
+    let mut counts = vec![Counts::default(); names.len()];
+    let (mut right, mut n) = (0, 0);
+    for (p, t) in predicted.iter().zip(&truth).filter(|(p, t)| **p != MISSING && **t != MISSING) {
+        let (p, t) = (place[*p as usize], *t as usize);
+        n += 1;
+        right += u64::from(p == t);
+        for (class, count) in counts.iter_mut().enumerate() {
+            count.add(p == class, t == class);
+        }
+    }
+    let mut metrics: Vec<Metric> = share("accuracy", (right, n)).into_iter().collect();
+    let mean = |of: &dyn Fn(&Counts) -> (u64, u64)| -> f64 {
+        let shares: Vec<f64> =
+            counts.iter().map(of).map(|(hit, of)| if of == 0 { 0.0 } else { hit as f64 / of as f64 }).collect();
+        statistics::quantile::mean(&shares)
+    };
+    if n > 0 {
+        // A macro mean has no binomial interval; the accuracy's n stands in with the normal one.
+        let bounded = |name: &str, value: f64| {
+            let (low, high) = mean_interval(value, (value * (1.0 - value)).sqrt(), n as f64, Z95);
+            metric(name, value, low.max(0.0), high.min(1.0), n)
+        };
+        metrics.push(bounded("precision", mean(&|c| c.precision())));
+        metrics.push(bounded("recall", mean(&|c| c.recall())));
+        let f1 = mean(&|c| {
+            let (tp, all) = c.overlap();
+            (2 * tp, all + tp)
+        });
+        metrics.push(bounded("f1", f1));
+    }
+    Some(metrics)
+}
+
+fn regression_metrics(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
+    let predicted = rows.numbers("prediction")?;
+    let truth: Vec<f64> = match labels {
+        ColumnData::Number(values) => values.clone(),
+        other => (0..other.len()).map(|row| other.text(row).and_then(|t| t.parse().ok()).unwrap_or(f64::NAN)).collect(),
+    };
+    let e = regression::errors(predicted, &truth);
+    if e.n == 0 {
+        return None;
+    }
+    let n = e.n as f64;
+    let (mae_low, mae_high) = mean_interval(e.mean_absolute, e.absolute_deviation, n, Z95);
+    let (mse_low, mse_high) = mean_interval(e.mean_squared, e.squared_deviation, n, Z95);
+    let (bias_low, bias_high) = mean_interval(e.mean, e.deviation, n, Z95);
+    Some(vec![
+        metric("mae", e.mean_absolute, mae_low.max(0.0), mae_high, e.n),
+        metric("rmse", e.mean_squared.sqrt(), mse_low.max(0.0).sqrt(), mse_high.sqrt(), e.n),
+        metric("bias", e.mean, bias_low, bias_high, e.n),
+    ])
+}
+
+/// Windows with fewer labels than this do not shape what is usual.
+const LABELS_FOR_USUAL: u64 = 100;
+
+/// What the baseline's own windows do: mean ± 3 standard deviations (ddof 0), within 0 and 1 for
+/// shares. `None` with fewer than three windows.
+pub fn usual(reports: &[WindowReport], name: &str) -> Option<Usual> {
+    let found: Vec<&Metric> = reports
+        .iter()
+        .filter(|r| r.reference)
+        .filter_map(|r| r.quality.as_ref().filter(|q| q.labelled >= LABELS_FOR_USUAL)?.metric(name))
+        .collect();
+    if found.len() < 3 {
+        return None;
+    }
+    let values: Vec<f64> = found.iter().map(|m| m.estimate.value).collect();
+    let (mean, deviation) =
+        (statistics::quantile::mean(&values), statistics::quantile::standard_deviation(&values, 0));
+    let bounded = found.iter().all(|m| m.higher_is_better);
+    let clip = |v: f64| if bounded { v.clamp(0.0, 1.0) } else { v };
+    Some(Usual {
+        metric: name.into(),
+        mean,
+        lower: clip(mean - 3.0 * deviation),
+        upper: clip(mean + 3.0 * deviation),
+        windows: values.len() as u32,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Timestamp;
+    use domain::event::Column;
+
+    #[test]
+    fn accuracy_counts_only_rows_whose_truth_is_known() {
+        let columns = vec![
+            Column { name: "prediction".into(), data: ColumnData::Number(vec![1.0, 0.0, 1.0, 1.0]) },
+            Column { name: "probability".into(), data: ColumnData::Number(vec![0.9, 0.2, 0.8, 0.6]) },
+        ];
+        let labels = ColumnData::Number(vec![1.0, 0.0, 0.0, f64::NAN]);
+        let times = vec![Timestamp(0); 4];
+        let rows = Rows { times: &times, columns: &columns, labels: Some(&labels) };
+        let quality = quality(&rows, Task::BinaryClassification, Some("1")).expect("has labels");
+        assert_eq!((quality.labelled, quality.rows), (3, 4));
+        let accuracy = quality.metric("accuracy").expect("there").estimate;
+        assert!((accuracy.value - 2.0 / 3.0).abs() < 1e-12 && accuracy.n == 3);
+        assert!(accuracy.low < accuracy.value && accuracy.value < accuracy.high);
+        assert_eq!(quality.metric("precision").expect("there").estimate.value, 0.5);
+        assert_eq!(quality.metric("recall").expect("there").estimate.value, 1.0);
+    }
+
+    #[test]
+    fn no_labels_is_no_quality_rather_than_zero() {
+        let labels = ColumnData::Number(vec![f64::NAN]);
+        let rows = Rows { times: &[Timestamp(0)], columns: &[], labels: Some(&labels) };
+        assert_eq!(quality(&rows, Task::BinaryClassification, Some("1")), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! A baseline made ready: sorted once, binned once, compared with many windows.
+
+use std::collections::HashMap;
+
+use domain::event::{Column, ColumnData, MISSING};
+use statistics::binning;
+use statistics::quantile::sorted_finite;
+
+/// One column of the baseline, prepared by kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReferenceColumn {
+    /// The store's name, `feature.AGEP`.
+    pub column: String,
+    /// As the sender calls it.
+    pub name: String,
+    pub missing: u64,
+    /// Weight in the model, 0 when unknown.
+    pub importance: f64,
+    pub values: ReferenceValues,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReferenceValues {
+    Numeric {
+        sorted: Vec<f64>,
+        decile_edges: Vec<f64>,
+        decile_shares: Vec<f64>,
+        doane_edges: Vec<f64>,
+        doane_shares: Vec<f64>,
+    },
+    Categorical {
+        /// Category → count, most frequent first.
+        categories: Vec<(String, u64)>,
+        index: HashMap<String, usize>,
+    },
+}
+
+/// A whole baseline.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reference {
+    pub columns: Vec<ReferenceColumn>,
+    pub rows: u64,
+}
+
+impl Reference {
+    /// Prepares every feature and prediction column. `importance` is by the store's column name.
+    pub fn of(columns: &[Column], rows: usize, importance: &HashMap<String, f64>) -> Reference {
+        let columns = columns
+            .iter()
+            .filter(|c| is_compared(&c.name))
+            .filter_map(|column| {
+                let values = prepare(&column.data)?;
+                Some(ReferenceColumn {
+                    column: column.name.clone(),
+                    name: display_name(&column.name),
+                    missing: column.data.missing() as u64,
+                    importance: importance.get(&column.name).copied().unwrap_or_default(),
+                    values,
+                })
+            })
+            .collect();
+        Reference { columns, rows: rows as u64 }
+    }
+}
+
+/// Whether a stored column is one whose distribution says something about the model.
+pub fn is_compared(column: &str) -> bool {
+    column.starts_with("feature.")
+        || column.starts_with("group.")
+        || column == "prediction"
+        || column == "probability"
+        || column.starts_with("probability.")
+}
+
+/// `feature.AGEP` → `AGEP`.
+pub fn display_name(column: &str) -> String {
+    column.strip_prefix("feature.").or_else(|| column.strip_prefix("group.")).unwrap_or(column).to_string()
+}
+
+fn prepare(data: &ColumnData) -> Option<ReferenceValues> {
+    match data {
+        ColumnData::Number(values) => {
+            let sorted = sorted_finite(values);
+            let decile_edges = binning::decile_edges(&sorted);
+            let doane_edges = binning::doane_edges(&sorted);
+            let n = sorted.len() as u64;
+            let decile_shares = binning::shares(&binning::count_sorted(&sorted, &decile_edges).0, n);
+            let doane_shares = binning::shares(&binning::count_sorted(&sorted, &doane_edges).0, n);
+            Some(ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares })
+        }
+        ColumnData::Category { codes, dictionary } => {
+            let mut counts = vec![0_u64; dictionary.len()];
+            codes.iter().filter(|c| **c != MISSING).for_each(|c| counts[*c as usize] += 1);
+            let mut categories: Vec<(String, u64)> =
+                dictionary.iter().cloned().zip(counts).filter(|(_, n)| *n > 0).collect();
+            categories.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            let index = categories.iter().enumerate().map(|(i, (c, _))| (c.clone(), i)).collect();
+            Some(ReferenceValues::Categorical { categories, index })
+        }
+        ColumnData::Vector { .. } => None,
+    }
+}
