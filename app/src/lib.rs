@@ -1,0 +1,103 @@
+//! What people see. Pages are drawn on the server first and taken over by the same code in the
+//! browser; the features `ssr` and `hydrate` choose the half and never meet in one build.
+
+#![recursion_limit = "512"]
+
+pub mod charts;
+pub mod components;
+pub mod pages;
+pub mod server_functions;
+
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::SsrMode;
+use leptos_router::components::{Redirect, Route, Router, Routes};
+use leptos_router::path;
+use serde::{Deserialize, Serialize};
+
+/// Files that pages load, named by their content.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Assets {
+    pub js: String,
+    pub wasm: String,
+    pub css: String,
+}
+
+/// The document around every page.
+pub fn shell(assets: Assets) -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    content_security_policy();
+    let nonce = leptos::nonce::use_nonce();
+    // The theme is set before anything is painted, so that no page flashes.
+    let theme = "try{var t=localStorage.getItem('theme');if(t)document.documentElement.dataset.theme=t}catch(e){}";
+    let start = (!assets.js.is_empty()).then(|| {
+        format!(
+            "import('{}').then(m=>m.default({{module_or_path:'{}'}}).then(()=>m.hydrate()))",
+            assets.js, assets.wasm
+        )
+    });
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" href="/favicon.svg"/>
+                {(!assets.css.is_empty()).then(|| view! { <link rel="stylesheet" href=assets.css.clone()/> })}
+                {(!assets.js.is_empty()).then(|| view! { <link rel="modulepreload" href=assets.js.clone() nonce=nonce.clone()/> })}
+                <script nonce=nonce.clone() inner_html=theme></script>
+                {start.map(|start| view! { <script type="module" nonce=nonce.clone() inner_html=start></script> })}
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// Scripts only with this answer's nonce; nothing from elsewhere.
+#[cfg(feature = "ssr")]
+fn content_security_policy() {
+    use axum::http::{HeaderName, HeaderValue};
+    let Some(nonce) = leptos::nonce::use_nonce() else {
+        return;
+    };
+    let policy = format!(
+        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
+         style-src-attr 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'"
+    );
+    if let (Some(options), Ok(value)) = (
+        use_context::<leptos_axum::ResponseOptions>(),
+        HeaderValue::from_str(&policy),
+    ) {
+        options.insert_header(HeaderName::from_static("content-security-policy"), value);
+    }
+}
+
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    components::live::provide_live();
+    view! {
+        <Title formatter=|page: String| if page.is_empty() { "Plimsoll".to_string() } else { format!("{page} · Plimsoll") }/>
+        <components::icons::Symbols/>
+        <Router>
+            <Routes fallback=|| pages::not_found::NotFound().into_any()>
+                <Route path=path!("/") view=|| view! { <Redirect path="/overview"/> }/>
+                <Route path=path!("/sign-in") view=pages::sign_in::SignIn ssr=SsrMode::Async/>
+                <Route path=path!("/setup") view=pages::setup::SetUp ssr=SsrMode::Async/>
+                <Route path=path!("/overview") view=pages::overview::Overview ssr=SsrMode::Async/>
+                <Route path=path!("/operations") view=pages::operations::Operations ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name") view=pages::model::ModelPage ssr=SsrMode::Async/>
+                <Route path=path!("/settings") view=pages::settings::Account ssr=SsrMode::Async/>
+                <Route path=path!("/settings/people") view=pages::settings::People ssr=SsrMode::Async/>
+                <Route path=path!("/settings/keys") view=pages::settings::Keys ssr=SsrMode::Async/>
+                <Route path=path!("/settings/probes") view=pages::settings::Probes ssr=SsrMode::Async/>
+            </Routes>
+        </Router>
+    }
+}

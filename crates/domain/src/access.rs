@@ -20,7 +20,12 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 4] = [Role::Viewer, Role::Executive, Role::Operator, Role::Administrator];
+    pub const ALL: [Role; 4] = [
+        Role::Viewer,
+        Role::Executive,
+        Role::Operator,
+        Role::Administrator,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -85,8 +90,14 @@ impl Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Actor {
     Anonymous,
-    Person { id: i64, role: Role },
-    Key { id: i64, scopes: Vec<Scope> },
+    Person {
+        id: i64,
+        role: Role,
+    },
+    Key {
+        id: i64,
+        scopes: Vec<Scope>,
+    },
     /// The program itself, or whoever runs its command line beside the database: they could read
     /// the files anyway.
     Local,
@@ -163,7 +174,11 @@ pub fn authorize(actor: &Actor, action: Action, object: &Object) -> Result<(), D
     let allowed = match actor {
         Actor::Local => true,
         Actor::Anonymous => {
-            return if action == Action::Enter { Ok(()) } else { Err(Denied::NotSignedIn) };
+            return if action == Action::Enter {
+                Ok(())
+            } else {
+                Err(Denied::NotSignedIn)
+            };
         }
         Actor::Person { id, role } => person_may(*id, *role, action, object),
         Actor::Key { scopes, .. } => scopes.iter().any(|scope| scope_may(*scope, action)),
@@ -179,7 +194,10 @@ pub fn authorize(actor: &Actor, action: Action, object: &Object) -> Result<(), D
         }
         Actor::Anonymous | Actor::Local => "this caller".to_string(),
     };
-    Err(Denied::NotAllowed { who, needs: requirement(action).to_string() })
+    Err(Denied::NotAllowed {
+        who,
+        needs: requirement(action).to_string(),
+    })
 }
 
 fn person_may(id: i64, role: Role, action: Action, object: &Object) -> bool {
@@ -190,7 +208,9 @@ fn person_may(id: i64, role: Role, action: Action, object: &Object) -> bool {
             _ => true,
         },
         Action::Ingest | Action::EditModel | Action::EditProbes => role >= Role::Operator,
-        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => role == Role::Administrator,
+        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => {
+            role == Role::Administrator
+        }
     }
 }
 
@@ -201,7 +221,10 @@ fn scope_may(scope: Scope, action: Action) -> bool {
         Action::Ingest => matches!(scope, Scope::Ingest | Scope::Admin),
         Action::EditModel | Action::EditProbes => scope == Scope::Admin,
         // People, keys and the installation are for people: a leaked key must not make another.
-        Action::EditOwnAccount | Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => false,
+        Action::EditOwnAccount
+        | Action::ManagePeople
+        | Action::ManageKeys
+        | Action::ManageInstallation => false,
     }
 }
 
@@ -210,9 +233,13 @@ fn requirement(action: Action) -> &'static str {
         Action::Enter => "open to all",
         Action::View => "it needs a person of any role, or a key with the scope read",
         Action::Ingest => "it needs the role operator, or a key with the scope ingest",
-        Action::EditModel | Action::EditProbes => "it needs the role operator, or a key with the scope admin",
+        Action::EditModel | Action::EditProbes => {
+            "it needs the role operator, or a key with the scope admin"
+        }
         Action::EditOwnAccount => "it needs the person whose account it is",
-        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => "it needs the role administrator",
+        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => {
+            "it needs the role administrator"
+        }
     }
 }
 
@@ -237,7 +264,10 @@ mod tests {
         for action in Action::ALL {
             for pair in Role::ALL.windows(2) {
                 if authorize(&person(pair[0]), action, &Object::Installation).is_ok() {
-                    assert!(authorize(&person(pair[1]), action, &Object::Installation).is_ok(), "{action:?} {pair:?}");
+                    assert!(
+                        authorize(&person(pair[1]), action, &Object::Installation).is_ok(),
+                        "{action:?} {pair:?}"
+                    );
                 }
             }
         }
@@ -245,16 +275,36 @@ mod tests {
 
     #[test]
     fn an_ingest_key_reads_nothing_and_no_key_makes_keys() {
-        let ingest = Actor::Key { id: 1, scopes: vec![Scope::Ingest] };
+        let ingest = Actor::Key {
+            id: 1,
+            scopes: vec![Scope::Ingest],
+        };
         assert!(authorize(&ingest, Action::Ingest, &Object::Model("m".into())).is_ok());
         assert!(authorize(&ingest, Action::View, &Object::Model("m".into())).is_err());
-        let all = Actor::Key { id: 1, scopes: Scope::ALL.to_vec() };
+        let all = Actor::Key {
+            id: 1,
+            scopes: Scope::ALL.to_vec(),
+        };
         assert!(authorize(&all, Action::ManageKeys, &Object::Installation).is_err());
     }
 
     #[test]
     fn people_edit_their_own_account_only() {
-        assert!(authorize(&person(Role::Viewer), Action::EditOwnAccount, &Object::Person(7)).is_ok());
-        assert!(authorize(&person(Role::Administrator), Action::EditOwnAccount, &Object::Person(8)).is_err());
+        assert!(
+            authorize(
+                &person(Role::Viewer),
+                Action::EditOwnAccount,
+                &Object::Person(7)
+            )
+            .is_ok()
+        );
+        assert!(
+            authorize(
+                &person(Role::Administrator),
+                Action::EditOwnAccount,
+                &Object::Person(8)
+            )
+            .is_err()
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::TimeRange;
 use crate::Timestamp;
+use crate::time::TimeRange;
 
 /// Where a baseline's rows come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,7 +12,10 @@ pub enum BaselineSource {
     /// Rows sent for the purpose, kept apart from production.
     Upload,
     /// A range of production itself.
-    Range { environment: String, range: TimeRange },
+    Range {
+        environment: String,
+        range: TimeRange,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

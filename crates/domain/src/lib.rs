@@ -16,6 +16,7 @@ pub mod problem;
 pub mod signal;
 pub mod time;
 pub mod verdict;
+pub mod view;
 pub mod window;
 
 pub use access::{Access, Action, Actor, Denied, Object, Role, Scope, authorize};

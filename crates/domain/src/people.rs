@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Role, Scope};
 use crate::Timestamp;
+use crate::access::{Role, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Person {
@@ -19,8 +19,17 @@ pub struct Person {
 impl Person {
     /// `Mara Lindqvist` → `ML`
     pub fn initials(&self) -> String {
-        let letters: String = self.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
-        if letters.is_empty() { "?".to_string() } else { letters.to_uppercase() }
+        let letters: String = self
+            .name
+            .split_whitespace()
+            .filter_map(|word| word.chars().next())
+            .take(2)
+            .collect();
+        if letters.is_empty() {
+            "?".to_string()
+        } else {
+            letters.to_uppercase()
+        }
     }
 }
 
@@ -44,7 +53,9 @@ pub const PASSWORD_MAX: usize = 256;
 pub fn password_problem(password: &str, email: &str) -> Option<String> {
     let length = password.chars().count();
     if length < PASSWORD_MIN {
-        return Some(format!("Use at least {PASSWORD_MIN} characters; this has {length}. A few words in a row are fine."));
+        return Some(format!(
+            "Use at least {PASSWORD_MIN} characters; this has {length}. A few words in a row are fine."
+        ));
     }
     if length > PASSWORD_MAX {
         return Some(format!("Use at most {PASSWORD_MAX} characters."));
@@ -55,9 +66,23 @@ pub fn password_problem(password: &str, email: &str) -> Option<String> {
     }
     let lower = password.to_lowercase();
     let local = email.split('@').next().unwrap_or_default().to_lowercase();
-    let plain = ["password1234", "passwordpassword", "123456789012", "qwertyuiopas", "plimsollplimsoll"];
-    if plain.iter().any(|p| lower == *p) || (!local.is_empty() && local.len() > 3 && lower.contains(&local) && length < local.len() + 8) {
-        return Some("This is among the first that anyone would try. Use something longer or less obvious.".to_string());
+    let plain = [
+        "password1234",
+        "passwordpassword",
+        "123456789012",
+        "qwertyuiopas",
+        "plimsollplimsoll",
+    ];
+    if plain.iter().any(|p| lower == *p)
+        || (!local.is_empty()
+            && local.len() > 3
+            && lower.contains(&local)
+            && length < local.len() + 8)
+    {
+        return Some(
+            "This is among the first that anyone would try. Use something longer or less obvious."
+                .to_string(),
+        );
     }
     None
 }
@@ -69,7 +94,9 @@ pub fn email_problem(email: &str) -> Option<String> {
         && !parts[0].is_empty()
         && !parts[1].is_empty()
         && email.len() <= 254
-        && !email.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"'".contains(c));
+        && !email
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || "<>\"'".contains(c));
     (!good).then(|| "Write an address like name@example.com.".to_string())
 }
 
@@ -79,7 +106,11 @@ mod tests {
 
     #[test]
     fn short_uniform_and_obvious_passwords_are_refused_with_the_reason() {
-        assert!(password_problem("short", "a@b.c").expect("refused").contains("12"));
+        assert!(
+            password_problem("short", "a@b.c")
+                .expect("refused")
+                .contains("12")
+        );
         assert!(password_problem("aaaaaaaaaaaaaaaa", "a@b.c").is_some());
         assert!(password_problem("password1234", "a@b.c").is_some());
         assert!(password_problem("lindqvist12345", "lindqvist@x.y").is_some());

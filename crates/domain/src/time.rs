@@ -9,7 +9,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -104,7 +106,12 @@ impl Timestamp {
     /// `23 Nov 2026`
     pub fn date(self) -> String {
         let t = self.civil();
-        format!("{} {} {}", t.day(), MONTHS[t.month() as usize - 1], t.year())
+        format!(
+            "{} {} {}",
+            t.day(),
+            MONTHS[t.month() as usize - 1],
+            t.year()
+        )
     }
 
     /// `Nov 2026`
@@ -128,10 +135,18 @@ impl Timestamp {
 }
 
 fn month_start(year: i32, month: i32) -> Timestamp {
-    let (year, month) = if month > 12 { (year + 1, 1) } else { (year, month) };
+    let (year, month) = if month > 12 {
+        (year + 1, 1)
+    } else {
+        (year, month)
+    };
     jiff::civil::Date::new(year as i16, month as i8, 1)
         .ok()
-        .and_then(|d| d.to_datetime(jiff::civil::Time::midnight()).to_zoned(jiff::tz::TimeZone::UTC).ok())
+        .and_then(|d| {
+            d.to_datetime(jiff::civil::Time::midnight())
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .ok()
+        })
         .map(|z| Timestamp(z.timestamp().as_microsecond()))
         .unwrap_or_default()
 }
@@ -154,7 +169,10 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    pub const ALL: TimeRange = TimeRange { from: Timestamp::MIN, to: Timestamp::MAX };
+    pub const ALL: TimeRange = TimeRange {
+        from: Timestamp::MIN,
+        to: Timestamp::MAX,
+    };
 
     pub fn contains(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
@@ -183,7 +201,9 @@ pub enum RangeChoice {
 impl RangeChoice {
     /// Reads `from` and `to` of the address bar. Unknown text falls back to `default`.
     pub fn parse(from: Option<&str>, to: Option<&str>, default: RangeChoice) -> RangeChoice {
-        let Some(from) = from.filter(|f| !f.is_empty()) else { return default };
+        let Some(from) = from.filter(|f| !f.is_empty()) else {
+            return default;
+        };
         if from == "all" {
             return RangeChoice::All;
         }
@@ -198,7 +218,10 @@ impl RangeChoice {
 
     pub fn resolve(self, now: Timestamp) -> TimeRange {
         match self {
-            RangeChoice::Last(span) => TimeRange { from: now.plus(-span), to: now.plus(1) },
+            RangeChoice::Last(span) => TimeRange {
+                from: now.plus(-span),
+                to: now.plus(1),
+            },
             RangeChoice::All => TimeRange::ALL,
             RangeChoice::Fixed(range) => range,
         }
@@ -243,7 +266,9 @@ pub fn parse_span(text: &str) -> Option<i64> {
         "w" => 7 * DAY,
         _ => return None,
     };
-    count.checked_mul(unit).filter(|span| *span > 0 && *span <= 3660 * DAY)
+    count
+        .checked_mul(unit)
+        .filter(|span| *span > 0 && *span <= 3660 * DAY)
 }
 
 /// The shortest text [`parse_span`] reads back as `span`.
@@ -263,7 +288,12 @@ mod tests {
     #[test]
     fn epoch_numbers_are_read_in_the_unit_their_size_implies() {
         let expected = Timestamp(1_420_070_400 * SECOND);
-        for number in [1_420_070_400.0, 1_420_070_400e3, 1_420_070_400e6, 1_420_070_400e9] {
+        for number in [
+            1_420_070_400.0,
+            1_420_070_400e3,
+            1_420_070_400e6,
+            1_420_070_400e9,
+        ] {
             assert_eq!(Timestamp::from_epoch_number(number), Some(expected));
         }
         assert_eq!(Timestamp::from_epoch_number(f64::NAN), None);
@@ -272,7 +302,13 @@ mod tests {
     #[test]
     fn text_times_are_utc_unless_they_say_otherwise() {
         let midnight = Timestamp(1_420_070_400 * SECOND);
-        for text in ["2015-01-01T00:00:00Z", "2015-01-01 00:00", "2015-01-01", "2015-01-01T01:00:00+01:00", "1420070400"] {
+        for text in [
+            "2015-01-01T00:00:00Z",
+            "2015-01-01 00:00",
+            "2015-01-01",
+            "2015-01-01T01:00:00+01:00",
+            "1420070400",
+        ] {
             assert_eq!(Timestamp::parse(text), Some(midnight), "{text}");
         }
         assert_eq!(Timestamp::parse("yesterday"), None);

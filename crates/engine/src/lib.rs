@@ -1,0 +1,146 @@
+//! What runs: collect, ingest, evaluate, and the use-cases that pages and API call.
+//!
+//! Every use-case takes the [`Actor`] that asks and begins with [`authorize`]. Nothing here knows
+//! HTTP or HTML.
+
+pub mod collect;
+pub mod evaluate;
+pub mod ingest;
+pub mod installation;
+pub mod live;
+pub mod people;
+pub mod views;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use domain::{Action, Actor, Denied, Object, Timestamp, authorize};
+use store::{Store, StoreError};
+use thiserror::Error;
+
+/// Why a use-case did not happen. Each says what was wrong and what to do.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Conflict(String),
+    #[error("too many attempts; wait {0} s and try again")]
+    TooMany(u64),
+    #[error("{0}")]
+    TooLarge(String),
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(_) => EngineError::NotFound(error.to_string()),
+            StoreError::Conflict(text) => EngineError::Conflict(text),
+            other => EngineError::Store(other),
+        }
+    }
+}
+
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// The running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub store: Store,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    people: people::Guard,
+    live: live::Bus,
+    references: evaluate::References,
+    gpu: std::sync::RwLock<collect::GpuState>,
+    /// Who holds this process's leases.
+    holder: String,
+}
+
+impl Engine {
+    pub fn new(store: Store) -> Engine {
+        let inner = Inner {
+            people: people::Guard::new(),
+            live: live::Bus::new(),
+            references: evaluate::References::default(),
+            gpu: std::sync::RwLock::new(collect::GpuState::NotAsked),
+            holder: people::random_text(12),
+        };
+        Engine {
+            store,
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The only clock of the engine.
+    pub fn now(&self) -> Timestamp {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(since.as_micros() as i64)
+    }
+
+    pub fn live(&self) -> &live::Bus {
+        &self.inner.live
+    }
+
+    /// Starts the background work: collectors, evaluation, upkeep, live events. Each ends when
+    /// `stop` says so.
+    pub fn start(
+        &self,
+        stop: tokio_util::sync::CancellationToken,
+        collect_host: bool,
+    ) -> tokio_util::task::TaskTracker {
+        let tasks = tokio_util::task::TaskTracker::new();
+        if collect_host {
+            tasks.spawn(collect::host::run(self.clone(), stop.clone()));
+            tasks.spawn(collect::gpu::run(self.clone(), stop.clone()));
+        }
+        tasks.spawn(collect::probe::run(self.clone(), stop.clone()));
+        tasks.spawn(evaluate::run(self.clone(), stop.clone()));
+        tasks.spawn(live::run(self.clone(), stop));
+        tasks.close();
+        tasks
+    }
+
+    pub(crate) fn may(&self, actor: &Actor, action: Action, object: &Object) -> Result<()> {
+        Ok(authorize(actor, action, object)?)
+    }
+
+    /// Writes who did what to what. A failure is logged and does not undo what was done.
+    pub(crate) async fn audit(&self, actor: &Actor, action: &str, object: &str) {
+        let who = match actor {
+            Actor::Anonymous => "anonymous".to_string(),
+            Actor::Person { id, .. } => format!("person {id}"),
+            Actor::Key { id, .. } => format!("key {id}"),
+            Actor::Local => "local".to_string(),
+        };
+        if let Err(error) = self
+            .store
+            .record_audit(&who, action, object, self.now())
+            .await
+        {
+            tracing::error!(%error, action, "an audit entry could not be written");
+        }
+    }
+}
+
+/// Who is on the other end of a request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub actor: Actor,
+    /// Set when a person is signed in.
+    pub person: Option<domain::people::Person>,
+    /// Where the request came from, proxies believed as configured.
+    pub address: String,
+    /// The session's token, for ending it.
+    pub session: Option<String>,
+}

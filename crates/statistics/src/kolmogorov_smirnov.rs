@@ -69,7 +69,9 @@ fn tail(lambda: f64) -> f64 {
     }
     if lambda < 1.18 {
         let factor = -std::f64::consts::PI * std::f64::consts::PI / (8.0 * lambda * lambda);
-        let sum: f64 = (0..20).map(|k| (factor * f64::from((2 * k + 1) * (2 * k + 1))).exp()).sum();
+        let sum: f64 = (0..20)
+            .map(|k| (factor * f64::from((2 * k + 1) * (2 * k + 1))).exp())
+            .sum();
         return (1.0 - (2.0 * std::f64::consts::PI).sqrt() / lambda * sum).clamp(0.0, 1.0);
     }
     let mut sum = 0.0;
@@ -90,11 +92,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn by_definition(x: &[f64], y: &[f64]) -> f64 {
-        x.iter().chain(y).map(|at| {
-            let f = x.iter().filter(|v| *v <= at).count() as f64 / x.len() as f64;
-            let g = y.iter().filter(|v| *v <= at).count() as f64 / y.len() as f64;
-            (f - g).abs()
-        }).fold(0.0, f64::max)
+        x.iter()
+            .chain(y)
+            .map(|at| {
+                let f = x.iter().filter(|v| *v <= at).count() as f64 / x.len() as f64;
+                let g = y.iter().filter(|v| *v <= at).count() as f64 / y.len() as f64;
+                (f - g).abs()
+            })
+            .fold(0.0, f64::max)
     }
 
     proptest! {

@@ -3,8 +3,8 @@
 //! It always takes the oldest fresh rows of a stream, so that “everything up to this number is in
 //! segments” stays true; readers and the duplicate check rely on it.
 
-use domain::event::{ColumnData, EventBatch};
 use domain::Timestamp;
+use domain::event::{ColumnData, EventBatch};
 
 use crate::codec;
 use crate::database::params;
@@ -37,7 +37,10 @@ impl Store {
     pub async fn compact(&self, stream: &Stream, all: bool, at: Timestamp) -> Result<bool> {
         let waiting = self
             .database
-            .fetch("SELECT seq, event_rows FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
+            .fetch(
+                "SELECT seq, event_rows FROM fresh WHERE stream_id = $1 ORDER BY seq",
+                params![stream.id],
+            )
             .await?;
         let mut through = None;
         let mut rows = 0_usize;
@@ -51,16 +54,24 @@ impl Store {
             blobs += 1;
             through = Some(row.int(0)?);
         }
-        let Some(through) = through else { return Ok(false) };
+        let Some(through) = through else {
+            return Ok(false);
+        };
         // Thousands of tiny commits are slow to lay over every read, however few rows they hold.
         if rows < SEGMENT_ROWS && !all && blobs < 512 {
             return Ok(false);
         }
         let bodies = self
             .database
-            .fetch("SELECT body FROM fresh WHERE stream_id = $1 AND seq <= $2 ORDER BY seq", params![stream.id, through])
+            .fetch(
+                "SELECT body FROM fresh WHERE stream_id = $1 AND seq <= $2 ORDER BY seq",
+                params![stream.id, through],
+            )
             .await?;
-        let bodies: Vec<Vec<u8>> = bodies.iter().map(|row| row.blob(0)).collect::<Result<_>>()?;
+        let bodies: Vec<Vec<u8>> = bodies
+            .iter()
+            .map(|row| row.blob(0))
+            .collect::<Result<_>>()?;
         let segments = tokio::task::block_in_place(|| encode(&bodies))?;
 
         let mut transaction = self.database.begin_exclusive().await?;
@@ -91,7 +102,11 @@ impl Store {
                     ],
                 )
                 .await?;
-            let id = row.first().map(|r| r.int(0)).transpose()?.unwrap_or_default();
+            let id = row
+                .first()
+                .map(|r| r.int(0))
+                .transpose()?
+                .unwrap_or_default();
             for column in segment.columns {
                 transaction
                     .execute(
@@ -116,12 +131,21 @@ fn encode(bodies: &[Vec<u8>]) -> Result<Vec<EncodedSegment>> {
     order.sort_by_key(|i| batch.times[*i]);
     let pieces = (batch.rows() / SEGMENT_ROWS).max(1);
     let size = batch.rows().div_ceil(pieces).max(1);
-    Ok(order.chunks(size).map(|rows| encode_segment(&batch.take(rows))).collect())
+    Ok(order
+        .chunks(size)
+        .map(|rows| encode_segment(&batch.take(rows)))
+        .collect())
 }
 
 fn encode_segment(batch: &EventBatch) -> EncodedSegment {
     let index = IdIndex::of(&batch.ids);
-    let internal = |name: &str, body: Vec<u8>| EncodedColumn { name: name.into(), min: None, max: None, missing: 0, body };
+    let internal = |name: &str, body: Vec<u8>| EncodedColumn {
+        name: name.into(),
+        min: None,
+        max: None,
+        missing: 0,
+        body,
+    };
     let prints: Vec<i64> = fingerprints(batch).into_iter().map(i64::from).collect();
     let mut columns = vec![
         internal("#id", codec::encode_ids(&batch.ids)),

@@ -1,8 +1,8 @@
 //! Models and their streams.
 
+use domain::Timestamp;
 use domain::event::EventKind;
 use domain::model::{Model, ModelSettings, Schema, Task};
-use domain::Timestamp;
 
 use crate::database::{Row, is_unique_violation, params};
 use crate::{Result, Store, StoreError};
@@ -43,7 +43,6 @@ pub struct NewModel {
     pub demo: bool,
 }
 
-
 fn model(row: &Row) -> Result<Model> {
     let task = row.text(4)?;
     Ok(Model {
@@ -51,7 +50,8 @@ fn model(row: &Row) -> Result<Model> {
         name: row.text(1)?,
         title: row.text(2)?,
         system: row.text(3)?,
-        task: Task::parse(&task).ok_or_else(|| StoreError::Corrupt(format!("a model has the unknown task “{task}”")))?,
+        task: Task::parse(&task)
+            .ok_or_else(|| StoreError::Corrupt(format!("a model has the unknown task “{task}”")))?,
         schema: row.json(5)?,
         settings: row.json(6)?,
         created_at: row.time(7)?,
@@ -99,19 +99,32 @@ impl Store {
     }
 
     pub async fn models(&self) -> Result<Vec<Model>> {
-        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+        const SQL: &str =
+            "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
                            FROM model ORDER BY name";
-        self.database.fetch(SQL, vec![]).await?.iter().map(model).collect()
+        self.database
+            .fetch(SQL, vec![])
+            .await?
+            .iter()
+            .map(model)
+            .collect()
     }
 
     pub async fn model(&self, name: &str) -> Result<Option<Model>> {
-        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+        const SQL: &str =
+            "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
                            FROM model WHERE name = $1";
-        self.database.fetch_one(SQL, params![name]).await?.as_ref().map(model).transpose()
+        self.database
+            .fetch_one(SQL, params![name])
+            .await?
+            .as_ref()
+            .map(model)
+            .transpose()
     }
 
     pub async fn model_by_id(&self, id: i64) -> Result<Model> {
-        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+        const SQL: &str =
+            "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
                            FROM model WHERE id = $1";
         match self.database.fetch_one(SQL, params![id]).await? {
             Some(row) => model(&row),
@@ -137,7 +150,11 @@ impl Store {
                 ],
             )
             .await?;
-        if changed == 0 { Err(StoreError::NotFound(format!("model “{}”", model.name))) } else { Ok(()) }
+        if changed == 0 {
+            Err(StoreError::NotFound(format!("model “{}”", model.name)))
+        } else {
+            Ok(())
+        }
     }
 
     /// Removes a model and everything kept of it.
@@ -162,7 +179,12 @@ impl Store {
 
     /// The stream of a model's predictions in an environment, or of a baseline's rows; made when
     /// it is not there.
-    pub async fn stream(&self, model_id: i64, kind: EventKind, environment: &str) -> Result<Stream> {
+    pub async fn stream(
+        &self,
+        model_id: i64,
+        kind: EventKind,
+        environment: &str,
+    ) -> Result<Stream> {
         if let Some(stream) = self.existing_stream(model_id, kind, environment).await? {
             return Ok(stream);
         }
@@ -178,7 +200,12 @@ impl Store {
             .ok_or_else(|| StoreError::NotFound(format!("stream {environment}")))
     }
 
-    pub async fn existing_stream(&self, model_id: i64, kind: EventKind, environment: &str) -> Result<Option<Stream>> {
+    pub async fn existing_stream(
+        &self,
+        model_id: i64,
+        kind: EventKind,
+        environment: &str,
+    ) -> Result<Option<Stream>> {
         let row = self
             .database
             .fetch_one(
@@ -186,19 +213,39 @@ impl Store {
                 params![model_id, kind.name(), environment],
             )
             .await?;
-        row.map(|row| Ok(Stream { id: row.int(0)?, model_id, kind, environment: environment.to_string() })).transpose()
+        row.map(|row| {
+            Ok(Stream {
+                id: row.int(0)?,
+                model_id,
+                kind,
+                environment: environment.to_string(),
+            })
+        })
+        .transpose()
     }
 
     /// All streams of a model.
     pub async fn streams(&self, model_id: i64) -> Result<Vec<Stream>> {
         let rows = self
             .database
-            .fetch("SELECT id, kind, environment FROM stream WHERE model_id = $1 ORDER BY id", params![model_id])
+            .fetch(
+                "SELECT id, kind, environment FROM stream WHERE model_id = $1 ORDER BY id",
+                params![model_id],
+            )
             .await?;
         rows.iter()
             .map(|row| {
-                let kind = if row.text(1)? == EventKind::Baseline.name() { EventKind::Baseline } else { EventKind::Prediction };
-                Ok(Stream { id: row.int(0)?, model_id, kind, environment: row.text(2)? })
+                let kind = if row.text(1)? == EventKind::Baseline.name() {
+                    EventKind::Baseline
+                } else {
+                    EventKind::Prediction
+                };
+                Ok(Stream {
+                    id: row.int(0)?,
+                    model_id,
+                    kind,
+                    environment: row.text(2)?,
+                })
             })
             .collect()
     }

@@ -37,7 +37,10 @@ impl Store {
                     id: row.int(0)?,
                     model_id: row.int(1)?,
                     environment: row.text(2)?,
-                    range: TimeRange { from: row.time(3)?, to: row.time(4)? },
+                    range: TimeRange {
+                        from: row.time(3)?,
+                        to: row.time(4)?,
+                    },
                     reason: row.text(5)?,
                 })
             })
@@ -89,7 +92,9 @@ impl Store {
                 .await?;
         }
         for span in cleared {
-            transaction.execute("DELETE FROM dirty WHERE id = $1", params![span.id]).await?;
+            transaction
+                .execute("DELETE FROM dirty WHERE id = $1", params![span.id])
+                .await?;
         }
         transaction.commit().await
     }
@@ -97,13 +102,20 @@ impl Store {
     pub async fn clear_dirty(&self, spans: &[DirtySpan]) -> Result<()> {
         let mut transaction = self.database.begin().await?;
         for span in spans {
-            transaction.execute("DELETE FROM dirty WHERE id = $1", params![span.id]).await?;
+            transaction
+                .execute("DELETE FROM dirty WHERE id = $1", params![span.id])
+                .await?;
         }
         transaction.commit().await
     }
 
     /// Reports of windows that share an instant with the range, in order of time.
-    pub async fn reports(&self, model_id: i64, environment: &str, range: TimeRange) -> Result<Vec<WindowReport>> {
+    pub async fn reports(
+        &self,
+        model_id: i64,
+        environment: &str,
+        range: TimeRange,
+    ) -> Result<Vec<WindowReport>> {
         let rows = self
             .database
             .fetch(
@@ -112,11 +124,17 @@ impl Store {
                 params![model_id, environment, range.from, range.to],
             )
             .await?;
-        rows.iter().map(|row| codec::decode_json(&row.blob(0)?)).collect()
+        rows.iter()
+            .map(|row| codec::decode_json(&row.blob(0)?))
+            .collect()
     }
 
     /// The newest report of an environment.
-    pub async fn newest_report(&self, model_id: i64, environment: &str) -> Result<Option<WindowReport>> {
+    pub async fn newest_report(
+        &self,
+        model_id: i64,
+        environment: &str,
+    ) -> Result<Option<WindowReport>> {
         let row = self
             .database
             .fetch_one(
@@ -129,7 +147,12 @@ impl Store {
     }
 
     /// The distributions of one window, by column.
-    pub async fn shares(&self, model_id: i64, environment: &str, from: Timestamp) -> Result<Vec<(String, Shares)>> {
+    pub async fn shares(
+        &self,
+        model_id: i64,
+        environment: &str,
+        from: Timestamp,
+    ) -> Result<Vec<(String, Shares)>> {
         let row = self
             .database
             .fetch_one(

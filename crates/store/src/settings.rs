@@ -19,7 +19,10 @@ pub struct Probe {
 
 impl Store {
     pub async fn setting(&self, name: &str) -> Result<Option<String>> {
-        let row = self.database.fetch_one("SELECT value FROM setting WHERE name = $1", params![name]).await?;
+        let row = self
+            .database
+            .fetch_one("SELECT value FROM setting WHERE name = $1", params![name])
+            .await?;
         row.map(|row| row.text(0)).transpose()
     }
 
@@ -35,14 +38,19 @@ impl Store {
     }
 
     pub async fn remove_setting(&self, name: &str) -> Result<()> {
-        self.database.execute("DELETE FROM setting WHERE name = $1", params![name]).await?;
+        self.database
+            .execute("DELETE FROM setting WHERE name = $1", params![name])
+            .await?;
         Ok(())
     }
 
     pub async fn probes(&self) -> Result<Vec<Probe>> {
         let rows = self
             .database
-            .fetch("SELECT id, name, target, every_secs, timeout_ms, demo FROM probe ORDER BY name", vec![])
+            .fetch(
+                "SELECT id, name, target, every_secs, timeout_ms, demo FROM probe ORDER BY name",
+                vec![],
+            )
             .await?;
         rows.iter()
             .map(|row| {
@@ -78,7 +86,11 @@ impl Store {
     }
 
     pub async fn delete_probe(&self, id: i64) -> Result<bool> {
-        Ok(self.database.execute("DELETE FROM probe WHERE id = $1", params![id]).await? > 0)
+        Ok(self
+            .database
+            .execute("DELETE FROM probe WHERE id = $1", params![id])
+            .await?
+            > 0)
     }
 
     /// The newest change to telemetry, as four counters that only grow: events, labels, samples,
@@ -100,7 +112,13 @@ impl Store {
     }
 
     /// Marks a span of event time of one environment, or `*` for all, as to be computed again.
-    pub async fn mark_dirty(&self, model_id: i64, environment: &str, span: domain::TimeRange, reason: &str) -> Result<()> {
+    pub async fn mark_dirty(
+        &self,
+        model_id: i64,
+        environment: &str,
+        span: domain::TimeRange,
+        reason: &str,
+    ) -> Result<()> {
         self.database
             .execute(
                 "INSERT INTO dirty (model_id, environment, from_time, to_time, reason) VALUES ($1, $2, $3, $4, $5)",

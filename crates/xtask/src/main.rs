@@ -1,1 +1,98 @@
-fn main(){}
+//! `cargo xtask`: set-up, start, test, development. No dependencies, so that it compiles in
+//! seconds on a machine that has nothing but rustup.
+
+mod command;
+mod database;
+mod dev;
+mod places;
+mod setup;
+mod site;
+mod suite;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask start [--demo] [ARGUMENTS OF plimsoll serve]   set up, build, serve
+cargo xtask test                                           set up, build, run every check
+cargo xtask dev [ARGUMENTS]                                serve, rebuild and restart on change
+cargo xtask setup                                          only install what is missing
+cargo xtask release                                        build target/plimsoll, one self-contained program
+cargo xtask plimsoll ARGUMENTS                             run the release program with any command
+
+Build output lies in PLIMSOLL_CACHE, by default ~/.cache/plimsoll, so that a second clone builds warm.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (name, rest) = arguments
+        .split_first()
+        .map_or(("help", &[][..]), |(n, r)| (n.as_str(), r));
+    let outcome = match name {
+        "start" => start(rest),
+        "test" => suite::suite(),
+        "dev" => dev::run_dev(rest),
+        "setup" => setup::for_building().and_then(|()| setup::for_testing()),
+        "release" => release(),
+        "plimsoll" => program().and_then(|path| command::hand_over(&path, rest)),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        other => Err(format!("there is no “{other}”\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Builds the self-contained program and says where it is.
+fn program() -> Result<std::path::PathBuf, String> {
+    setup::for_building()?;
+    let site = site::build(site::Kind::Release)?;
+    command::step("the program, with the site inside");
+    command::run(
+        command::cargo(&[
+            "build",
+            "--release",
+            "--package",
+            "plimsoll",
+            "--features",
+            "embed",
+        ])
+        .env("PLIMSOLL_SITE", &site),
+        "see the compiler’s message above",
+    )?;
+    Ok(places::target().join("release/plimsoll"))
+}
+
+fn start(rest: &[String]) -> Result<(), String> {
+    let path = program()?;
+    let rest: Vec<String> = match rest.iter().position(|a| a == "--demo") {
+        Some(at) => {
+            command::step("the demonstration’s data");
+            command::run(
+                std::process::Command::new(&path).arg("demo"),
+                "remove the database it names, or start without --demo",
+            )?;
+            let mut rest = rest.to_vec();
+            rest.remove(at);
+            rest
+        }
+        None => rest.to_vec(),
+    };
+    command::step("serving; stop with Ctrl-C");
+    command::hand_over(&path, &rest)
+}
+
+fn release() -> Result<(), String> {
+    let path = program()?;
+    let target = places::root().join("target");
+    std::fs::create_dir_all(&target).map_err(|e| e.to_string())?;
+    let copy = target.join("plimsoll");
+    std::fs::copy(&path, &copy).map_err(|e| format!("cannot write {}: {e}", copy.display()))?;
+    println!("{}", copy.display());
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Charts: a pure [`spec::ChartSpec`] becomes SVG by plotters, on the server and in the browser
+//! alike; words, axes, crosshair and tooltip are HTML laid over it. The plot is never drawn again
+//! because a pointer moved.
+
+mod backend;
+pub mod chart;
+pub mod draw;
+pub mod spark;
+pub mod spec;
+pub mod ticks;

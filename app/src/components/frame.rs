@@ -1,0 +1,149 @@
+//! The frame of every page: rail, top bar, tabs on small screens.
+
+use domain::{Role, Status as Of};
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use super::icons::Icon;
+use super::live::use_live;
+use super::state::{RANGES, use_place};
+use super::status::Shape;
+use crate::server_functions::views::{Reader, me};
+
+/// `crumbs`: what stands before the page's own name, with its address.
+#[component]
+pub fn Frame(
+    #[prop(into)] title: Signal<String>,
+    #[prop(optional)] crumbs: Vec<(&'static str, &'static str)>,
+    /// Whether the page follows the range in the address; with the words for none.
+    #[prop(optional)]
+    range: Option<&'static str>,
+    children: Children,
+) -> impl IntoView {
+    let live = use_live();
+    let who = Resource::new(move || live.tick.get() / 15, |_| me());
+    let place = use_place();
+    let path = use_location().pathname;
+    let rail = move || {
+        Suspend::new(async move {
+            let me = who.await.unwrap_or_default();
+            rail(&me, &path.get(), &place.get())
+        })
+    };
+    let trail: Vec<_> = crumbs
+        .into_iter()
+        .map(|(name, href)| view! { <a href=move || place.get().link(href)>{name}</a><Icon name="right" small=true/> })
+        .collect();
+    let tabs = move || {
+        let (path, place) = (path.get(), place.get());
+        [
+            ("/overview", "grid", "Overview"),
+            ("/operations", "pulse", "Operations"),
+            ("/settings", "gear", "Settings"),
+        ]
+        .into_iter()
+        .map(|(href, icon, name)| {
+            let current = path.starts_with(href).then_some("page");
+            view! { <a href=place.link(href) aria-current=current><Icon name=icon/>{name}</a> }
+        })
+        .collect::<Vec<_>>()
+    };
+    view! {
+        <a class="skip" href="#main">"Skip to content"</a>
+        <div class="app">
+            <aside class="rail" aria-label="Main">
+                <Transition fallback=|| ()>{rail}</Transition>
+            </aside>
+            <div class="main">
+                <header class="bar">
+                    <nav class="crumb" aria-label="Breadcrumb">{trail}<b>{move || title.get()}</b></nav>
+                    <div class="right row">
+                        {range.map(|words| view! { <RangePicker words/> })}
+                        <button class="btn sm live hide-m" type="button" aria-pressed=move || live.on.get().to_string()
+                            on:click=move |_| live.on.update(|on| *on = !*on)>
+                            {move || if live.on.get() { view! { <span class="dot"></span>"Live" }.into_any() } else { "Paused".into_any() }}
+                        </button>
+                    </div>
+                </header>
+                <main class="page" id="main">{children()}</main>
+            </div>
+        </div>
+        <nav class="tabs-m tabs-3" aria-label="Main">{tabs}</nav>
+    }
+    .into_any()
+}
+
+fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView + use<> {
+    let item = |href: &str, icon: &'static str, name: &'static str| {
+        let current = path.starts_with(href).then_some("page");
+        view! { <a href=place.link(href) aria-current=current><Icon name=icon/><span class="lbl">{name}</span></a> }
+    };
+    let models: Vec<_> = me
+        .models
+        .iter()
+        .map(|m| {
+            let href = format!("/models/{}", m.name);
+            let current = (path == href).then_some("page");
+            let (title, status) = (m.title.clone(), m.status);
+            view! {
+                <a href=place.link(&href) aria-current=current>
+                    <Icon name="cube"/><span class="lbl">{title}</span>
+                    <span class=format!("n st {}", status.name())><Shape of=status/><span class="sr">{status.title()}</span></span>
+                </a>
+            }
+        })
+        .collect();
+    let none = models.is_empty();
+    let (initials, name, role) = (me.initials.clone(), me.name.clone(), me.role);
+    view! {
+        <a class="brand" href="/overview"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">"Plimsoll"</span></a>
+        <nav class="nav">
+            <div class="nav-l">"Watch"</div>
+            {item("/overview", "grid", "Overview")}
+            {item("/operations", "pulse", "Operations")}
+            {(!none).then(|| view! { <div class="nav-l">"AI systems"</div> })}
+            {models}
+            <div class="nav-l">"Run"</div>
+            {item("/settings", "gear", "Settings")}
+        </nav>
+        <div class="foot nav">
+            <a href="/settings" title=role.map_or("", Role::title)><span class="ava">{initials}</span><span class="lbl">{name}</span></a>
+            <form method="post" action="/session/end"><button class="btn ghost sm lbl" type="submit">"Sign out"</button></form>
+        </div>
+    }
+}
+
+/// A plain menu of links, so that it works before any script has loaded.
+#[component]
+fn RangePicker(words: &'static str) -> impl IntoView {
+    let place = use_place();
+    let path = use_location().pathname;
+    let label = move || {
+        place
+            .get()
+            .range
+            .map_or_else(|| words.to_string(), domain::time::RangeChoice::label)
+    };
+    let options = move || {
+        let (here, path) = (place.get(), path.get());
+        RANGES
+            .into_iter()
+            .map(|range| {
+                let chosen = here.range == Some(range);
+                let there = super::state::Place { range: Some(range), ..here.clone() };
+                view! { <a href=there.link(&path) aria-current=chosen.then_some("true")>{range.label()}</a> }
+            })
+            .collect::<Vec<_>>()
+    };
+    view! {
+        <details class="menu">
+            <summary class="btn sm"><Icon name="clock" small=true/><span>{label}</span><span class="dim hide-m">"UTC"</span><Icon name="down" small=true/></summary>
+            <div class="menu-l">{options}</div>
+        </details>
+    }
+}
+
+/// The status of a layer that may not be there.
+pub fn status_of(score: Option<f64>) -> Of {
+    score.map_or(Of::NoData, Of::of)
+}

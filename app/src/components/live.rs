@@ -1,0 +1,97 @@
+//! One stream of “what changed” a tab. Pages follow [`Live::tick`] and read again.
+//!
+//! The stream is closed in hidden tabs: a browser has six connections a host for all of them.
+
+use leptos::prelude::*;
+
+#[derive(Clone, Copy)]
+pub struct Live {
+    /// Grows when something changed, at most every two seconds.
+    pub tick: RwSignal<u64>,
+    pub on: RwSignal<bool>,
+}
+
+pub fn provide_live() {
+    let live = Live {
+        tick: RwSignal::new(0),
+        on: RwSignal::new(true),
+    };
+    provide_context(live);
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| listen(live));
+}
+
+pub fn use_live() -> Live {
+    expect_context::<Live>()
+}
+
+#[cfg(feature = "hydrate")]
+fn listen(live: Live) {
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+    use wasm_bindgen::JsCast;
+    use wasm_bindgen::prelude::Closure;
+
+    const AT_MOST_EVERY_MS: f64 = 2000.0;
+    let Some(document) = web_sys::window().and_then(|w| w.document()) else {
+        return;
+    };
+    let source: Rc<RefCell<Option<web_sys::EventSource>>> = Rc::default();
+    let last = Rc::new(Cell::new(0.0));
+    let version = Rc::new(RefCell::new(None::<String>));
+    let open = move || {
+        let Ok(events) = web_sys::EventSource::new("/live") else {
+            return None;
+        };
+        let last = last.clone();
+        let changed = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |_| {
+            let now = js_sys::Date::now();
+            if live.on.get_untracked() && now - last.get() >= AT_MOST_EVERY_MS {
+                last.set(now);
+                live.tick.update(|t| *t += 1);
+            }
+        });
+        // A server that came back as another version wants its own pages.
+        let version = version.clone();
+        let hello = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(
+            move |event: web_sys::MessageEvent| {
+                let now = event.data().as_string();
+                let mut known = version.borrow_mut();
+                if known.is_some() && *known != now {
+                    if let Some(window) = web_sys::window() {
+                        let _ = window.location().reload();
+                    }
+                }
+                *known = now;
+            },
+        );
+        let _ =
+            events.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
+        let _ = events.add_event_listener_with_callback("hello", hello.as_ref().unchecked_ref());
+        changed.forget();
+        hello.forget();
+        Some(events)
+    };
+    let visible = {
+        let document = document.clone();
+        move || !document.hidden()
+    };
+    if visible() {
+        *source.borrow_mut() = open();
+    }
+    let follow = Closure::<dyn FnMut()>::new(move || {
+        let mut source = source.borrow_mut();
+        match (visible(), source.is_some()) {
+            (false, true) => {
+                if let Some(events) = source.take() {
+                    events.close();
+                }
+            }
+            (true, false) => *source = open(),
+            _ => {}
+        }
+    });
+    let _ = document
+        .add_event_listener_with_callback("visibilitychange", follow.as_ref().unchecked_ref());
+    follow.forget();
+}

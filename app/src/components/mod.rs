@@ -1,0 +1,8 @@
+//! Pieces that pages share.
+
+pub mod frame;
+pub mod icons;
+pub mod live;
+pub mod panel;
+pub mod state;
+pub mod status;

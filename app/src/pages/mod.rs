@@ -1,0 +1,9 @@
+//! The pages, one file each.
+
+pub mod model;
+pub mod not_found;
+pub mod operations;
+pub mod overview;
+pub mod settings;
+pub mod setup;
+pub mod sign_in;

@@ -1,0 +1,108 @@
+//! People, keys, probes, a model's windows: what settings change.
+
+use domain::people::{ApiKey, Person};
+use domain::{Role, Scope};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+
+/// A service probe as the page lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeRow {
+    pub id: i64,
+    pub name: String,
+    pub target: String,
+    pub every_secs: i64,
+}
+
+#[server(prefix = "/do", endpoint = "people", input = Json)]
+pub async fn people() -> Result<Vec<Person>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().people(&actor()).await?)
+}
+
+#[server(prefix = "/do", endpoint = "create_person", input = Json)]
+pub async fn create_person(
+    email: String,
+    name: String,
+    role: Role,
+    password: String,
+) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    engine()
+        .create_person(&actor(), &email, &name, role, &password)
+        .await?;
+    Ok(())
+}
+
+#[server(prefix = "/do", endpoint = "change_person", input = Json)]
+pub async fn change_person(id: i64, role: Role, disabled: bool) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().change_person(&actor(), id, role, disabled).await?)
+}
+
+#[server(prefix = "/do", endpoint = "keys", input = Json)]
+pub async fn keys() -> Result<Vec<ApiKey>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().keys(&actor()).await?)
+}
+
+/// Gives the secret, this once.
+#[server(prefix = "/do", endpoint = "create_key", input = Json)]
+pub async fn create_key(
+    name: String,
+    scopes: Vec<Scope>,
+    days: Option<u32>,
+) -> Result<String, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().create_key(&actor(), &name, &scopes, days).await?)
+}
+
+#[server(prefix = "/do", endpoint = "revoke_key", input = Json)]
+pub async fn revoke_key(id: i64) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().revoke_key(&actor(), id).await?)
+}
+
+#[server(prefix = "/do", endpoint = "probes", input = Json)]
+pub async fn probes() -> Result<Vec<ProbeRow>, Failure> {
+    use super::server::{actor, engine};
+    let probes = engine().probes(&actor()).await?;
+    Ok(probes
+        .into_iter()
+        .map(|p| ProbeRow {
+            id: p.id,
+            name: p.name,
+            target: p.target,
+            every_secs: p.every_secs,
+        })
+        .collect())
+}
+
+#[server(prefix = "/do", endpoint = "create_probe", input = Json)]
+pub async fn create_probe(name: String, target: String, every_secs: i64) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine()
+        .create_probe(&actor(), &name, &target, every_secs)
+        .await?)
+}
+
+#[server(prefix = "/do", endpoint = "delete_probe", input = Json)]
+pub async fn delete_probe(id: i64) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().delete_probe(&actor(), id).await?)
+}
+
+/// `auto`, `month`, `6h`, or a number of predictions.
+#[server(prefix = "/do", endpoint = "set_window", input = Json)]
+pub async fn set_window(model: String, window: String) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    let change = engine::installation::ModelChange {
+        window: Some(window),
+        ..Default::default()
+    };
+    engine().update_model(&actor(), &model, change).await?;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! What the browser may ask the server: a few lines each into the engine.
+//!
+//! Server functions are a public API. Every one stands in [`access`], which the server's guard asks
+//! before any of them runs; one that does not stand there is refused.
+
+pub mod admin;
+pub mod views;
+
+use domain::{Access, Action};
+use leptos::server_fn::codec::JsonEncoding;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What a caller needs for the server function of this name.
+pub fn access(name: &str) -> Access {
+    Access::Needs(match name {
+        "me" | "overview" | "operations" | "model" => Action::View,
+        "probes" => Action::View,
+        "create_probe" | "delete_probe" => Action::EditProbes,
+        "set_window" => Action::EditModel,
+        "people" | "create_person" | "change_person" => Action::ManagePeople,
+        "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
+        // Unknown: what only an administrator may do.
+        _ => Action::ManageInstallation,
+    })
+}
+
+/// Why a server function gave no answer, in words for the page.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum Failure {
+    #[error("{0}")]
+    Refused(String),
+    #[error("the server did not answer: {0}")]
+    Unreachable(String),
+}
+
+impl FromServerFnError for Failure {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        Failure::Unreachable(error.to_string())
+    }
+}
+
+#[cfg(feature = "ssr")]
+pub(crate) mod server {
+    use domain::Actor;
+    use engine::{Caller, Engine, EngineError};
+    use leptos::prelude::{expect_context, use_context};
+
+    use super::Failure;
+
+    impl From<EngineError> for Failure {
+        fn from(error: EngineError) -> Self {
+            match error {
+                EngineError::Store(error) => {
+                    tracing_error(&error);
+                    Failure::Refused("Plimsoll’s store failed; the log names the cause.".into())
+                }
+                other => Failure::Refused(other.to_string()),
+            }
+        }
+    }
+
+    fn tracing_error(error: &dyn std::error::Error) {
+        leptos::logging::error!("a server function failed in the store: {error}");
+    }
+
+    pub(crate) fn engine() -> Engine {
+        expect_context::<Engine>()
+    }
+
+    pub(crate) fn caller() -> Option<Caller> {
+        use_context::<axum::http::request::Parts>()?
+            .extensions
+            .get::<Caller>()
+            .cloned()
+    }
+
+    pub(crate) fn actor() -> Actor {
+        caller().map_or(Actor::Anonymous, |c| c.actor)
+    }
+}

@@ -1,0 +1,85 @@
+//! What pages read.
+
+use domain::time::RangeChoice;
+use domain::view::{ModelView, OperationsView, OverviewView};
+use domain::{Role, Status};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+
+/// A model in the rail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RailModel {
+    pub name: String,
+    pub title: String,
+    pub status: Status,
+}
+
+/// Who is looking.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reader {
+    pub name: String,
+    pub initials: String,
+    pub email: String,
+    pub role: Option<Role>,
+    pub models: Vec<RailModel>,
+}
+
+#[server(prefix = "/do", endpoint = "me", input = Json)]
+pub async fn me() -> Result<Reader, Failure> {
+    use super::server::{actor, caller, engine};
+    let person = caller().and_then(|c| c.person);
+    let view = engine().overview(&actor(), "production").await?;
+    let models = view
+        .cards
+        .into_iter()
+        .map(|card| RailModel {
+            name: card.model.name,
+            title: card.model.title,
+            status: card.layer.map_or(Status::NoData, |l| Status::of(l.score)),
+        })
+        .collect();
+    Ok(Reader {
+        name: person.as_ref().map(|p| p.name.clone()).unwrap_or_default(),
+        initials: person
+            .as_ref()
+            .map(domain::people::Person::initials)
+            .unwrap_or_default(),
+        email: person.as_ref().map(|p| p.email.clone()).unwrap_or_default(),
+        role: person.map(|p| p.role),
+        models,
+    })
+}
+
+#[server(prefix = "/do", endpoint = "overview", input = Json)]
+pub async fn overview(environment: String) -> Result<OverviewView, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().overview(&actor(), &environment).await?)
+}
+
+#[server(prefix = "/do", endpoint = "operations", input = Json)]
+pub async fn operations(
+    environment: String,
+    range: RangeChoice,
+) -> Result<OperationsView, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.operations(&actor(), &environment, range).await?)
+}
+
+#[server(prefix = "/do", endpoint = "model", input = Json)]
+pub async fn model(
+    name: String,
+    environment: String,
+    range: RangeChoice,
+) -> Result<ModelView, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine
+        .model_view(&actor(), &name, &environment, Some(range))
+        .await?)
+}

@@ -1,0 +1,73 @@
+//! What a page is given: read once on the server, drawn on both sides.
+
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::Baseline;
+use crate::health::{LayerHealth, SystemHealth};
+use crate::model::Model;
+use crate::signal::{Sample, Series, SeriesData};
+use crate::verdict::{Shares, Usual, WindowReport};
+use crate::window::WindowRule;
+use crate::{TimeRange, Timestamp};
+
+/// A model in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    pub model: Model,
+    /// For operators.
+    pub sentence: String,
+    /// For executives.
+    pub plain: String,
+    pub layer: Option<LayerHealth>,
+    /// The leading measure, window by window.
+    pub trend: Vec<Sample>,
+    pub rows: u64,
+    pub last: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OverviewView {
+    pub now: Timestamp,
+    pub score: Option<f64>,
+    pub systems: Vec<SystemHealth>,
+    pub cards: Vec<ModelCard>,
+    pub layers: Vec<LayerHealth>,
+}
+
+/// The newest readings of the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveHost {
+    pub latest: Vec<(Series, Sample)>,
+    pub filesystems: Vec<(Series, Sample)>,
+    /// In words: how many, or why none.
+    pub gpu: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperationsView {
+    pub now: Timestamp,
+    pub range: TimeRange,
+    pub systems: Vec<SystemHealth>,
+    pub cards: Vec<ModelCard>,
+    pub host: Vec<SeriesData>,
+    pub live: LiveHost,
+    pub probes: Vec<SeriesData>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelView {
+    pub now: Timestamp,
+    pub model: Model,
+    pub layer: Option<LayerHealth>,
+    pub rule: WindowRule,
+    /// The name of the leading measure.
+    pub headline: String,
+    pub usual: Option<Usual>,
+    /// Baseline windows first, then production, each in order of time.
+    pub reports: Vec<WindowReport>,
+    /// Of the newest window with rows, by column.
+    pub shares: Vec<(String, Shares)>,
+    pub baseline: Option<Baseline>,
+    pub waiting_labels: u64,
+    pub environments: Vec<String>,
+}

@@ -1,0 +1,45 @@
+//! Collectors of the infrastructure and application layers: this host, its GPUs, service probes.
+//! What cannot be read is absent, never zero.
+
+pub mod gpu;
+pub mod host;
+pub mod probe;
+
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
+use domain::signal::{Layer, Sample, Series};
+use serde::{Deserialize, Serialize};
+
+/// What is known of GPUs on this host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GpuState {
+    NotAsked,
+    /// No driver or no device, with the driver's own words.
+    None(String),
+    Found(u32),
+}
+
+/// One reading.
+pub(crate) fn reading(
+    name: &str,
+    labels: &[(&str, &str)],
+    unit: &str,
+    layer: Layer,
+    higher_is_better: Option<bool>,
+    at: Timestamp,
+    value: f64,
+) -> (Series, Sample) {
+    let labels: BTreeMap<String, String> = labels
+        .iter()
+        .map(|(k, v)| (k.to_string(), v.to_string()))
+        .collect();
+    let series = Series {
+        name: name.into(),
+        labels,
+        unit: unit.into(),
+        layer,
+        higher_is_better,
+    };
+    (series, Sample { at, value })
+}

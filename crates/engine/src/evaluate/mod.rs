@@ -1,0 +1,424 @@
+//! The evaluator: finds windows that are out of date, reads their rows, asks `evaluation`, writes
+//! the answer.
+//!
+//! Everything it writes can be computed again, so a crash anywhere costs time and loses nothing.
+//! A lease a model keeps several processes from doing the same work.
+
+mod plan;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::baseline::{Baseline, BaselineSource};
+use domain::event::EventKind;
+use domain::model::Model;
+use domain::time::SECOND;
+use domain::verdict::{Usual, WindowReport};
+use domain::window::{WindowRule, WindowState};
+use domain::{TimeRange, Timestamp};
+use evaluation::Rows;
+use evaluation::drift::DriftOptions;
+use evaluation::quality::{headline, usual};
+use evaluation::reference::Reference;
+use evaluation::window::{Context, evaluate, same_answer};
+use store::{Columns, DirtySpan, Frame, Read, StoredReport, Stream};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Engine, Result};
+
+/// Reports of a baseline's own windows are filed under this instead of an environment.
+pub const BASELINE: &str = "#baseline";
+/// Rows of a baseline that are compared with; the newest, when there are more.
+const BASELINE_ROWS: usize = 1_000_000;
+/// Windows written in one transaction.
+const WRITE_WINDOWS: usize = 16;
+const LEASE: i64 = 60 * SECOND;
+
+/// Prepared baselines, by model: building one reads and sorts all its rows.
+#[derive(Default)]
+pub struct References {
+    prepared: Mutex<HashMap<i64, (String, Arc<Reference>)>>,
+}
+
+impl References {
+    fn get(&self, model_id: i64, key: &str) -> Option<Arc<Reference>> {
+        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        prepared
+            .get(&model_id)
+            .filter(|(known, _)| known == key)
+            .map(|(_, r)| r.clone())
+    }
+
+    fn put(&self, model_id: i64, key: String, reference: Arc<Reference>) {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        // A handful of models at a time: a baseline of a million rows takes some 100 MB.
+        if prepared.len() >= 16 {
+            prepared.clear();
+        }
+        prepared.insert(model_id, (key, reference));
+    }
+}
+
+pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
+    let mut turn: u64 = 0;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_millis(1000)) => {}
+        }
+        turn += 1;
+        if let Err(error) = engine.maintain(turn.is_multiple_of(60)).await {
+            tracing::error!(%error, "evaluation failed; it is tried again");
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    }
+}
+
+impl Engine {
+    /// One round of upkeep and evaluation over all models. `slow` also does what is done each minute.
+    pub async fn maintain(&self, slow: bool) -> Result<()> {
+        for model in self.store.models().await? {
+            let name = format!("maintain/{}", model.id);
+            let now = self.now();
+            if !self
+                .store
+                .claim(&name, &self.inner.holder, now, now.plus(LEASE))
+                .await?
+            {
+                continue;
+            }
+            let outcome = self.maintain_model(&model, &name).await;
+            self.store.release(&name, &self.inner.holder).await?;
+            outcome?;
+        }
+        let now = self.now();
+        if slow
+            && self
+                .store
+                .claim("samples", &self.inner.holder, now, now.plus(LEASE))
+                .await?
+        {
+            self.store.compact_samples(now.plus(-600 * SECOND)).await?;
+            self.store
+                .expire_samples(now.plus(-30 * domain::time::DAY))
+                .await?;
+            self.store.release("samples", &self.inner.holder).await?;
+        }
+        Ok(())
+    }
+
+    async fn maintain_model(&self, model: &Model, lease: &str) -> Result<()> {
+        for stream in self.store.streams(model.id).await? {
+            while self.store.compact(&stream, false, self.now()).await? {}
+        }
+        while self.store.merge_labels(model.id).await? > 0 {
+            self.renew(lease).await?;
+        }
+        let spans: Vec<DirtySpan> = self
+            .store
+            .dirty_spans()
+            .await?
+            .into_iter()
+            .filter(|s| s.model_id == model.id)
+            .collect();
+        if spans.is_empty() {
+            return Ok(());
+        }
+        self.evaluate_model(model, &spans, lease).await
+    }
+
+    async fn renew(&self, lease: &str) -> Result<()> {
+        let now = self.now();
+        self.store
+            .claim(lease, &self.inner.holder, now, now.plus(LEASE))
+            .await?;
+        Ok(())
+    }
+
+    async fn evaluate_model(&self, model: &Model, spans: &[DirtySpan], lease: &str) -> Result<()> {
+        let baseline = self.store.active_baseline(model.id).await?;
+        let everything = spans.iter().any(|s| s.environment == "*");
+        if let Some(baseline) = &baseline {
+            let key = format!("#baseline/{}", baseline.name);
+            let concerned = everything
+                || spans.iter().any(|s| match &baseline.source {
+                    BaselineSource::Upload => s.environment == key,
+                    BaselineSource::Range { environment, range } => {
+                        s.environment == *environment
+                            && s.range.from < range.to
+                            && range.from < s.range.to
+                    }
+                });
+            if concerned {
+                self.evaluate_baseline(model, baseline, lease).await?;
+            }
+        }
+        let usual = self.usual(model).await?;
+        let reference = match &baseline {
+            Some(baseline) => Some(self.reference(model, baseline).await?),
+            None => None,
+        };
+        for stream in self.store.streams(model.id).await? {
+            if stream.kind != EventKind::Prediction {
+                continue;
+            }
+            let of_stream: Vec<DirtySpan> = spans
+                .iter()
+                .filter(|s| s.environment == stream.environment || s.environment == "*")
+                .cloned()
+                .collect();
+            if !of_stream.is_empty() {
+                self.evaluate_stream(
+                    model,
+                    &stream,
+                    &of_stream,
+                    reference.as_deref(),
+                    usual.as_ref(),
+                    lease,
+                )
+                .await?;
+            }
+        }
+        self.store.clear_dirty(spans).await?;
+        Ok(())
+    }
+
+    /// What the baseline's windows make usual for the model's leading measure.
+    pub(crate) async fn usual(&self, model: &Model) -> Result<Option<Usual>> {
+        let reports = self
+            .store
+            .reports(model.id, BASELINE, TimeRange::ALL)
+            .await?;
+        Ok(usual(&reports, headline(model.task)))
+    }
+
+    /// The rows a baseline stands for.
+    async fn baseline_stream(
+        &self,
+        model: &Model,
+        baseline: &Baseline,
+    ) -> Result<(Stream, TimeRange)> {
+        Ok(match &baseline.source {
+            BaselineSource::Upload => (
+                self.store
+                    .stream(model.id, EventKind::Baseline, &baseline.name)
+                    .await?,
+                TimeRange::ALL,
+            ),
+            BaselineSource::Range { environment, range } => (
+                self.store
+                    .stream(model.id, EventKind::Prediction, environment)
+                    .await?,
+                *range,
+            ),
+        })
+    }
+
+    async fn reference(&self, model: &Model, baseline: &Baseline) -> Result<Arc<Reference>> {
+        let (stream, range) = self.baseline_stream(model, baseline).await?;
+        let summary = self.store.stream_summary(&stream).await?;
+        let key = format!(
+            "{}/{}/{:?}/{:?}",
+            baseline.id, summary.rows, baseline.source, model.schema
+        );
+        if let Some(reference) = self.inner.references.get(model.id, &key) {
+            return Ok(reference);
+        }
+        let read = Read {
+            range,
+            columns: Columns::All,
+            ids: false,
+            labels: false,
+        };
+        let mut frame = self.store.read_events(&stream, &read).await?;
+        if frame.rows() > BASELINE_ROWS {
+            frame = frame.slice(frame.rows() - BASELINE_ROWS, frame.rows());
+        }
+        let importance: HashMap<String, f64> = model
+            .schema
+            .fields
+            .iter()
+            .filter(|f| f.importance > 0.0)
+            .filter_map(|f| Some((f.role.column()?, f.importance)))
+            .collect();
+        let reference = Arc::new(tokio::task::block_in_place(|| {
+            Reference::of(&frame.columns, frame.rows(), &importance)
+        }));
+        self.inner.references.put(model.id, key, reference.clone());
+        Ok(reference)
+    }
+
+    async fn evaluate_baseline(
+        &self,
+        model: &Model,
+        baseline: &Baseline,
+        lease: &str,
+    ) -> Result<()> {
+        let (stream, range) = self.baseline_stream(model, baseline).await?;
+        let times = self.times(&stream, range).await?;
+        let rule = self.rule(model).await?;
+        let windows = plan::cut(rule, &times);
+        let options = DriftOptions::default();
+        let context = Context::of(model, &options, self.now(), "baseline");
+        let mut done = Vec::new();
+        for window in &windows {
+            let frame = self.window_rows(&stream, *window).await?;
+            let (report, shares) = tokio::task::block_in_place(|| {
+                evaluate(
+                    &context,
+                    *window,
+                    WindowState::Settled,
+                    true,
+                    &rows_of(&frame),
+                )
+            });
+            done.push(StoredReport { report, shares });
+            self.renew(lease).await?;
+        }
+        self.store
+            .put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[])
+            .await?;
+        Ok(())
+    }
+
+    /// The model's rule, `Auto` settled by the pace of its largest stream of predictions.
+    pub(crate) async fn rule(&self, model: &Model) -> Result<WindowRule> {
+        let mut best = store::StreamSummary::default();
+        for stream in self.store.streams(model.id).await? {
+            let summary = self.store.stream_summary(&stream).await?;
+            let preferred = stream.kind == EventKind::Prediction || best.rows == 0;
+            if preferred && summary.rows >= best.rows {
+                best = summary;
+            }
+        }
+        let covered = match (best.first, best.last) {
+            (Some(first), Some(last)) => last.0 - first.0,
+            _ => 0,
+        };
+        Ok(model.settings.window.settle(best.rows, covered))
+    }
+
+    async fn times(&self, stream: &Stream, range: TimeRange) -> Result<Vec<Timestamp>> {
+        let read = Read {
+            range,
+            columns: Columns::None,
+            ids: false,
+            labels: false,
+        };
+        Ok(self.store.read_events(stream, &read).await?.times)
+    }
+
+    async fn window_rows(&self, stream: &Stream, range: TimeRange) -> Result<Frame> {
+        let read = Read {
+            range,
+            columns: Columns::All,
+            ids: false,
+            labels: true,
+        };
+        Ok(self.store.read_events(stream, &read).await?)
+    }
+
+    async fn evaluate_stream(
+        &self,
+        model: &Model,
+        stream: &Stream,
+        spans: &[DirtySpan],
+        reference: Option<&Reference>,
+        usual: Option<&Usual>,
+        lease: &str,
+    ) -> Result<()> {
+        let now = self.now();
+        let times = self.times(stream, TimeRange::ALL).await?;
+        let rule = self.rule(model).await?;
+        let before = self
+            .store
+            .reports(model.id, &stream.environment, TimeRange::ALL)
+            .await?;
+        let windows = plan::windows(rule, &times, &before);
+        // A changed rule moves every border: nothing of the old cut may stay.
+        let moved = plan::borders_moved(&before, &windows);
+        if moved {
+            self.store
+                .put_reports(model.id, &stream.environment, TimeRange::ALL, &[], &[])
+                .await?;
+        }
+        let watermark = plan::watermark(&times, now, model.settings.allowed_lateness);
+        let options = DriftOptions::default();
+        let mut done = Vec::new();
+        for window in windows {
+            let reason = spans
+                .iter()
+                .rev()
+                .find(|s| s.range.from < window.to && window.from < s.range.to);
+            let Some(reason) = reason
+                .map(|s| s.reason.as_str())
+                .or(moved.then_some("new windows"))
+            else {
+                continue;
+            };
+            let context = Context {
+                reference,
+                usual,
+                ..Context::of(model, &options, now, reason)
+            };
+            let frame = self.window_rows(stream, window).await?;
+            let state = WindowState::at(window.to, watermark, model.settings.label_horizon);
+            let (mut report, shares) = tokio::task::block_in_place(|| {
+                evaluate(&context, window, state, false, &rows_of(&frame))
+            });
+            if let Some(earlier) = before
+                .iter()
+                .find(|r| r.range.from == window.from && !moved)
+            {
+                if same_answer(earlier, &report) {
+                    continue;
+                }
+                report.revision = earlier.revision + u32::from(earlier.state != WindowState::Open);
+            }
+            done.push(StoredReport { report, shares });
+            if done.len() >= WRITE_WINDOWS {
+                self.write(model, stream, &mut done).await?;
+                self.renew(lease).await?;
+            }
+        }
+        self.write(model, stream, &mut done).await
+    }
+
+    async fn write(
+        &self,
+        model: &Model,
+        stream: &Stream,
+        done: &mut Vec<StoredReport>,
+    ) -> Result<()> {
+        let nothing = TimeRange {
+            from: Timestamp(0),
+            to: Timestamp(0),
+        };
+        self.store
+            .put_reports(model.id, &stream.environment, nothing, done, &[])
+            .await?;
+        done.clear();
+        Ok(())
+    }
+
+    /// Everything said of a model's windows in a range, the baseline's own first.
+    pub(crate) async fn reports_with_baseline(
+        &self,
+        model: &Model,
+        environment: &str,
+        range: TimeRange,
+    ) -> Result<Vec<WindowReport>> {
+        let mut reports = self.store.reports(model.id, BASELINE, range).await?;
+        reports.extend(self.store.reports(model.id, environment, range).await?);
+        Ok(reports)
+    }
+}
+
+fn rows_of(frame: &Frame) -> Rows<'_> {
+    Rows {
+        times: &frame.times,
+        columns: &frame.columns,
+        labels: frame.labels.as_ref(),
+    }
+}

@@ -1,0 +1,366 @@
+//! From bytes on the wire to rows in the store: decode, map, keep, answer line by line.
+
+pub mod cells;
+pub mod decode;
+pub mod map;
+
+use std::io::Read;
+
+use domain::baseline::BaselineSource;
+use domain::event::EventKind;
+use domain::model::{
+    Mapping, Model, ModelSettings, Task, infer_positive, infer_schema, infer_task,
+    model_name_problem,
+};
+use domain::problem::{LineError, Receipt};
+use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use store::{NewBaseline, NewModel, Stream};
+
+use crate::{Engine, EngineError, Result};
+use cells::Table;
+use decode::Format;
+use map::Mapped;
+
+/// Errors named in an answer.
+pub const ERRORS_NAMED: usize = 100;
+
+/// What a sender says about a body besides the rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Envelope {
+    pub mapping: Mapping,
+    /// Default `production`.
+    pub environment: Option<String>,
+    /// Default: the model's name.
+    pub system: Option<String>,
+    /// Where given, the rows become this baseline instead of predictions.
+    pub baseline: Option<String>,
+    /// Added to every event time: a replay.
+    pub shift: Option<Replay>,
+}
+
+/// A replay: the last event meets `now`, distances are divided by `speed`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Replay {
+    pub last: Timestamp,
+    pub now: Timestamp,
+    pub speed: f64,
+}
+
+impl Replay {
+    pub fn apply(&self, at: Timestamp) -> Timestamp {
+        let distance = (self.last.0.saturating_sub(at.0)) as f64 / self.speed.max(1e-9);
+        Timestamp(self.now.0 - distance as i64)
+    }
+}
+
+fn add_errors(receipt: &mut Receipt, errors: Vec<LineError>) {
+    receipt.rejected += errors.len() as u64;
+    let room = ERRORS_NAMED.saturating_sub(receipt.errors.len());
+    receipt.errors.extend(errors.into_iter().take(room));
+}
+
+/// The environment's name, checked.
+pub fn environment_name(name: Option<&str>) -> Result<String> {
+    let name = name.filter(|n| !n.is_empty()).unwrap_or("production");
+    let good = name.len() <= 100
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if good {
+        Ok(name.to_string())
+    } else {
+        Err(EngineError::Invalid(format!(
+            "“{}” cannot name an environment: use letters, digits, “.”, “_” and “-”",
+            name.chars().take(40).collect::<String>()
+        )))
+    }
+}
+
+impl Engine {
+    /// Keeps predictions or baseline rows of a model; registers the model from the first of them.
+    /// `progress` hears of the rows read so far.
+    ///
+    /// # Errors
+    /// Not allowed; a body that is no table of a known format; a full queue. Rows that are wrong
+    /// are reported in the receipt while the others are kept.
+    pub async fn ingest_predictions(
+        &self,
+        actor: &Actor,
+        model_name: &str,
+        envelope: &Envelope,
+        format: Option<Format>,
+        body: Box<dyn Read + Send>,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<Receipt> {
+        self.may(
+            actor,
+            Action::Ingest,
+            &Object::Model(model_name.to_string()),
+        )?;
+        if let Some(problem) = model_name_problem(model_name) {
+            return Err(EngineError::Invalid(problem));
+        }
+        let environment = environment_name(envelope.environment.as_deref())?;
+        let baseline = envelope
+            .baseline
+            .as_deref()
+            .map(|b| environment_name(Some(b)))
+            .transpose()?;
+        let now = self.now();
+        let mut tables = tokio::task::block_in_place(|| decode::tables(format, body))?;
+        let mut receipt = Receipt::default();
+        let mut target: Option<(Model, Stream)> = None;
+        let mut rows = 0;
+        while let Some(table) = tokio::task::block_in_place(|| tables.next()) {
+            let mut table = table?;
+            add_errors(&mut receipt, std::mem::take(&mut table.errors));
+            rows += table.rows() as u64;
+            if table.rows() == 0 {
+                continue;
+            }
+            if target.is_none() {
+                let model = self.model_for(model_name, &table, envelope, now).await?;
+                let stream = match &baseline {
+                    Some(name) => {
+                        self.store
+                            .stream(model.id, EventKind::Baseline, name)
+                            .await?
+                    }
+                    None => {
+                        self.store
+                            .stream(model.id, EventKind::Prediction, &environment)
+                            .await?
+                    }
+                };
+                target = Some((model, stream));
+            }
+            let Some((model, stream)) = &mut target else {
+                continue;
+            };
+            self.learn_columns(model, &table, &envelope.mapping).await?;
+            let Mapped {
+                events,
+                labels,
+                errors,
+            } = tokio::task::block_in_place(|| {
+                map::events(
+                    &table,
+                    model,
+                    &envelope.mapping,
+                    baseline.is_some(),
+                    now,
+                    envelope.shift,
+                )
+            })?;
+            add_errors(&mut receipt, errors);
+            let kept = self.append_patiently(stream, events, now).await?;
+            receipt.accepted += kept.accepted;
+            receipt.duplicates += kept.duplicates;
+            receipt.changed_duplicates += kept.changed;
+            receipt.changed_ids.extend(kept.changed_ids);
+            receipt.changed_ids.truncate(ERRORS_NAMED);
+            receipt.labels += self.store.append_labels(model.id, labels, now).await?;
+            progress(rows);
+        }
+        if let (Some((model, _)), Some(name)) = (&target, &baseline) {
+            let new = NewBaseline {
+                model_id: model.id,
+                name: name.clone(),
+                source: BaselineSource::Upload,
+            };
+            self.store.activate_baseline(&new, now).await?;
+            self.audit(actor, "baseline.upload", &model.name).await;
+        }
+        Ok(receipt)
+    }
+
+    /// One large body must not fail half way because others write too: wait for room, a little.
+    async fn append_patiently(
+        &self,
+        stream: &Stream,
+        events: domain::event::EventBatch,
+        now: Timestamp,
+    ) -> Result<store::EventReceipt> {
+        let mut wait = 10;
+        loop {
+            match self.store.append_events(stream, events.clone(), now).await {
+                Err(store::StoreError::Overloaded) if wait < 2000 => {
+                    tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+                    wait *= 2;
+                }
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Keeps labels of a known model.
+    pub async fn ingest_labels(
+        &self,
+        actor: &Actor,
+        model_name: &str,
+        envelope: &Envelope,
+        format: Option<Format>,
+        body: Box<dyn Read + Send>,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<Receipt> {
+        self.may(
+            actor,
+            Action::Ingest,
+            &Object::Model(model_name.to_string()),
+        )?;
+        let model = self.known_model(model_name).await?;
+        let now = self.now();
+        let mut receipt = Receipt::default();
+        let mut rows = 0;
+        let mut tables = tokio::task::block_in_place(|| decode::tables(format, body))?;
+        while let Some(table) = tokio::task::block_in_place(|| tables.next()) {
+            let mut table = table?;
+            add_errors(&mut receipt, std::mem::take(&mut table.errors));
+            rows += table.rows() as u64;
+            let (labels, errors) = tokio::task::block_in_place(|| {
+                map::labels(&table, &envelope.mapping, now, envelope.shift)
+            })?;
+            add_errors(&mut receipt, errors);
+            receipt.accepted += self.store.append_labels(model.id, labels, now).await?;
+            progress(rows);
+        }
+        Ok(receipt)
+    }
+
+    pub(crate) async fn known_model(&self, name: &str) -> Result<Model> {
+        self.store.model(name).await?.ok_or_else(|| {
+            let shown: String = name.chars().take(100).collect();
+            EngineError::NotFound(format!(
+                "there is no model “{shown}”; a model appears with its first predictions"
+            ))
+        })
+    }
+
+    /// The model, registered from its first rows where it is new.
+    async fn model_for(
+        &self,
+        name: &str,
+        table: &Table,
+        envelope: &Envelope,
+        now: Timestamp,
+    ) -> Result<Model> {
+        if let Some(mut model) = self.store.model(name).await? {
+            if envelope.shift.is_some() && !model.replayed {
+                model.replayed = true;
+                self.store.update_model(&model).await?;
+            }
+            return Ok(model);
+        }
+        let columns = table.typed();
+        let mut schema = infer_schema(&columns, &envelope.mapping).map_err(EngineError::Invalid)?;
+        let task = infer_task(&schema, &columns);
+        if task == Task::BinaryClassification {
+            schema.positive_class =
+                Some(map::positive_class(&schema, &columns).unwrap_or_else(|| "1".into()));
+        }
+        let new = NewModel {
+            name: name.to_string(),
+            title: title_of(name),
+            system: envelope.system.clone().unwrap_or_else(|| name.to_string()),
+            task,
+            schema,
+            settings: ModelSettings::default(),
+            demo: false,
+        };
+        match self.store.create_model(&new, now).await {
+            // Two first batches at once: the other one won.
+            Err(store::StoreError::Conflict(_)) => self.known_model(name).await,
+            created => {
+                let mut model = created?;
+                if envelope.shift.is_some() {
+                    model.replayed = true;
+                    self.store.update_model(&model).await?;
+                }
+                tracing::info!(
+                    model = name,
+                    task = task.name(),
+                    "a model registered itself with its first rows"
+                );
+                Ok(model)
+            }
+        }
+    }
+
+    /// Adds columns that a later batch brings to the model's schema.
+    async fn learn_columns(
+        &self,
+        model: &mut Model,
+        table: &Table,
+        mapping: &Mapping,
+    ) -> Result<()> {
+        let columns = table.typed();
+        let known = |name: &str| model.schema.field(name).is_some();
+        if columns.iter().all(|(name, _)| known(name)) {
+            return Ok(());
+        }
+        let inferred = infer_schema(&columns, mapping).map_err(EngineError::Invalid)?;
+        let new: Vec<_> = inferred
+            .fields
+            .into_iter()
+            .filter(|f| !known(&f.name))
+            .collect();
+        if model.schema.fields.len() + new.len() > cells::COLUMNS_MAX {
+            return Err(EngineError::TooLarge(format!(
+                "a model holds at most {} columns",
+                cells::COLUMNS_MAX
+            )));
+        }
+        model.schema.fields.extend(new);
+        if model.task == Task::BinaryClassification && model.schema.positive_class.is_none() {
+            model.schema.positive_class = map::positive_class(&model.schema, &columns);
+        }
+        self.store.update_model(model).await?;
+        Ok(())
+    }
+
+    /// Makes a range of production the baseline.
+    pub async fn choose_baseline(
+        &self,
+        actor: &Actor,
+        model_name: &str,
+        name: &str,
+        environment: &str,
+        range: TimeRange,
+    ) -> Result<()> {
+        self.may(
+            actor,
+            Action::EditModel,
+            &Object::Model(model_name.to_string()),
+        )?;
+        let model = self.known_model(model_name).await?;
+        let source = BaselineSource::Range {
+            environment: environment_name(Some(environment))?,
+            range,
+        };
+        let new = NewBaseline {
+            model_id: model.id,
+            name: environment_name(Some(name))?,
+            source,
+        };
+        self.store.activate_baseline(&new, self.now()).await?;
+        self.audit(actor, "baseline.range", model_name).await;
+        Ok(())
+    }
+}
+
+/// `credit-risk` → `Credit risk`.
+fn title_of(name: &str) -> String {
+    let words = name.replace(['-', '_', '.'], " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// The classes of a prediction or label column, for choosing the positive one.
+pub(crate) fn classes_in(data: &domain::event::ColumnData) -> Option<String> {
+    match data.to_category() {
+        domain::event::ColumnData::Category { dictionary, .. } => infer_positive(&dictionary),
+        _ => None,
+    }
+}

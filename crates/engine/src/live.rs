@@ -1,0 +1,67 @@
+//! Live events: what changed, so that pages read again. Never the data itself, so that what a
+//! person may see is decided where it is read.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use crate::Engine;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveEvent {
+    /// `events`, `labels`, `samples` or `reports`.
+    pub changed: Vec<String>,
+}
+
+pub struct Bus {
+    sender: broadcast::Sender<LiveEvent>,
+}
+
+impl Bus {
+    pub(crate) fn new() -> Bus {
+        Bus {
+            sender: broadcast::channel(16).0,
+        }
+    }
+
+    pub fn subscribe(&self) -> broadcast::Receiver<LiveEvent> {
+        self.sender.subscribe()
+    }
+
+    /// Open pages that listen.
+    pub fn listeners(&self) -> usize {
+        self.sender.receiver_count()
+    }
+}
+
+/// Asks the database once a second what came, while anybody listens: it sees the writes of every
+/// process, and costs one indexed query.
+pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
+    let mut last: Option<[i64; 4]> = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        if engine.inner.live.listeners() == 0 {
+            continue;
+        }
+        let Ok(counters) = engine.store.change_counters().await else {
+            continue;
+        };
+        if let Some(before) = last {
+            let changed: Vec<String> = ["events", "labels", "samples", "reports"]
+                .iter()
+                .zip(before.iter().zip(counters))
+                .filter(|(_, (before, now))| **before != *now)
+                .map(|(name, _)| (*name).to_string())
+                .collect();
+            if !changed.is_empty() {
+                let _ = engine.inner.live.sender.send(LiveEvent { changed });
+            }
+        }
+        last = Some(counters);
+    }
+}

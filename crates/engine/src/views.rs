@@ -1,0 +1,385 @@
+//! What pages and the read API show: read from the store, shaped, never computed twice.
+
+use domain::format;
+use domain::health::{Judged, LayerHealth, SystemHealth, overall};
+use domain::model::{Model, Task};
+use domain::signal::{Layer, Sample, Series, SeriesData};
+use domain::time::{MINUTE, SECOND};
+use domain::verdict::{Shares, WindowReport};
+use domain::view::{LiveHost, ModelCard, ModelView, OperationsView, OverviewView};
+use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use evaluation::health::quality_layer;
+
+use crate::collect::GpuState;
+use crate::evaluate::BASELINE;
+use crate::{Engine, Result};
+
+/// Points drawn across a chart's width.
+const BUCKETS: usize = 240;
+/// A reading older than this is stale and counts as no data.
+const STALE: i64 = 30 * SECOND;
+/// Windows of one chart at most; a longer range needs longer windows.
+const WINDOWS_MAX: usize = 1000;
+
+impl Engine {
+    pub async fn models(&self, actor: &Actor) -> Result<Vec<Model>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        Ok(self.store.models().await?)
+    }
+
+    pub async fn environments(&self, actor: &Actor) -> Result<Vec<String>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        Ok(self.store.environments().await?)
+    }
+
+    /// Every series whose name begins with `prefix`, within a range, down-sampled.
+    pub async fn signals(
+        &self,
+        actor: &Actor,
+        prefix: &str,
+        range: TimeRange,
+    ) -> Result<Vec<SeriesData>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        Ok(self.store.read_signals(prefix, range, BUCKETS).await?)
+    }
+
+    async fn card(&self, model: Model, environment: &str) -> Result<ModelCard> {
+        let usual = self.usual(&model).await?;
+        let reports = self
+            .store
+            .reports(model.id, environment, TimeRange::ALL)
+            .await?;
+        let recent = &reports[reports.len().saturating_sub(60)..];
+        let layer = quality_layer(recent, usual.as_ref());
+        let name = evaluation::quality::headline(model.task);
+        let trend: Vec<Sample> = recent
+            .iter()
+            .filter_map(|r| {
+                let value = match (&r.quality, &r.drift) {
+                    (Some(q), _) => q.metric(name)?.estimate.value,
+                    _ => return None,
+                };
+                Some(Sample {
+                    at: r.range.from,
+                    value,
+                })
+            })
+            .collect();
+        let newest = recent.last();
+        Ok(ModelCard {
+            sentence: newest.map_or_else(
+                || "No predictions in this environment yet".into(),
+                |r| r.sentence.clone(),
+            ),
+            plain: plain_sentence(&model, recent, layer.as_ref()),
+            rows: reports.iter().map(|r| r.rows).sum(),
+            last: newest.map(|r| r.range.to),
+            layer,
+            trend,
+            model,
+        })
+    }
+
+    async fn host_health(&self) -> Result<(Option<LayerHealth>, Option<LayerHealth>)> {
+        let now = self.now();
+        let latest = self.store.latest_samples("", now.plus(-STALE)).await?;
+        let infrastructure = latest
+            .iter()
+            .filter_map(|(s, v)| judge_host(s, v.value))
+            .collect();
+        // A probe asks every minute or so: look back far enough to meet its last answer.
+        let probes = self
+            .store
+            .latest_samples("probe.", now.plus(-5 * MINUTE))
+            .await?;
+        let application = probes
+            .iter()
+            .filter_map(|(s, v)| judge_probe(s, v.value))
+            .collect();
+        Ok((
+            LayerHealth::of(Layer::Infrastructure, infrastructure),
+            LayerHealth::of(Layer::Application, application),
+        ))
+    }
+
+    async fn systems(&self, environment: &str) -> Result<(Vec<SystemHealth>, Vec<ModelCard>)> {
+        let (infrastructure, application) = self.host_health().await?;
+        let mut cards = Vec::new();
+        for model in self.store.models().await? {
+            cards.push(self.card(model, environment).await?);
+        }
+        let mut names: Vec<String> = cards.iter().map(|c| c.model.system.clone()).collect();
+        names.sort();
+        names.dedup();
+        let systems = names
+            .into_iter()
+            .map(|name| {
+                let own: Vec<&ModelCard> =
+                    cards.iter().filter(|c| c.model.system == name).collect();
+                let quality: Vec<Judged> = own
+                    .iter()
+                    .filter_map(|c| c.layer.as_ref())
+                    .flat_map(|l| l.signals.clone())
+                    .collect();
+                let title = own.first().map_or_else(
+                    || name.clone(),
+                    |c| {
+                        if own.len() == 1 {
+                            c.model.title.clone()
+                        } else {
+                            name.clone()
+                        }
+                    },
+                );
+                let layers = infrastructure
+                    .clone()
+                    .into_iter()
+                    .chain(application.clone())
+                    .chain(LayerHealth::of(Layer::Quality, quality))
+                    .collect();
+                let mut system = SystemHealth::of(name, title, 1.0, layers);
+                // Without a word on its models, a healthy host says nothing of a system.
+                if system.layer(Layer::Quality).is_none() {
+                    system.score = None;
+                }
+                system
+            })
+            .collect();
+        Ok((systems, cards))
+    }
+
+    /// The executive's page.
+    pub async fn overview(&self, actor: &Actor, environment: &str) -> Result<OverviewView> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let (systems, cards) = self.systems(environment).await?;
+        let (infrastructure, application) = self.host_health().await?;
+        let quality: Vec<Judged> = cards
+            .iter()
+            .filter_map(|c| c.layer.as_ref())
+            .flat_map(|l| l.signals.clone())
+            .collect();
+        let layers: Vec<LayerHealth> = infrastructure
+            .into_iter()
+            .chain(application)
+            .chain(LayerHealth::of(Layer::Quality, quality))
+            .collect();
+        Ok(OverviewView {
+            now: self.now(),
+            score: overall(&systems),
+            systems,
+            cards,
+            layers,
+        })
+    }
+
+    /// The operator's page.
+    pub async fn operations(
+        &self,
+        actor: &Actor,
+        environment: &str,
+        range: TimeRange,
+    ) -> Result<OperationsView> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let now = self.now();
+        let (systems, cards) = self.systems(environment).await?;
+        let mut host = Vec::new();
+        for prefix in [
+            "system.cpu.utilization",
+            "system.memory.utilization",
+            "system.network.",
+            "system.disk.",
+            "process.",
+            "gpu.",
+        ] {
+            host.extend(self.store.read_signals(prefix, range, BUCKETS).await?);
+        }
+        let filesystems = self
+            .store
+            .latest_samples("system.filesystem.utilization", now.plus(-STALE))
+            .await?;
+        let probes = self.store.read_signals("probe.", range, 60).await?;
+        let gpu = match self.gpu_state() {
+            GpuState::Found(count) => format!("{count} found"),
+            GpuState::None(why) => format!("no GPU found: {why}"),
+            GpuState::NotAsked => "not asked".into(),
+        };
+        let latest = self.store.latest_samples("", now.plus(-STALE)).await?;
+        Ok(OperationsView {
+            now,
+            range,
+            systems,
+            cards,
+            host,
+            live: LiveHost {
+                latest: latest
+                    .into_iter()
+                    .filter(|(s, _)| !s.name.starts_with("system.cpu.core"))
+                    .collect(),
+                filesystems,
+                gpu,
+            },
+            probes,
+        })
+    }
+
+    /// A model's page. Without a range, the one where its data is.
+    pub async fn model_view(
+        &self,
+        actor: &Actor,
+        name: &str,
+        environment: &str,
+        range: Option<TimeRange>,
+    ) -> Result<ModelView> {
+        self.may(actor, Action::View, &Object::Model(name.to_string()))?;
+        let model = self.known_model(name).await?;
+        let range = range.unwrap_or(TimeRange::ALL);
+        let mut reports = self
+            .reports_with_baseline(&model, environment, range)
+            .await?;
+        if reports.len() > WINDOWS_MAX {
+            reports.drain(..reports.len() - WINDOWS_MAX);
+        }
+        let usual = self.usual(&model).await?;
+        let newest = reports.iter().rev().find(|r| !r.reference && r.rows > 0);
+        let shares = match newest {
+            Some(report) => {
+                self.store
+                    .shares(model.id, environment, report.range.from)
+                    .await?
+            }
+            None => Vec::new(),
+        };
+        let baseline = self.store.active_baseline(model.id).await?;
+        let production: Vec<WindowReport> =
+            reports.iter().filter(|r| !r.reference).cloned().collect();
+        Ok(ModelView {
+            now: self.now(),
+            layer: quality_layer(&production, usual.as_ref()),
+            rule: self.rule(&model).await?,
+            headline: evaluation::quality::headline(model.task).to_string(),
+            waiting_labels: self.store.orphaned_labels(model.id).await?,
+            environments: self.store.environments().await?,
+            model,
+            usual,
+            reports,
+            shares,
+            baseline,
+        })
+    }
+
+    /// The two distributions of one column in one window.
+    pub async fn column_shares(
+        &self,
+        actor: &Actor,
+        name: &str,
+        environment: &str,
+        from: Timestamp,
+    ) -> Result<Vec<(String, Shares)>> {
+        self.may(actor, Action::View, &Object::Model(name.to_string()))?;
+        let model = self.known_model(name).await?;
+        Ok(self.store.shares(model.id, environment, from).await?)
+    }
+
+    /// The windows of a model, for programs.
+    pub async fn windows(
+        &self,
+        actor: &Actor,
+        name: &str,
+        environment: &str,
+        range: TimeRange,
+        baseline: bool,
+    ) -> Result<Vec<WindowReport>> {
+        self.may(actor, Action::View, &Object::Model(name.to_string()))?;
+        let model = self.known_model(name).await?;
+        let key = if baseline { BASELINE } else { environment };
+        Ok(self.store.reports(model.id, key, range).await?)
+    }
+
+    pub async fn model(&self, actor: &Actor, name: &str) -> Result<Model> {
+        self.may(actor, Action::View, &Object::Model(name.to_string()))?;
+        self.known_model(name).await
+    }
+}
+
+/// For an executive: no metric's name, no statistics.
+fn plain_sentence(model: &Model, reports: &[WindowReport], layer: Option<&LayerHealth>) -> String {
+    let Some(newest) = reports.last() else {
+        return "Nothing has been sent for it yet.".into();
+    };
+    let labelled = reports.iter().rev().find_map(|r| r.quality.as_ref());
+    let right = labelled
+        .and_then(|q| q.metric("accuracy"))
+        .map(|m| m.estimate.value);
+    let how = match layer.map(|l| domain::Status::of(l.score)) {
+        Some(domain::Status::Excellent | domain::Status::Good) => "Working well.",
+        Some(domain::Status::Fair) => "Working, a little below its usual.",
+        Some(domain::Status::Poor) => "Noticeably below its usual.",
+        Some(domain::Status::Critical) => "Far below its usual: look into it now.",
+        _ => "Not enough is known yet to say how well it works.",
+    };
+    let drifted = newest.drift.as_ref().map_or(0, |d| d.drifted);
+    let inputs = match drifted {
+        0 => String::new(),
+        1 => " One of its inputs has changed.".into(),
+        n => format!(" {n} of its inputs have changed."),
+    };
+    let often = match right {
+        Some(share) => format!(
+            " Right in {} of 100 cases where the outcome is known.",
+            format::fixed(share * 100.0, 0)
+        ),
+        None if model.task == Task::Regression && labelled.is_some() => String::new(),
+        None => " Outcomes are not known yet.".into(),
+    };
+    format!("{how}{often}{inputs}")
+}
+
+fn judge_host(series: &Series, value: f64) -> Option<Judged> {
+    let (name, target, limit) = match series.name.as_str() {
+        "system.cpu.utilization" => ("CPU".to_string(), 0.70, 0.95),
+        "system.memory.utilization" => ("Memory".to_string(), 0.80, 0.95),
+        "system.filesystem.utilization" => {
+            (format!("Disk {}", series.labels.get("mount")?), 0.80, 0.95)
+        }
+        "gpu.memory.utilization" => ("GPU memory".to_string(), 0.90, 0.99),
+        "gpu.temperature" => ("GPU temperature".to_string(), 80.0, 90.0),
+        "gpu.throttled" => ("GPU slowed down".to_string(), 0.0, 1.0),
+        _ => return None,
+    };
+    let (number, unit) = format::with_unit(value, &series.unit);
+    Some(Judged {
+        name,
+        value,
+        target,
+        limit,
+        weight: 1.0,
+        shown: format!("{number}{unit}"),
+    })
+}
+
+fn judge_probe(series: &Series, value: f64) -> Option<Judged> {
+    let probe = series.labels.get("probe")?;
+    match series.name.as_str() {
+        "probe.availability" => Some(Judged {
+            name: format!("{probe} answers"),
+            value,
+            target: 1.0,
+            limit: 0.7,
+            weight: 2.0,
+            shown: if value >= 1.0 {
+                "yes".into()
+            } else {
+                "no".into()
+            },
+        }),
+        "probe.certificate.days_left" => Some(Judged {
+            name: format!("{probe} certificate"),
+            value,
+            target: 21.0,
+            limit: 7.0,
+            weight: 1.0,
+            shown: format!("{value:.0} d left"),
+        }),
+        _ => None,
+    }
+}

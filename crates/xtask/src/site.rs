@@ -1,0 +1,196 @@
+//! The site: the browser half and the styles, named by their content, precompressed.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{cargo, run, step};
+use crate::{places, setup};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Release,
+    Development,
+}
+
+/// Chromium refuses a module optimised with all features: these are the ones browsers have.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+];
+
+fn hash(bytes: &[u8]) -> String {
+    // Fixed keys: the same content has the same name on every machine.
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    fs::write(path, bytes).map_err(|e| format!("cannot write {}: {e}", path.display()))
+}
+
+/// Builds the site where anything changed, and gives its folder.
+pub fn build(kind: Kind) -> Result<PathBuf, String> {
+    let profile = if kind == Kind::Release {
+        "wasm"
+    } else {
+        "wasm-dev"
+    };
+    step("the browser half (WebAssembly)");
+    let mut command = cargo(&[
+        "build",
+        "--package",
+        "frontend",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--profile",
+        profile,
+    ]);
+    command.envs(setup::wasm_environment());
+    run(&mut command, "see the compiler’s message above")?;
+    let module =
+        read(&places::target().join(format!("wasm32-unknown-unknown/{profile}/frontend.wasm")))?;
+    let style = bundle(&places::root().join("style/main.css"))?;
+    let site = places::cache().join(format!("site-{profile}"));
+    let stamp = format!(
+        "{}-{}-{}",
+        hash(&module),
+        hash(style.as_bytes()),
+        hash(&public_files()?.concat_bytes())
+    );
+    if fs::read_to_string(site.join("stamp.txt")).is_ok_and(|known| known == stamp) {
+        return Ok(site);
+    }
+    pack(kind, &site, &style, profile)?;
+    write(&site.join("stamp.txt"), stamp.as_bytes())?;
+    Ok(site)
+}
+
+struct PublicFiles(Vec<(String, Vec<u8>)>);
+
+impl PublicFiles {
+    fn concat_bytes(&self) -> Vec<u8> {
+        self.0
+            .iter()
+            .flat_map(|(name, bytes)| [name.as_bytes(), bytes].concat())
+            .collect()
+    }
+}
+
+fn public_files() -> Result<PublicFiles, String> {
+    let folder = places::root().join("public");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(|e| e.to_string())?.flatten() {
+        if entry.path().is_file() {
+            files.push((
+                entry.file_name().to_string_lossy().into_owned(),
+                read(&entry.path())?,
+            ));
+        }
+    }
+    files.sort();
+    Ok(PublicFiles(files))
+}
+
+/// Style sheets with their imports put in place.
+fn bundle(path: &Path) -> Result<String, String> {
+    let text = String::from_utf8(read(path)?).map_err(|e| e.to_string())?;
+    let mut out = String::new();
+    for line in text.lines() {
+        match line
+            .trim()
+            .strip_prefix("@import \"")
+            .and_then(|rest| rest.strip_suffix("\";"))
+        {
+            Some(name) => out.push_str(&bundle(&path.with_file_name(name))?),
+            None => {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), String> {
+    step("packing the site");
+    let work = places::cache().join(format!("pack-{profile}"));
+    let _ = fs::remove_dir_all(&work);
+    let _ = fs::remove_dir_all(site);
+    fs::create_dir_all(site.join("pkg")).map_err(|e| e.to_string())?;
+    let input = places::target().join(format!("wasm32-unknown-unknown/{profile}/frontend.wasm"));
+    run(
+        Command::new(setup::wasm_bindgen_path()?)
+            .args([
+                "--target",
+                "web",
+                "--no-typescript",
+                "--out-name",
+                "plimsoll",
+                "--out-dir",
+            ])
+            .arg(&work)
+            .arg(&input),
+        "run cargo xtask setup",
+    )?;
+    let module = work.join("plimsoll_bg.wasm");
+    if kind == Kind::Release && setup::wasm_opt_path().exists() {
+        let small = work.join("small.wasm");
+        let mut command = Command::new(setup::wasm_opt_path());
+        command
+            .arg("-Oz")
+            .args(FEATURES)
+            .arg(&module)
+            .arg("-o")
+            .arg(&small);
+        if run(&mut command, "the module stays larger").is_ok() {
+            fs::rename(&small, &module).map_err(|e| e.to_string())?;
+        }
+    }
+    let (module, script) = (read(&module)?, read(&work.join("plimsoll.js"))?);
+    let named = [
+        (format!("pkg/plimsoll.{}.wasm", hash(&module)), module),
+        (format!("pkg/plimsoll.{}.js", hash(&script)), script),
+        (
+            format!("pkg/plimsoll.{}.css", hash(style.as_bytes())),
+            style.as_bytes().to_vec(),
+        ),
+    ];
+    for (name, bytes) in &named {
+        write(&site.join(name), bytes)?;
+    }
+    for (name, bytes) in public_files()?.0 {
+        write(&site.join(name), &bytes)?;
+    }
+    let manifest = format!(
+        "{{\"wasm\":\"/{}\",\"js\":\"/{}\",\"css\":\"/{}\"}}\n",
+        named[0].0, named[1].0, named[2].0
+    );
+    write(&site.join("manifest.json"), manifest.as_bytes())?;
+    if kind == Kind::Release {
+        compress(&site.join("pkg"))?;
+    }
+    Ok(())
+}
+
+/// Brotli and gzip beside each file, by Node's own zlib.
+fn compress(folder: &Path) -> Result<(), String> {
+    const SCRIPT: &str = "const z=require('zlib'),f=require('fs'),p=require('path');for(const n of f.readdirSync(process.argv[1])){\
+        const b=f.readFileSync(p.join(process.argv[1],n)),o=p.join(process.argv[1],n);\
+        f.writeFileSync(o+'.br',z.brotliCompressSync(b,{params:{[z.constants.BROTLI_PARAM_QUALITY]:11}}));\
+        f.writeFileSync(o+'.gz',z.gzipSync(b,{level:9}))}";
+    run(
+        Command::new("node").args(["-e", SCRIPT]).arg(folder),
+        "is Node installed?",
+    )
+}

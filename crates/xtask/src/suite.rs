@@ -1,0 +1,58 @@
+//! Every check there is, in the order in which they fail fastest.
+
+use std::process::Command;
+
+use crate::command::{cargo, run, step};
+use crate::{database, places, program, setup};
+
+pub fn suite() -> Result<(), String> {
+    setup::for_building()?;
+    setup::for_testing()?;
+
+    step("formatting");
+    run(
+        &mut cargo(&["fmt", "--all", "--check"]),
+        "run cargo fmt --all",
+    )?;
+
+    step("lints, with warnings as errors");
+    let lint = [
+        "clippy",
+        "--workspace",
+        "--exclude",
+        "frontend",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    run(&mut cargo(&lint), "mend what clippy names")?;
+
+    let postgres = database::Postgres::start()?;
+    step("unit, conformance and integration tests, on SQLite and PostgreSQL");
+    run(
+        cargo(&[
+            "test",
+            "--workspace",
+            "--exclude",
+            "frontend",
+            "--no-fail-fast",
+        ])
+        .env("PLIMSOLL_TEST_POSTGRES", &postgres.url),
+        "see the failing test above",
+    )?;
+
+    let path = program()?;
+    step("pages in a real browser");
+    let chromium = setup::chromium().ok_or("Chromium is missing; run cargo xtask setup")?;
+    run(
+        Command::new("npx")
+            .args(["playwright", "test"])
+            .current_dir(places::root().join("end2end"))
+            .env("PLIMSOLL_PROGRAM", &path)
+            .env("PLIMSOLL_CHROMIUM", chromium),
+        "see the failing page above; its pictures are in end2end/test-results",
+    )?;
+    step("everything passed");
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! `plimsoll demo`: a small real sample, clearly marked, and one command that removes it.
+//!
+//! The sample is from the US Census Bureau's public-use microdata; `server/demo/README.md` tells
+//! where it comes from. Nothing in the product depends on it.
+
+use clap::Args;
+use domain::Actor;
+use domain::model::Mapping;
+use engine::ingest::{Envelope, Replay};
+use engine::installation::ModelChange;
+
+use super::{Outcome, open, text};
+use crate::config::Config;
+
+const MODEL: &str = "employment-demo";
+const REFERENCE: &[u8] = include_bytes!("../../demo/reference.parquet");
+const ANALYSIS: &[u8] = include_bytes!("../../demo/analysis.parquet");
+const LABELS: &[u8] = include_bytes!("../../demo/labels.parquet");
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Remove the demonstration and everything kept of it
+    #[arg(long)]
+    remove: bool,
+}
+
+impl Demo {
+    pub async fn run(self, config: &Config) -> Outcome {
+        let engine = open(config).await?;
+        let outcome = if self.remove {
+            remove(&engine).await
+        } else {
+            fill(&engine).await
+        };
+        engine.store.close().await;
+        outcome
+    }
+}
+
+async fn remove(engine: &engine::Engine) -> Outcome {
+    engine
+        .delete_model(&Actor::Local, MODEL)
+        .await
+        .map_err(text)?;
+    println!("the demonstration is gone");
+    Ok(0)
+}
+
+/// Fills the installation once; a second time changes nothing.
+pub async fn fill(engine: &engine::Engine) -> Outcome {
+    if engine.store.model(MODEL).await.map_err(text)?.is_some() {
+        println!("the demonstration is there already; `plimsoll demo --remove` removes it");
+        return Ok(0);
+    }
+    let mapping = Mapping {
+        label: Some("employed".into()),
+        ignore: vec!["year".into()],
+        ..Mapping::default()
+    };
+    // Three years of real rows end now, thirty times as fast.
+    let last = domain::Timestamp::parse("2018-12-31T23:59:59Z").unwrap_or_default();
+    let shift = Some(Replay {
+        last,
+        now: engine.now(),
+        speed: 30.0,
+    });
+    let baseline = Envelope {
+        mapping,
+        baseline: Some("2015".into()),
+        shift,
+        ..Envelope::default()
+    };
+    let body = |bytes: &'static [u8]| {
+        Box::new(std::io::Cursor::new(bytes)) as Box<dyn std::io::Read + Send>
+    };
+    engine
+        .ingest_predictions(
+            &Actor::Local,
+            MODEL,
+            &baseline,
+            None,
+            body(REFERENCE),
+            |_| (),
+        )
+        .await
+        .map_err(text)?;
+    let production = Envelope {
+        mapping: Mapping {
+            ignore: vec!["year".into()],
+            ..Mapping::default()
+        },
+        shift,
+        ..Envelope::default()
+    };
+    engine
+        .ingest_predictions(
+            &Actor::Local,
+            MODEL,
+            &production,
+            None,
+            body(ANALYSIS),
+            |_| (),
+        )
+        .await
+        .map_err(text)?;
+    engine
+        .ingest_labels(
+            &Actor::Local,
+            MODEL,
+            &production,
+            None,
+            body(LABELS),
+            |_| (),
+        )
+        .await
+        .map_err(text)?;
+    let change = ModelChange {
+        title: Some("Employment (demonstration)".into()),
+        window: Some("500".into()),
+        ..ModelChange::default()
+    };
+    engine
+        .update_model(&Actor::Local, MODEL, change)
+        .await
+        .map_err(text)?;
+    engine.maintain(false).await.map_err(text)?;
+    println!("the demonstration is there; `plimsoll demo --remove` removes it");
+    Ok(0)
+}

@@ -1,0 +1,325 @@
+//! Configuration: file, then environment, then flags; one struct a concern.
+//!
+//! A key that no struct has is refused with the nearest right name: a setting that is silently
+//! ignored is worse than one that is missing.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Deserialize;
+
+/// Where pages and API are served.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct ServerConfig {
+    /// Address and port. Default `127.0.0.1:3000`.
+    pub listen: String,
+    /// How people reach this installation, as `https://monitor.example`. Decides cookies and links.
+    pub public_url: Option<String>,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed. Default none.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// PEM files for built-in TLS; read again when they change.
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        ServerConfig {
+            listen: "127.0.0.1:3000".into(),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// Whether browsers meet this installation over TLS, so that cookies may demand it.
+    pub fn secure(&self) -> bool {
+        self.tls_certificate.is_some()
+            || self
+                .public_url
+                .as_deref()
+                .is_some_and(|u| u.starts_with("https://"))
+    }
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` or `postgres://…`. Default: SQLite in the platform's data directory.
+    pub url: String,
+    /// Connections for reading. Default 8.
+    pub connections: u32,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        let folder = directories::ProjectDirs::from("", "", "plimsoll").map_or_else(
+            || PathBuf::from("plimsoll-data"),
+            |dirs| dirs.data_dir().to_path_buf(),
+        );
+        DatabaseConfig {
+            url: format!("sqlite:{}", folder.join("plimsoll.db").display()),
+            connections: 8,
+        }
+    }
+}
+
+/// What is written to standard error.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct LogConfig {
+    /// `readable` or `json`. Default `readable`.
+    pub format: String,
+    /// A level, or directives as `info,sqlx=warn`. Default `info`.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        LogConfig {
+            format: "readable".into(),
+            level: "info".into(),
+        }
+    }
+}
+
+/// Bounds; each has a clear answer when reached.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct LimitConfig {
+    /// Bytes of one request's body. Default 256 MiB.
+    pub body_bytes: u64,
+    /// Ingest requests at once; more are told to come back. Default 32.
+    pub ingest_requests: usize,
+    /// Batches waiting for the writer. Default 1024.
+    pub write_queue: usize,
+}
+
+impl Default for LimitConfig {
+    fn default() -> Self {
+        LimitConfig {
+            body_bytes: 256 << 20,
+            ingest_requests: 32,
+            write_queue: 1024,
+        }
+    }
+}
+
+/// What this process measures by itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct CollectConfig {
+    /// The host and its GPUs. Default true.
+    pub host: bool,
+}
+
+impl Default for CollectConfig {
+    fn default() -> Self {
+        CollectConfig { host: true }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub database: DatabaseConfig,
+    pub log: LogConfig,
+    pub limits: LimitConfig,
+    pub collect: CollectConfig,
+}
+
+/// Every key there is. The test below holds it against the structs.
+const KEYS: [&str; 13] = [
+    "server.listen",
+    "server.public_url",
+    "server.trusted_proxies",
+    "server.tls_certificate",
+    "server.tls_key",
+    "database.url",
+    "database.connections",
+    "log.format",
+    "log.level",
+    "limits.body_bytes",
+    "limits.ingest_requests",
+    "limits.write_queue",
+    "collect.host",
+];
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct Flags {
+    /// TOML file with settings
+    #[arg(long, global = true, env = "PLIMSOLL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:3000]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Database: sqlite:PATH or postgres://… [default: SQLite in the data directory]
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// Any setting, as server.public_url=https://monitor.example; may be repeated
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// An unreadable file, an unknown key (with the nearest right one), a value of the wrong type.
+pub fn load(flags: &Flags) -> Result<Config, String> {
+    let mut table = match &flags.config {
+        None => toml::Table::new(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+            text.parse::<toml::Table>()
+                .map_err(|e| format!("{} is no TOML: {e}", path.display()))?
+        }
+    };
+    for key in KEYS {
+        let variable = format!("PLIMSOLL_{}", key.replace('.', "_").to_uppercase());
+        if let Ok(value) = std::env::var(&variable) {
+            set(&mut table, key, &value)?;
+        }
+    }
+    for (key, value) in [
+        ("server.listen", &flags.listen),
+        ("database.url", &flags.database),
+    ] {
+        if let Some(value) = value {
+            set(&mut table, key, value)?;
+        }
+    }
+    for pair in &flags.set {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("--set takes KEY=VALUE; “{pair}” has no “=”"))?;
+        known(key.trim())?;
+        set(&mut table, key.trim(), value)?;
+    }
+    parse(table)
+}
+
+fn parse(table: toml::Table) -> Result<Config, String> {
+    for (section, value) in &table {
+        match value {
+            toml::Value::Table(inner) => inner
+                .keys()
+                .try_for_each(|key| known(&format!("{section}.{key}")))?,
+            _ => known(section)?,
+        }
+    }
+    let config: Config = table
+        .try_into()
+        .map_err(|e: toml::de::Error| format!("the configuration: {e}"))?;
+    if !["readable", "json"].contains(&config.log.format.as_str()) {
+        return Err(format!(
+            "log.format is “{}”; use readable or json",
+            config.log.format
+        ));
+    }
+    if config.server.tls_certificate.is_some() != config.server.tls_key.is_some() {
+        return Err(
+            "server.tls_certificate and server.tls_key go together; one of them is missing".into(),
+        );
+    }
+    Ok(config)
+}
+
+fn known(key: &str) -> Result<(), String> {
+    if KEYS.contains(&key) {
+        return Ok(());
+    }
+    let nearest = KEYS
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
+    Err(format!(
+        "there is no setting “{key}”; the nearest is “{}”",
+        nearest.unwrap_or(&"")
+    ))
+}
+
+/// Sets one value, read in the type that its key has: lists from commas, numbers and switches as
+/// themselves.
+fn set(table: &mut toml::Table, key: &str, text: &str) -> Result<(), String> {
+    let (section, name) = key
+        .split_once('.')
+        .ok_or_else(|| format!("“{key}” is no setting"))?;
+    let value = match key {
+        "server.trusted_proxies" => {
+            let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
+            toml::Value::Array(parts.map(|p| toml::Value::String(p.into())).collect())
+        }
+        "database.connections"
+        | "limits.body_bytes"
+        | "limits.ingest_requests"
+        | "limits.write_queue" => toml::Value::Integer(
+            text.trim()
+                .parse()
+                .map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
+        ),
+        "collect.host" => toml::Value::Boolean(
+            text.trim()
+                .parse()
+                .map_err(|_| format!("{key} takes true or false; “{text}” is neither"))?,
+        ),
+        _ => toml::Value::String(text.to_string()),
+    };
+    let section = table
+        .entry(section)
+        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    match section {
+        toml::Value::Table(inner) => {
+            inner.insert(name.to_string(), value);
+            Ok(())
+        }
+        _ => Err(format!("the section of {key} is no table")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_right_one() {
+        let table = "[server]\nlissen = \"x\"".parse().expect("TOML");
+        let error = parse(table).expect_err("refused");
+        assert!(
+            error.contains("server.lissen") && error.contains("server.listen"),
+            "{error}"
+        );
+        let error = parse("port = 3".parse().expect("TOML")).expect_err("refused");
+        assert!(error.contains("port"), "{error}");
+    }
+
+    #[test]
+    fn every_listed_key_can_be_set_from_text() {
+        let mut table = toml::Table::new();
+        for key in KEYS {
+            let text = match key {
+                "collect.host" => "false",
+                "server.trusted_proxies" => "10.0.0.1, ::1",
+                "log.format" => "json",
+                _ => "7",
+            };
+            set(&mut table, key, text).expect(key);
+        }
+        let config = parse(table).expect("valid");
+        assert_eq!(config.limits.write_queue, 7);
+        assert_eq!(config.server.trusted_proxies.len(), 2);
+        assert!(!config.collect.host);
+    }
+
+    #[test]
+    fn half_of_tls_is_refused() {
+        let mut table = toml::Table::new();
+        set(&mut table, "server.tls_key", "k.pem").expect("sets");
+        assert!(parse(table).is_err());
+    }
+}

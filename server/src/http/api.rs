@@ -1,0 +1,382 @@
+//! The REST API under `/api/v1`: each handler is a few lines into the engine.
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State as From};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use domain::model::{Mapping, Model};
+use domain::problem::Receipt;
+use domain::signal::SeriesData;
+use domain::time::RangeChoice;
+use domain::verdict::WindowReport;
+use domain::{TimeRange, Timestamp};
+use engine::Caller;
+use engine::ingest::decode::Format;
+use engine::ingest::{Envelope, environment_name};
+use engine::installation::ModelChange;
+use futures::TryStreamExt;
+use serde::Deserialize;
+use store::Probe;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::State;
+use super::problem::{Answer, ApiResult};
+
+/// Roles of columns and context of a body, as query parameters; lists are separated by commas.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IngestQuery {
+    id: Option<String>,
+    timestamp: Option<String>,
+    prediction: Option<String>,
+    probability: Option<String>,
+    label: Option<String>,
+    group: Option<String>,
+    feature: Option<String>,
+    ignore: Option<String>,
+    environment: Option<String>,
+    system: Option<String>,
+    /// Name of a baseline.
+    name: Option<String>,
+}
+
+fn list(text: Option<String>) -> Vec<String> {
+    text.map(|t| {
+        t.split(',')
+            .map(|p| p.trim().to_string())
+            .filter(|p| !p.is_empty())
+            .collect()
+    })
+    .unwrap_or_default()
+}
+
+impl IngestQuery {
+    fn envelope(self, baseline: bool) -> Envelope {
+        Envelope {
+            mapping: Mapping {
+                id: self.id,
+                timestamp: self.timestamp,
+                prediction: self.prediction,
+                probability: list(self.probability),
+                label: self.label,
+                group: list(self.group),
+                feature: list(self.feature),
+                ignore: list(self.ignore),
+            },
+            environment: self.environment,
+            system: self.system,
+            baseline: baseline.then(|| self.name.unwrap_or_else(|| "baseline".into())),
+            shift: None,
+        }
+    }
+}
+
+struct Upload {
+    format: Option<Format>,
+    body: Box<dyn std::io::Read + Send>,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// Opens a body for reading as a stream, within the bounds on size and on uploads at once.
+fn upload(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Upload> {
+    let limit = state.config.limits.body_bytes;
+    let too_large = || {
+        Answer::new(
+            413,
+            "too-large",
+            "Too large",
+            format!("a body has at most {limit} bytes; send several, or raise limits.body_bytes"),
+        )
+    };
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse::<u64>().ok());
+    if length.is_some_and(|l| l > limit) {
+        return Err(too_large());
+    }
+    let media = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok());
+    let format = match Format::from_media_type(media) {
+        Ok(format) => format,
+        Err(error) => {
+            return Err(Answer::new(
+                415,
+                "media-type",
+                "Unknown content type",
+                error.to_string(),
+            ));
+        }
+    };
+    let permit = state.ingest.clone().try_acquire_owned().map_err(|_| {
+        Answer::busy("as many uploads as allowed are under way; send again in a second")
+    })?;
+    let stream = Body::new(http_body_limit(body, limit))
+        .into_data_stream()
+        .map_err(std::io::Error::other);
+    let body = Box::new(SyncIoBridge::new(StreamReader::new(stream)));
+    Ok(Upload {
+        format,
+        body,
+        _permit: permit,
+    })
+}
+
+fn http_body_limit(body: Body, limit: u64) -> http_body_util::Limited<Body> {
+    http_body_util::Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// 200 when anything was kept or known, 422 when every row was wrong.
+fn receipt(receipt: Receipt) -> Response {
+    let taken = receipt.accepted + receipt.duplicates + receipt.changed_duplicates;
+    let status = if taken == 0 && receipt.rejected > 0 {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    (status, Json(receipt)).into_response()
+}
+
+pub async fn predictions(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Query(query): Query<IngestQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    let upload = upload(&state, &headers, body)?;
+    let envelope = query.envelope(false);
+    let answer = state
+        .engine
+        .ingest_predictions(
+            &caller.actor,
+            &model,
+            &envelope,
+            upload.format,
+            upload.body,
+            |_| (),
+        )
+        .await?;
+    state.metrics.predictions.inc_by(answer.accepted);
+    Ok(receipt(answer))
+}
+
+pub async fn baseline(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Query(query): Query<IngestQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    let upload = upload(&state, &headers, body)?;
+    let envelope = query.envelope(true);
+    let answer = state
+        .engine
+        .ingest_predictions(
+            &caller.actor,
+            &model,
+            &envelope,
+            upload.format,
+            upload.body,
+            |_| (),
+        )
+        .await?;
+    Ok(receipt(answer))
+}
+
+pub async fn labels(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Query(query): Query<IngestQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    let upload = upload(&state, &headers, body)?;
+    let envelope = query.envelope(false);
+    let answer = state
+        .engine
+        .ingest_labels(
+            &caller.actor,
+            &model,
+            &envelope,
+            upload.format,
+            upload.body,
+            |_| (),
+        )
+        .await?;
+    state.metrics.labels.inc_by(answer.accepted);
+    Ok(receipt(answer))
+}
+
+pub async fn models(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+) -> ApiResult<Json<Vec<Model>>> {
+    Ok(Json(state.engine.models(&caller.actor).await?))
+}
+
+pub async fn model(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+) -> ApiResult<Json<Model>> {
+    Ok(Json(state.engine.model(&caller.actor, &model).await?))
+}
+
+pub async fn update_model(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Json(change): Json<ModelChange>,
+) -> ApiResult<Json<Model>> {
+    Ok(Json(
+        state
+            .engine
+            .update_model(&caller.actor, &model, change)
+            .await?,
+    ))
+}
+
+pub async fn delete_model(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+) -> ApiResult<StatusCode> {
+    state.engine.delete_model(&caller.actor, &model).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RangeQuery {
+    from: Option<String>,
+    to: Option<String>,
+    environment: Option<String>,
+    /// The baseline's own windows instead of production's.
+    baseline: bool,
+    /// Signals whose name begins so.
+    prefix: Option<String>,
+}
+
+impl RangeQuery {
+    fn range(&self, default: RangeChoice, now: Timestamp) -> TimeRange {
+        RangeChoice::parse(self.from.as_deref(), self.to.as_deref(), default).resolve(now)
+    }
+}
+
+pub async fn windows(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Query(query): Query<RangeQuery>,
+) -> ApiResult<Json<Vec<WindowReport>>> {
+    let range = query.range(RangeChoice::All, state.engine.now());
+    let environment = environment_name(query.environment.as_deref())?;
+    Ok(Json(
+        state
+            .engine
+            .windows(&caller.actor, &model, &environment, range, query.baseline)
+            .await?,
+    ))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineChoice {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    environment: Option<String>,
+    from: String,
+    to: String,
+}
+
+pub async fn choose_baseline(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Json(choice): Json<BaselineChoice>,
+) -> ApiResult<StatusCode> {
+    let range = match (Timestamp::parse(&choice.from), Timestamp::parse(&choice.to)) {
+        (Some(from), Some(to)) if from < to => TimeRange { from, to },
+        _ => {
+            return Err(Answer::new(
+                400,
+                "invalid",
+                "That cannot be used",
+                "“from” and “to” are two times, the first before the second, as 2026-01-31T00:00:00Z",
+            ));
+        }
+    };
+    let name = choice.name.unwrap_or_else(|| "range".into());
+    let environment = environment_name(choice.environment.as_deref())?;
+    state
+        .engine
+        .choose_baseline(&caller.actor, &model, &name, &environment, range)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn signals(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<RangeQuery>,
+) -> ApiResult<Json<Vec<SeriesData>>> {
+    let range = query.range(RangeChoice::Last(domain::time::HOUR), state.engine.now());
+    Ok(Json(
+        state
+            .engine
+            .signals(
+                &caller.actor,
+                query.prefix.as_deref().unwrap_or_default(),
+                range,
+            )
+            .await?,
+    ))
+}
+
+pub async fn probes(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+) -> ApiResult<Json<Vec<Probe>>> {
+    Ok(Json(state.engine.probes(&caller.actor).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewProbe {
+    name: String,
+    target: String,
+    #[serde(default = "half_a_minute")]
+    every_secs: i64,
+}
+
+fn half_a_minute() -> i64 {
+    30
+}
+
+pub async fn create_probe(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Json(new): Json<NewProbe>,
+) -> ApiResult<StatusCode> {
+    state
+        .engine
+        .create_probe(&caller.actor, &new.name, &new.target, new.every_secs)
+        .await?;
+    Ok(StatusCode::CREATED)
+}
+
+pub async fn delete_probe(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<i64>,
+) -> ApiResult<StatusCode> {
+    state.engine.delete_probe(&caller.actor, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

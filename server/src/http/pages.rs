@@ -1,0 +1,117 @@
+//! Pages and server functions: Leptos, behind the same guard as everything else.
+
+use app::{App, shell};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use domain::{Access, Action, Actor, Object, authorize};
+use engine::Caller;
+use leptos::prelude::provide_context;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+
+use super::problem::Answer;
+use super::{State, site};
+
+pub fn router(state: &State) -> Router<State> {
+    let routes = generate_route_list(App);
+    let assets = site::assets();
+    let context = {
+        let engine = state.engine.clone();
+        let assets = assets.clone();
+        move || {
+            provide_context(engine.clone());
+            provide_context(assets.clone());
+        }
+    };
+    let page = move || shell(assets.clone());
+    Router::new()
+        .leptos_routes_with_context(state, routes, context, page)
+        .layer(from_fn(guard))
+        .layer(from_fn_with_state(state.clone(), first_things_first))
+        .layer(from_fn(no_store))
+}
+
+/// What a page or a server function needs.
+pub fn access(path: &str) -> Access {
+    if let Some(name) = path.strip_prefix("/do/") {
+        return app::server_functions::access(name);
+    }
+    match path {
+        "/sign-in" | "/setup" => Access::Public,
+        "/settings/people" => Access::Needs(Action::ManagePeople),
+        "/settings/keys" => Access::Needs(Action::ManageKeys),
+        _ => Access::Needs(Action::View),
+    }
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_string();
+    let Access::Needs(action) = access(&path) else {
+        return next.run(request).await;
+    };
+    let actor = request
+        .extensions()
+        .get::<Caller>()
+        .map_or(Actor::Anonymous, |c| c.actor.clone());
+    match authorize(&actor, action, &Object::Installation) {
+        Ok(()) => next.run(request).await,
+        Err(_) if actor == Actor::Anonymous && !path.starts_with("/do/") => {
+            let target = request.uri().path_and_query().map_or("/", |p| p.as_str());
+            let next: String = target
+                .bytes()
+                .map(|b| {
+                    if b.is_ascii_alphanumeric() || b == b'/' {
+                        (b as char).to_string()
+                    } else {
+                        format!("%{b:02X}")
+                    }
+                })
+                .collect();
+            Redirect::to(&format!("/sign-in?next={next}")).into_response()
+        }
+        Err(denied) => Answer::from(denied).into_response(),
+    }
+}
+
+/// Until somebody is here, every page leads to set-up; afterwards none does. The bare address leads
+/// to the start page of one's role.
+async fn first_things_first(
+    axum::extract::State(state): axum::extract::State<State>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    let get = request.method() == axum::http::Method::GET;
+    let needs_setup = match state.engine.needs_setup().await {
+        Ok(needs) => needs,
+        Err(error) => return Answer::from(error).into_response(),
+    };
+    if get && needs_setup && path != "/setup" && !path.starts_with("/do/") {
+        return Redirect::to("/setup").into_response();
+    }
+    if get && !needs_setup && path == "/setup" {
+        return Redirect::to("/sign-in").into_response();
+    }
+    let person = request
+        .extensions()
+        .get::<Caller>()
+        .and_then(|c| c.person.clone());
+    if get && (path == "/" || path == "/sign-in") {
+        if let Some(person) = person {
+            return Redirect::to(person.role.start_page()).into_response();
+        }
+    }
+    next.run(request).await
+}
+
+/// Pages show what one person may see: no cache keeps them.
+async fn no_store(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        axum::http::HeaderValue::from_static("no-store"),
+    );
+    response
+}
