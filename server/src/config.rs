@@ -38,11 +38,7 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Whether browsers meet this installation over TLS, so that cookies may demand it.
     pub fn secure(&self) -> bool {
-        self.tls_certificate.is_some()
-            || self
-                .public_url
-                .as_deref()
-                .is_some_and(|u| u.starts_with("https://"))
+        self.tls_certificate.is_some() || self.public_url.as_deref().is_some_and(|u| u.starts_with("https://"))
     }
 }
 
@@ -58,14 +54,9 @@ pub struct DatabaseConfig {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        let folder = directories::ProjectDirs::from("", "", "plimsoll").map_or_else(
-            || PathBuf::from("plimsoll-data"),
-            |dirs| dirs.data_dir().to_path_buf(),
-        );
-        DatabaseConfig {
-            url: format!("sqlite:{}", folder.join("plimsoll.db").display()),
-            connections: 8,
-        }
+        let folder = directories::ProjectDirs::from("", "", "plimsoll")
+            .map_or_else(|| PathBuf::from("plimsoll-data"), |dirs| dirs.data_dir().to_path_buf());
+        DatabaseConfig { url: format!("sqlite:{}", folder.join("plimsoll.db").display()), connections: 8 }
     }
 }
 
@@ -81,10 +72,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        LogConfig {
-            format: "readable".into(),
-            level: "info".into(),
-        }
+        LogConfig { format: "readable".into(), level: "info".into() }
     }
 }
 
@@ -102,11 +90,7 @@ pub struct LimitConfig {
 
 impl Default for LimitConfig {
     fn default() -> Self {
-        LimitConfig {
-            body_bytes: 256 << 20,
-            ingest_requests: 32,
-            write_queue: 1024,
-        }
+        LimitConfig { body_bytes: 256 << 20, ingest_requests: 32, write_queue: 1024 }
     }
 }
 
@@ -175,10 +159,8 @@ pub fn load(flags: &Flags) -> Result<Config, String> {
     let mut table = match &flags.config {
         None => toml::Table::new(),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-            text.parse::<toml::Table>()
-                .map_err(|e| format!("{} is no TOML: {e}", path.display()))?
+            let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+            text.parse::<toml::Table>().map_err(|e| format!("{} is no TOML: {e}", path.display()))?
         }
     };
     for key in KEYS {
@@ -187,18 +169,13 @@ pub fn load(flags: &Flags) -> Result<Config, String> {
             set(&mut table, key, &value)?;
         }
     }
-    for (key, value) in [
-        ("server.listen", &flags.listen),
-        ("database.url", &flags.database),
-    ] {
+    for (key, value) in [("server.listen", &flags.listen), ("database.url", &flags.database)] {
         if let Some(value) = value {
             set(&mut table, key, value)?;
         }
     }
     for pair in &flags.set {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| format!("--set takes KEY=VALUE; “{pair}” has no “=”"))?;
+        let (key, value) = pair.split_once('=').ok_or_else(|| format!("--set takes KEY=VALUE; “{pair}” has no “=”"))?;
         known(key.trim())?;
         set(&mut table, key.trim(), value)?;
     }
@@ -208,25 +185,16 @@ pub fn load(flags: &Flags) -> Result<Config, String> {
 fn parse(table: toml::Table) -> Result<Config, String> {
     for (section, value) in &table {
         match value {
-            toml::Value::Table(inner) => inner
-                .keys()
-                .try_for_each(|key| known(&format!("{section}.{key}")))?,
+            toml::Value::Table(inner) => inner.keys().try_for_each(|key| known(&format!("{section}.{key}")))?,
             _ => known(section)?,
         }
     }
-    let config: Config = table
-        .try_into()
-        .map_err(|e: toml::de::Error| format!("the configuration: {e}"))?;
+    let config: Config = table.try_into().map_err(|e: toml::de::Error| format!("the configuration: {e}"))?;
     if !["readable", "json"].contains(&config.log.format.as_str()) {
-        return Err(format!(
-            "log.format is “{}”; use readable or json",
-            config.log.format
-        ));
+        return Err(format!("log.format is “{}”; use readable or json", config.log.format));
     }
     if config.server.tls_certificate.is_some() != config.server.tls_key.is_some() {
-        return Err(
-            "server.tls_certificate and server.tls_key go together; one of them is missing".into(),
-        );
+        return Err("server.tls_certificate and server.tls_key go together; one of them is missing".into());
     }
     Ok(config)
 }
@@ -235,44 +203,30 @@ fn known(key: &str) -> Result<(), String> {
     if KEYS.contains(&key) {
         return Ok(());
     }
-    let nearest = KEYS
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
-    Err(format!(
-        "there is no setting “{key}”; the nearest is “{}”",
-        nearest.unwrap_or(&"")
-    ))
+    let nearest = KEYS.iter().max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
+    Err(format!("there is no setting “{key}”; the nearest is “{}”", nearest.unwrap_or(&"")))
 }
 
 /// Sets one value, read in the type that its key has: lists from commas, numbers and switches as
 /// themselves.
 fn set(table: &mut toml::Table, key: &str, text: &str) -> Result<(), String> {
-    let (section, name) = key
-        .split_once('.')
-        .ok_or_else(|| format!("“{key}” is no setting"))?;
+    let (section, name) = key.split_once('.').ok_or_else(|| format!("“{key}” is no setting"))?;
     let value = match key {
         "server.trusted_proxies" => {
             let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
             toml::Value::Array(parts.map(|p| toml::Value::String(p.into())).collect())
         }
-        "database.connections"
-        | "limits.body_bytes"
-        | "limits.ingest_requests"
-        | "limits.write_queue" => toml::Value::Integer(
-            text.trim()
-                .parse()
-                .map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
-        ),
+        "database.connections" | "limits.body_bytes" | "limits.ingest_requests" | "limits.write_queue" => {
+            toml::Value::Integer(
+                text.trim().parse().map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
+            )
+        }
         "collect.host" => toml::Value::Boolean(
-            text.trim()
-                .parse()
-                .map_err(|_| format!("{key} takes true or false; “{text}” is neither"))?,
+            text.trim().parse().map_err(|_| format!("{key} takes true or false; “{text}” is neither"))?,
         ),
         _ => toml::Value::String(text.to_string()),
     };
-    let section = table
-        .entry(section)
-        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    let section = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
     match section {
         toml::Value::Table(inner) => {
             inner.insert(name.to_string(), value);
@@ -290,10 +244,7 @@ mod tests {
     fn an_unknown_key_is_refused_with_the_nearest_right_one() {
         let table = "[server]\nlissen = \"x\"".parse().expect("TOML");
         let error = parse(table).expect_err("refused");
-        assert!(
-            error.contains("server.lissen") && error.contains("server.listen"),
-            "{error}"
-        );
+        assert!(error.contains("server.lissen") && error.contains("server.listen"), "{error}");
         let error = parse("port = 3".parse().expect("TOML")).expect_err("refused");
         assert!(error.contains("port"), "{error}");
     }

@@ -11,9 +11,7 @@ use crate::config::LogConfig;
 pub fn start(config: &LogConfig) -> Result<(), String> {
     let filter = EnvFilter::try_new(format!("{},sqlx=warn,hyper=warn,rustls=warn", config.level))
         .map_err(|e| format!("log.level is “{}”: {e}", config.level))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if config.format == "json" {
         builder.json().flatten_event(true).init();
     } else {

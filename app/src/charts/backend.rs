@@ -6,9 +6,7 @@
 use std::fmt::Write;
 
 use plotters::style::RGBColor;
-use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
-};
+use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};
 
 /// Backend units for one unit of the plot.
 pub(super) const SCALE: f64 = 10.0;
@@ -28,32 +26,19 @@ type Drawn = Result<(), DrawingErrorKind<std::fmt::Error>>;
 
 impl ClassBackend<'_> {
     fn class(&self, color: BackendColor) -> &str {
-        self.classes
-            .get(usize::from(color.rgb.0))
-            .map_or("", String::as_str)
+        self.classes.get(usize::from(color.rgb.0)).map_or("", String::as_str)
     }
 
-    fn path(
-        &mut self,
-        points: impl IntoIterator<Item = BackendCoord>,
-        color: BackendColor,
-        close: bool,
-    ) -> Drawn {
+    fn path(&mut self, points: impl IntoIterator<Item = BackendCoord>, color: BackendColor, close: bool) -> Drawn {
         let mut path = String::new();
         for (i, (x, y)) in points.into_iter().enumerate() {
             let letter = if i == 0 { 'M' } else { 'L' };
-            write!(
-                path,
-                "{letter}{:.1} {:.1}",
-                f64::from(x) / SCALE,
-                f64::from(y) / SCALE
-            )
-            .map_err(DrawingErrorKind::DrawingError)?;
+            write!(path, "{letter}{:.1} {:.1}", f64::from(x) / SCALE, f64::from(y) / SCALE)
+                .map_err(DrawingErrorKind::DrawingError)?;
         }
         let close = if close { "Z" } else { "" };
         let class = self.class(color).to_string();
-        write!(self.out, "<path class=\"{class}\" d=\"{path}{close}\"/>")
-            .map_err(DrawingErrorKind::DrawingError)
+        write!(self.out, "<path class=\"{class}\" d=\"{path}{close}\"/>").map_err(DrawingErrorKind::DrawingError)
     }
 }
 
@@ -76,56 +61,27 @@ impl DrawingBackend for ClassBackend<'_> {
         self.path([at, at], color, false)
     }
 
-    fn draw_line<S: BackendStyle>(
-        &mut self,
-        from: BackendCoord,
-        to: BackendCoord,
-        style: &S,
-    ) -> Drawn {
+    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Drawn {
         self.path([from, to], style.color(), false)
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
-        &mut self,
-        path: I,
-        style: &S,
-    ) -> Drawn {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
         self.path(path, style.color(), false)
     }
 
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
-        &mut self,
-        vertices: I,
-        style: &S,
-    ) -> Drawn {
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, vertices: I, style: &S) -> Drawn {
         self.path(vertices, style.color(), true)
     }
 
-    fn draw_rect<S: BackendStyle>(
-        &mut self,
-        a: BackendCoord,
-        b: BackendCoord,
-        style: &S,
-        _fill: bool,
-    ) -> Drawn {
+    fn draw_rect<S: BackendStyle>(&mut self, a: BackendCoord, b: BackendCoord, style: &S, _fill: bool) -> Drawn {
         self.path([a, (b.0, a.1), b, (a.0, b.1)], style.color(), true)
     }
 
-    fn draw_circle<S: BackendStyle>(
-        &mut self,
-        centre: BackendCoord,
-        _radius: u32,
-        style: &S,
-        _fill: bool,
-    ) -> Drawn {
+    fn draw_circle<S: BackendStyle>(&mut self, centre: BackendCoord, _radius: u32, style: &S, _fill: bool) -> Drawn {
         // A zero-length stroke with round caps keeps its shape when the plot is stretched.
         let (x, y) = (f64::from(centre.0) / SCALE, f64::from(centre.1) / SCALE);
         let class = self.class(style.color()).to_string();
-        write!(
-            self.out,
-            "<path class=\"{class}\" d=\"M{x:.1} {y:.1}h.01\"/>"
-        )
-        .map_err(DrawingErrorKind::DrawingError)
+        write!(self.out, "<path class=\"{class}\" d=\"M{x:.1} {y:.1}h.01\"/>").map_err(DrawingErrorKind::DrawingError)
     }
 
     fn draw_text<T: BackendTextStyle>(&mut self, _: &str, _: &T, _: BackendCoord) -> Drawn {

@@ -19,27 +19,14 @@ fn readable(spec: &ChartSpec) -> Vec<Readable> {
     spec.marks
         .iter()
         .filter_map(|mark| match mark {
-            Mark::Line {
-                name,
-                class,
-                points,
-            } if !name.is_empty() => Some(Readable {
+            Mark::Line { name, class, points } if !name.is_empty() => {
+                Some(Readable { name: name.clone(), class: class.clone(), points: points.clone() })
+            }
+            Mark::Bars { name, class, bars } | Mark::Step { name, class, bars } if !name.is_empty() => Some(Readable {
                 name: name.clone(),
                 class: class.clone(),
-                points: points.clone(),
+                points: bars.iter().map(|(left, right, y)| ((left + right) / 2.0, Some(*y))).collect(),
             }),
-            Mark::Bars { name, class, bars } | Mark::Step { name, class, bars }
-                if !name.is_empty() =>
-            {
-                Some(Readable {
-                    name: name.clone(),
-                    class: class.clone(),
-                    points: bars
-                        .iter()
-                        .map(|(left, right, y)| ((left + right) / 2.0, Some(*y)))
-                        .collect(),
-                })
-            }
             _ => None,
         })
         .collect()
@@ -50,10 +37,7 @@ fn place_name(axis: &Axis, x: f64) -> String {
     match axis {
         Axis::Time => format!("{} UTC", domain::Timestamp(x as i64).date_clock()),
         Axis::Number => domain::format::compact(x),
-        Axis::Categories(names) => names
-            .get(x.floor().max(0.0) as usize)
-            .cloned()
-            .unwrap_or_default(),
+        Axis::Categories(names) => names.get(x.floor().max(0.0) as usize).cloned().unwrap_or_default(),
     }
 }
 
@@ -81,20 +65,14 @@ pub fn Chart(
         let places = places.clone();
         move |share: f64| {
             let x = x_range.0 + share * (x_range.1 - x_range.0);
-            places
-                .iter()
-                .enumerate()
-                .min_by(|a, b| (a.1 - x).abs().total_cmp(&(b.1 - x).abs()))
-                .map(|(i, _)| i)
+            places.iter().enumerate().min_by(|a, b| (a.1 - x).abs().total_cmp(&(b.1 - x).abs())).map(|(i, _)| i)
         }
     };
     let on_move = move |event: ev::PointerEvent| {
         #[cfg(feature = "hydrate")]
         {
             use wasm_bindgen::JsCast;
-            let target = event
-                .current_target()
-                .and_then(|t| t.dyn_into::<web_sys::Element>().ok());
+            let target = event.current_target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
             if let Some(element) = target {
                 let place = element.get_bounding_client_rect();
                 let share = (f64::from(event.client_x()) - place.left()) / place.width().max(1.0);
@@ -125,10 +103,9 @@ pub fn Chart(
         .collect();
     let x_ticks: Vec<(f64, String)> = match &spec.axis {
         Axis::Time => ticks::times(spec.x.0, spec.x.1),
-        Axis::Number => ticks::numbers(spec.x.0, spec.x.1, 5)
-            .into_iter()
-            .map(|x| (x, domain::format::compact(x)))
-            .collect(),
+        Axis::Number => {
+            ticks::numbers(spec.x.0, spec.x.1, 5).into_iter().map(|x| (x, domain::format::compact(x))).collect()
+        }
         Axis::Categories(names) => {
             let every = names.len().div_ceil(9).max(1);
             names
@@ -163,7 +140,10 @@ pub fn Chart(
             }
             Mark::Span { from, to, label, .. } if !label.is_empty() => {
                 let middle = spec.place((from.max(spec.x.0) + to.min(spec.x.1)) / 2.0, 0.0).0 * 100.0;
-                Some(view! { <span class="bl" style=format!("left:{middle:.2}%;top:6px")>{label.clone()}</span> }.into_any())
+                Some(
+                    view! { <span class="bl" style=format!("left:{middle:.2}%;top:6px")>{label.clone()}</span> }
+                        .into_any(),
+                )
             }
             _ => None,
         })
@@ -218,14 +198,9 @@ pub fn Chart(
 /// The same data for those who read rather than look; long charts keep every n-th row.
 fn data_table(spec: &ChartSpec, series: &[Readable], title: &str) -> impl IntoView + use<> {
     let longest = series.iter().max_by_key(|s| s.points.len());
-    let places: Vec<f64> = longest
-        .map(|s| s.points.iter().map(|p| p.0).collect())
-        .unwrap_or_default();
+    let places: Vec<f64> = longest.map(|s| s.points.iter().map(|p| p.0).collect()).unwrap_or_default();
     let every = places.len().div_ceil(60).max(1);
-    let head: Vec<_> = series
-        .iter()
-        .map(|s| view! { <th scope="col">{s.name.clone()}</th> })
-        .collect();
+    let head: Vec<_> = series.iter().map(|s| view! { <th scope="col">{s.name.clone()}</th> }).collect();
     let rows: Vec<_> = places
         .iter()
         .step_by(every)
@@ -242,10 +217,10 @@ fn data_table(spec: &ChartSpec, series: &[Readable], title: &str) -> impl IntoVi
         .collect();
     let caption = title.to_string();
     view! {
-        <table class="sr">
+        <div class="sr"><table>
             <caption>{caption}</caption>
             <thead><tr><th scope="col">"At"</th>{head}</tr></thead>
             <tbody>{rows}</tbody>
-        </table>
+        </table></div>
     }
 }

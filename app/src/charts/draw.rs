@@ -16,11 +16,7 @@ pub fn draw(spec: &ChartSpec) -> String {
     let mut classes = vec!["grid".to_string(), "axis".to_string()];
     classes.extend(spec.marks.iter().map(class_of));
     let size = ((WIDTH * SCALE) as u32, (spec.height * SCALE) as u32);
-    let backend = ClassBackend {
-        out: &mut out,
-        size,
-        classes: &classes,
-    };
+    let backend = ClassBackend { out: &mut out, size, classes: &classes };
     let _ = marks(spec, backend);
     out
 }
@@ -49,28 +45,13 @@ fn runs(points: &[(f64, Option<f64>)]) -> Vec<Vec<(f64, f64)>> {
 
 fn marks(spec: &ChartSpec, backend: ClassBackend<'_>) -> Result<(), Box<dyn std::error::Error>> {
     let root = backend.into_drawing_area();
-    let mut chart =
-        ChartBuilder::on(&root).build_cartesian_2d(spec.x.0..spec.x.1, spec.y.0..spec.y.1)?;
-    let line = |number: usize| ShapeStyle {
-        color: class_number(number).to_rgba(),
-        filled: false,
-        stroke_width: 1,
-    };
-    let fill = |number: usize| ShapeStyle {
-        color: class_number(number).to_rgba(),
-        filled: true,
-        stroke_width: 1,
-    };
+    let mut chart = ChartBuilder::on(&root).build_cartesian_2d(spec.x.0..spec.x.1, spec.y.0..spec.y.1)?;
+    let line = |number: usize| ShapeStyle { color: class_number(number).to_rgba(), filled: false, stroke_width: 1 };
+    let fill = |number: usize| ShapeStyle { color: class_number(number).to_rgba(), filled: true, stroke_width: 1 };
     for y in ticks::numbers(spec.y.0, spec.y.1, 5) {
-        chart.draw_series([PathElement::new(
-            vec![(spec.x.0, y), (spec.x.1, y)],
-            line(0),
-        )])?;
+        chart.draw_series([PathElement::new(vec![(spec.x.0, y), (spec.x.1, y)], line(0))])?;
     }
-    chart.draw_series([PathElement::new(
-        vec![(spec.x.0, spec.y.0), (spec.x.1, spec.y.0)],
-        line(1),
-    )])?;
+    chart.draw_series([PathElement::new(vec![(spec.x.0, spec.y.0), (spec.x.1, spec.y.0)], line(1))])?;
     for (i, mark) in spec.marks.iter().enumerate() {
         let number = i + 2;
         match mark {
@@ -78,10 +59,7 @@ fn marks(spec: &ChartSpec, backend: ClassBackend<'_>) -> Result<(), Box<dyn std:
                 for run in runs(points) {
                     match run.as_slice() {
                         [only] => {
-                            chart.draw_series([PathElement::new(
-                                vec![*only, *only],
-                                line(number),
-                            )])?;
+                            chart.draw_series([PathElement::new(vec![*only, *only], line(number))])?;
                         }
                         _ => {
                             chart.draw_series(LineSeries::new(run, line(number)))?;
@@ -100,10 +78,7 @@ fn marks(spec: &ChartSpec, backend: ClassBackend<'_>) -> Result<(), Box<dyn std:
             Mark::Band { points, .. } => {
                 let upper = points.iter().map(|(x, _, high)| (*x, *high));
                 let lower = points.iter().rev().map(|(x, low, _)| (*x, *low));
-                chart.draw_series([Polygon::new(
-                    upper.chain(lower).collect::<Vec<_>>(),
-                    fill(number),
-                )])?;
+                chart.draw_series([Polygon::new(upper.chain(lower).collect::<Vec<_>>(), fill(number))])?;
             }
             Mark::Bars { bars, .. } => {
                 let gap = (spec.x.1 - spec.x.0) / WIDTH;
@@ -112,27 +87,19 @@ fn marks(spec: &ChartSpec, backend: ClassBackend<'_>) -> Result<(), Box<dyn std:
                 }))?;
             }
             Mark::Step { bars, .. } => {
-                let steps: Vec<(f64, f64)> = bars
-                    .iter()
-                    .flat_map(|(left, right, y)| [(*left, *y), (*right, *y)])
-                    .collect();
+                let steps: Vec<(f64, f64)> =
+                    bars.iter().flat_map(|(left, right, y)| [(*left, *y), (*right, *y)]).collect();
                 if steps.len() > 1 {
                     chart.draw_series([PathElement::new(steps, line(number))])?;
                 }
             }
             Mark::Rule { y, .. } => {
-                chart.draw_series([PathElement::new(
-                    vec![(spec.x.0, *y), (spec.x.1, *y)],
-                    line(number),
-                )])?;
+                chart.draw_series([PathElement::new(vec![(spec.x.0, *y), (spec.x.1, *y)], line(number))])?;
             }
             Mark::Span { from, to, .. } => {
                 let (from, to) = (from.max(spec.x.0), to.min(spec.x.1));
                 if from < to {
-                    chart.draw_series([Rectangle::new(
-                        [(from, spec.y.1), (to, spec.y.0)],
-                        fill(number),
-                    )])?;
+                    chart.draw_series([Rectangle::new([(from, spec.y.1), (to, spec.y.0)], fill(number))])?;
                 }
             }
             Mark::Points { points, .. } => {
@@ -151,19 +118,8 @@ mod tests {
     use super::*;
 
     fn line(points: Vec<(f64, Option<f64>)>) -> ChartSpec {
-        let marks = vec![Mark::Line {
-            name: "a".into(),
-            class: "ka".into(),
-            points,
-        }];
-        ChartSpec {
-            height: 100.0,
-            x: (0.0, 10.0),
-            y: (0.0, 1.0),
-            axis: Axis::Number,
-            unit: Unit::Compact,
-            marks,
-        }
+        let marks = vec![Mark::Line { name: "a".into(), class: "ka".into(), points }];
+        ChartSpec { height: 100.0, x: (0.0, 10.0), y: (0.0, 1.0), axis: Axis::Number, unit: Unit::Compact, marks }
     }
 
     #[test]
@@ -175,13 +131,8 @@ mod tests {
 
     #[test]
     fn missing_points_break_the_line() {
-        let svg = draw(&line(vec![
-            (0.0, Some(0.1)),
-            (1.0, Some(0.2)),
-            (2.0, None),
-            (3.0, Some(0.3)),
-            (4.0, Some(0.4)),
-        ]));
+        let svg =
+            draw(&line(vec![(0.0, Some(0.1)), (1.0, Some(0.2)), (2.0, None), (3.0, Some(0.3)), (4.0, Some(0.4))]));
         assert_eq!(svg.matches("class=\"ln ka\"").count(), 2, "{svg}");
     }
 }

@@ -14,21 +14,12 @@ pub fn Spark(
     #[prop(optional)] range: Option<(f64, f64)>,
 ) -> impl IntoView {
     let present = || values.iter().flatten().copied();
-    let fitted = || {
-        (
-            present().fold(f64::INFINITY, f64::min),
-            present().fold(f64::NEG_INFINITY, f64::max),
-        )
-    };
+    let fitted = || (present().fold(f64::INFINITY, f64::min), present().fold(f64::NEG_INFINITY, f64::max));
     let (low, high) = range.unwrap_or_else(fitted);
     let flat = !(high - low).is_finite() || high <= low;
     let h = f64::from(height);
     let y = |v: f64| {
-        if flat {
-            h / 2.0
-        } else {
-            (h - 2.0) * (1.0 - ((v - low) / (high - low)).clamp(0.0, 1.0)) + 1.0
-        }
+        if flat { h / 2.0 } else { (h - 2.0) * (1.0 - ((v - low) / (high - low)).clamp(0.0, 1.0)) + 1.0 }
     };
     let x = |i: usize| 100.0 * i as f64 / (values.len().max(2) - 1) as f64;
     let mut path = String::new();
@@ -42,13 +33,8 @@ pub fn Spark(
             None => pen = 'M',
         }
     }
-    let last = values
-        .iter()
-        .rposition(Option::is_some)
-        .and_then(|i| Some((x(i), y(values[i]?))));
-    let rule = threshold
-        .filter(|t| !flat && *t >= low && *t <= high)
-        .map(y);
+    let last = values.iter().rposition(Option::is_some).and_then(|i| Some((x(i), y(values[i]?))));
+    let rule = threshold.filter(|t| !flat && *t >= low && *t <= high).map(y);
     view! {
         <svg class=format!("spark {class}") style=format!("--h:{height}px;--w:{width}px") viewBox=format!("0 0 100 {height}")
             preserveAspectRatio="none" role="img" aria-label=label>

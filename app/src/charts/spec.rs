@@ -9,51 +9,21 @@ pub const WIDTH: f64 = 1000.0;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mark {
     /// A line; `None` breaks it.
-    Line {
-        name: String,
-        class: String,
-        points: Vec<(f64, Option<f64>)>,
-    },
+    Line { name: String, class: String, points: Vec<(f64, Option<f64>)> },
     /// A filled band between two lines.
-    Band {
-        class: String,
-        points: Vec<(f64, f64, f64)>,
-    },
+    Band { class: String, points: Vec<(f64, f64, f64)> },
     /// An area from zero.
-    Area {
-        class: String,
-        points: Vec<(f64, Option<f64>)>,
-    },
+    Area { class: String, points: Vec<(f64, Option<f64>)> },
     /// Bars from zero: left, right, height.
-    Bars {
-        name: String,
-        class: String,
-        bars: Vec<(f64, f64, f64)>,
-    },
+    Bars { name: String, class: String, bars: Vec<(f64, f64, f64)> },
     /// A step outline over bars, as of a reference distribution.
-    Step {
-        name: String,
-        class: String,
-        bars: Vec<(f64, f64, f64)>,
-    },
+    Step { name: String, class: String, bars: Vec<(f64, f64, f64)> },
     /// A horizontal rule with words at its right end.
-    Rule {
-        class: String,
-        y: f64,
-        label: String,
-    },
+    Rule { class: String, y: f64, label: String },
     /// A vertical span with words, as where outcomes are not known yet.
-    Span {
-        class: String,
-        from: f64,
-        to: f64,
-        label: String,
-    },
+    Span { class: String, from: f64, to: f64, label: String },
     /// Single points.
-    Points {
-        class: String,
-        points: Vec<(f64, f64)>,
-    },
+    Points { class: String, points: Vec<(f64, f64)> },
 }
 
 /// How numbers of an axis are set.
@@ -103,17 +73,8 @@ pub struct ChartSpec {
 
 impl ChartSpec {
     /// A chart over the range of its marks. `from_zero` for bars and areas, as the guide demands.
-    pub fn fit(
-        height: f64,
-        axis: Axis,
-        unit: Unit,
-        marks: Vec<Mark>,
-        from_zero: bool,
-    ) -> ChartSpec {
-        let (mut x, mut y) = (
-            (f64::INFINITY, f64::NEG_INFINITY),
-            (f64::INFINITY, f64::NEG_INFINITY),
-        );
+    pub fn fit(height: f64, axis: Axis, unit: Unit, marks: Vec<Mark>, from_zero: bool) -> ChartSpec {
+        let (mut x, mut y) = ((f64::INFINITY, f64::NEG_INFINITY), (f64::INFINITY, f64::NEG_INFINITY));
         let mut see = |at: f64, value: f64| {
             if at.is_finite() {
                 x = (x.0.min(at), x.1.max(at));
@@ -125,31 +86,23 @@ impl ChartSpec {
         for mark in &marks {
             match mark {
                 Mark::Line { points, .. } | Mark::Area { points, .. } => {
-                    points
-                        .iter()
-                        .for_each(|(at, v)| see(*at, v.unwrap_or(f64::NAN)));
+                    points.iter().for_each(|(at, v)| see(*at, v.unwrap_or(f64::NAN)));
                 }
                 Mark::Band { points, .. } => points.iter().for_each(|(at, low, high)| {
                     see(*at, *low);
                     see(*at, *high);
                 }),
-                Mark::Bars { bars, .. } | Mark::Step { bars, .. } => {
-                    bars.iter().for_each(|(left, right, v)| {
-                        see(*left, *v);
-                        see(*right, *v);
-                    })
-                }
+                Mark::Bars { bars, .. } | Mark::Step { bars, .. } => bars.iter().for_each(|(left, right, v)| {
+                    see(*left, *v);
+                    see(*right, *v);
+                }),
                 Mark::Rule { y: at, .. } => see(f64::NAN, *at),
                 Mark::Points { points, .. } => points.iter().for_each(|(at, v)| see(*at, *v)),
                 Mark::Span { .. } => {}
             }
         }
         if x.0 >= x.1 {
-            x = if x.0.is_finite() {
-                (x.0 - 0.5, x.0 + 0.5)
-            } else {
-                (0.0, 1.0)
-            };
+            x = if x.0.is_finite() { (x.0 - 0.5, x.0 + 0.5) } else { (0.0, 1.0) };
         }
         if !y.0.is_finite() {
             y = (0.0, 1.0);
@@ -166,21 +119,10 @@ impl ChartSpec {
             let step = steps.get(1).map_or(0.0, |s| s - first);
             y = (
                 if from_zero { 0.0 } else { y.0.min(*first) },
-                if y.1 > *last {
-                    (last + step).min(y.1)
-                } else {
-                    *last
-                },
+                if y.1 > *last { (last + step).min(y.1) } else { *last },
             );
         }
-        ChartSpec {
-            height,
-            x,
-            y,
-            axis,
-            unit,
-            marks,
-        }
+        ChartSpec { height, x, y, axis, unit, marks }
     }
 
     /// The place of a value, as a share from the left and as units from the top.
@@ -197,17 +139,8 @@ mod tests {
 
     #[test]
     fn bars_start_at_zero_and_lines_need_not() {
-        let bars = vec![Mark::Bars {
-            name: String::new(),
-            class: String::new(),
-            bars: vec![(0.0, 1.0, 5.0)],
-        }];
-        assert_eq!(
-            ChartSpec::fit(100.0, Axis::Number, Unit::Compact, bars, true)
-                .y
-                .0,
-            0.0
-        );
+        let bars = vec![Mark::Bars { name: String::new(), class: String::new(), bars: vec![(0.0, 1.0, 5.0)] }];
+        assert_eq!(ChartSpec::fit(100.0, Axis::Number, Unit::Compact, bars, true).y.0, 0.0);
         let line = vec![Mark::Line {
             name: String::new(),
             class: String::new(),

@@ -11,16 +11,10 @@ pub fn numbers(low: f64, high: f64, count: usize) -> Vec<f64> {
     }
     let raw = span / count.max(1) as f64;
     let power = 10.0_f64.powf(raw.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
-        .into_iter()
-        .map(|m| m * power)
-        .find(|s| *s >= raw * 0.999)
-        .unwrap_or(raw);
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= raw * 0.999).unwrap_or(raw);
     let first = (low / step).ceil() as i64;
     let last = (high / step + 1e-9).floor() as i64;
-    (first..=last.min(first + 50))
-        .map(|i| i as f64 * step)
-        .collect()
+    (first..=last.min(first + 50)).map(|i| i as f64 * step).collect()
 }
 
 /// Instants within a range with their labels, at most about six.
@@ -70,10 +64,7 @@ pub fn times(low: f64, high: f64) -> Vec<(f64, String)> {
 
 fn months(low: f64, high: f64, wanted: i64) -> Vec<(f64, String)> {
     let every = (wanted as f64 / (30.4 * DAY as f64)).ceil() as usize;
-    let every = [1, 2, 3, 6, 12, 24, 60]
-        .into_iter()
-        .find(|m| *m >= every)
-        .unwrap_or(120);
+    let every = [1, 2, 3, 6, 12, 24, 60].into_iter().find(|m| *m >= every).unwrap_or(120);
     let mut ticks = Vec::new();
     let mut at = Timestamp(low as i64).month_bounds().1;
     let mut count = 0;
@@ -93,10 +84,7 @@ mod tests {
 
     #[test]
     fn numbers_are_round_and_inside() {
-        assert_eq!(
-            numbers(0.0, 1.0, 5),
-            [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]
-        );
+        assert_eq!(numbers(0.0, 1.0, 5), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
         assert!(numbers(0.0, 0.0, 5).is_empty());
         assert!(numbers(f64::NAN, 1.0, 5).is_empty());
     }
@@ -104,10 +92,7 @@ mod tests {
     #[test]
     fn six_hours_have_hours_and_three_years_have_months() {
         let day = times(0.0, (6 * HOUR) as f64);
-        assert!(
-            day.len() >= 3 && day.len() <= 7 && day.iter().all(|(_, l)| l.contains(':')),
-            "{day:?}"
-        );
+        assert!(day.len() >= 3 && day.len() <= 7 && day.iter().all(|(_, l)| l.contains(':')), "{day:?}");
         let years = times(0.0, (3 * 365 * DAY) as f64);
         assert!(years.len() >= 3 && years.len() <= 7, "{years:?}");
     }

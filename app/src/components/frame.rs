@@ -21,7 +21,7 @@ pub fn Frame(
     children: Children,
 ) -> impl IntoView {
     let live = use_live();
-    let who = Resource::new(move || live.tick.get() / 15, |_| me());
+    let who = Resource::new(move || live.reports.get(), |_| me());
     let place = use_place();
     let path = use_location().pathname;
     let rail = move || {
@@ -36,17 +36,13 @@ pub fn Frame(
         .collect();
     let tabs = move || {
         let (path, place) = (path.get(), place.get());
-        [
-            ("/overview", "grid", "Overview"),
-            ("/operations", "pulse", "Operations"),
-            ("/settings", "gear", "Settings"),
-        ]
-        .into_iter()
-        .map(|(href, icon, name)| {
-            let current = path.starts_with(href).then_some("page");
-            view! { <a href=place.link(href) aria-current=current><Icon name=icon/>{name}</a> }
-        })
-        .collect::<Vec<_>>()
+        [("/overview", "grid", "Overview"), ("/operations", "pulse", "Operations"), ("/settings", "gear", "Settings")]
+            .into_iter()
+            .map(|(href, icon, name)| {
+                let current = path.starts_with(href).then_some("page");
+                view! { <a href=place.link(href) aria-current=current><Icon name=icon/>{name}</a> }
+            })
+            .collect::<Vec<_>>()
     };
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
@@ -118,12 +114,7 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
 fn RangePicker(words: &'static str) -> impl IntoView {
     let place = use_place();
     let path = use_location().pathname;
-    let label = move || {
-        place
-            .get()
-            .range
-            .map_or_else(|| words.to_string(), domain::time::RangeChoice::label)
-    };
+    let label = move || place.get().range.map_or_else(|| words.to_string(), domain::time::RangeChoice::label);
     let options = move || {
         let (here, path) = (place.get(), path.get());
         RANGES

@@ -8,14 +8,13 @@ use leptos::prelude::*;
 pub struct Live {
     /// Grows when something changed, at most every two seconds.
     pub tick: RwSignal<u64>,
+    /// Grows when a verdict changed.
+    pub reports: RwSignal<u64>,
     pub on: RwSignal<bool>,
 }
 
 pub fn provide_live() {
-    let live = Live {
-        tick: RwSignal::new(0),
-        on: RwSignal::new(true),
-    };
+    let live = Live { tick: RwSignal::new(0), reports: RwSignal::new(0), on: RwSignal::new(true) };
     provide_context(live);
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| listen(live));
@@ -40,11 +39,19 @@ fn listen(live: Live) {
     let last = Rc::new(Cell::new(0.0));
     let version = Rc::new(RefCell::new(None::<String>));
     let open = move || {
+        // Before somebody has signed in there is nothing to follow.
+        let path = web_sys::window().and_then(|w| w.location().pathname().ok()).unwrap_or_default();
+        if ["/sign-in", "/setup"].contains(&path.as_str()) {
+            return None;
+        }
         let Ok(events) = web_sys::EventSource::new("/live") else {
             return None;
         };
         let last = last.clone();
-        let changed = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |_| {
+        let changed = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
+            if live.on.get_untracked() && event.data().as_string().is_some_and(|d| d.contains("reports")) {
+                live.reports.update(|t| *t += 1);
+            }
             let now = js_sys::Date::now();
             if live.on.get_untracked() && now - last.get() >= AT_MOST_EVERY_MS {
                 last.set(now);
@@ -53,20 +60,17 @@ fn listen(live: Live) {
         });
         // A server that came back as another version wants its own pages.
         let version = version.clone();
-        let hello = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(
-            move |event: web_sys::MessageEvent| {
-                let now = event.data().as_string();
-                let mut known = version.borrow_mut();
-                if known.is_some() && *known != now {
-                    if let Some(window) = web_sys::window() {
-                        let _ = window.location().reload();
-                    }
+        let hello = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
+            let now = event.data().as_string();
+            let mut known = version.borrow_mut();
+            if known.is_some() && *known != now {
+                if let Some(window) = web_sys::window() {
+                    let _ = window.location().reload();
                 }
-                *known = now;
-            },
-        );
-        let _ =
-            events.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
+            }
+            *known = now;
+        });
+        let _ = events.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
         let _ = events.add_event_listener_with_callback("hello", hello.as_ref().unchecked_ref());
         changed.forget();
         hello.forget();
@@ -91,7 +95,6 @@ fn listen(live: Live) {
             _ => {}
         }
     });
-    let _ = document
-        .add_event_listener_with_callback("visibilitychange", follow.as_ref().unchecked_ref());
+    let _ = document.add_event_listener_with_callback("visibilitychange", follow.as_ref().unchecked_ref());
     follow.forget();
 }

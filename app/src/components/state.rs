@@ -26,16 +26,9 @@ pub struct Place {
 
 fn of(query: &ParamsMap) -> Place {
     let from = query.get("from");
-    let range = RangeChoice::parse(
-        from.as_deref(),
-        query.get("to").as_deref(),
-        RangeChoice::All,
-    );
+    let range = RangeChoice::parse(from.as_deref(), query.get("to").as_deref(), RangeChoice::All);
     Place {
-        environment: query
-            .get("env")
-            .filter(|e| !e.is_empty())
-            .unwrap_or_else(|| "production".to_string()),
+        environment: query.get("env").filter(|e| !e.is_empty()).unwrap_or_else(|| "production".to_string()),
         range: from.filter(|f| !f.is_empty()).map(|_| range),
     }
 }
@@ -56,10 +49,6 @@ impl Place {
         if let Some(range) = self.range {
             parts.push(range.query());
         }
-        if parts.is_empty() {
-            path.to_string()
-        } else {
-            format!("{path}?{}", parts.join("&"))
-        }
+        if parts.is_empty() { path.to_string() } else { format!("{path}?{}", parts.join("&")) }
     }
 }

@@ -5,11 +5,7 @@ use domain::format;
 use leptos::prelude::*;
 
 #[component]
-pub fn Status(
-    of: Of,
-    #[prop(optional, into)] text: Option<String>,
-    #[prop(optional)] pill: bool,
-) -> impl IntoView {
+pub fn Status(of: Of, #[prop(optional, into)] text: Option<String>, #[prop(optional)] pill: bool) -> impl IntoView {
     let class = format!("st {}{}", of.name(), if pill { " pill" } else { "" });
     let text = text.unwrap_or_else(|| of.title().to_string());
     view! { <span class=class><Shape of=of/>{text}</span> }
@@ -35,11 +31,7 @@ pub fn LoadScale(score: Option<f64>) -> impl IntoView {
     let segments: Vec<_> = EDGES
         .into_iter()
         .map(|(from, to, of)| {
-            let class = format!(
-                "{}{}",
-                of.name(),
-                if status == Some(of) { " now" } else { "" }
-            );
+            let class = format!("{}{}", of.name(), if status == Some(of) { " now" } else { "" });
             view! { <i class=class style=format!("flex:{:.0}", (to - from) * 100.0)></i> }
         })
         .collect();
@@ -55,10 +47,9 @@ pub fn LoadScale(score: Option<f64>) -> impl IntoView {
         })
         .collect();
     let label = match score {
-        Some(score) => format!(
-            "Health {} on a scale where 0.95 is excellent and below 0.70 critical",
-            format::fixed(score, 2)
-        ),
+        Some(score) => {
+            format!("Health {} on a scale where 0.95 is excellent and below 0.70 critical", format::fixed(score, 2))
+        }
         None => "No health yet: no data".to_string(),
     };
     view! {

@@ -30,12 +30,7 @@ pub fn ModelPage() -> impl IntoView {
     let data = Resource::new(
         move || {
             let here = place.get();
-            (
-                name.get(),
-                here.environment,
-                here.range.unwrap_or(RangeChoice::All),
-                live.tick.get(),
-            )
+            (name.get(), here.environment, here.range.unwrap_or(RangeChoice::All), live.reports.get())
         },
         |(name, environment, range, _)| model(name, environment, range),
     );
@@ -61,10 +56,7 @@ fn production(view: &ModelView) -> Vec<&WindowReport> {
 
 fn page(view: &ModelView, place: &Place, chosen: Option<String>) -> impl IntoView + use<> {
     let status = view.layer.as_ref().map_or(Of::NoData, |l| Of::of(l.score));
-    let score = view
-        .layer
-        .as_ref()
-        .map(|l| format!("{} {}", format::fixed(l.score, 2), status.title()));
+    let score = view.layer.as_ref().map(|l| format!("{} {}", format::fixed(l.score, 2), status.title()));
     let windows = production(view);
     let newest = windows.last().copied();
     let baseline = view.baseline.as_ref().map_or_else(
@@ -80,22 +72,10 @@ fn page(view: &ModelView, place: &Place, chosen: Option<String>) -> impl IntoVie
         view.model.task.title().to_string(),
         view.rule.title(),
         baseline,
-        if view.model.replayed {
-            "replayed".into()
-        } else {
-            String::new()
-        },
-        if view.model.demo {
-            "demonstration".into()
-        } else {
-            String::new()
-        },
+        if view.model.replayed { "replayed".into() } else { String::new() },
+        if view.model.demo { "demonstration".into() } else { String::new() },
     ];
-    let facts = facts
-        .into_iter()
-        .filter(|f| !f.is_empty())
-        .collect::<Vec<_>>()
-        .join(" · ");
+    let facts = facts.into_iter().filter(|f| !f.is_empty()).collect::<Vec<_>>().join(" · ");
     let content = match newest {
         None => view! {
             <section class="panel"><Empty title="No windows in this range" text="Either nothing was sent for this range, or the evaluator has not come to it yet: it works through new rows within seconds."/></section>
@@ -119,39 +99,22 @@ fn page(view: &ModelView, place: &Place, chosen: Option<String>) -> impl IntoVie
     }
 }
 
-fn body(
-    view: &ModelView,
-    newest: &WindowReport,
-    place: &Place,
-    chosen: Option<String>,
-) -> impl IntoView + use<> {
+fn body(view: &ModelView, newest: &WindowReport, place: &Place, chosen: Option<String>) -> impl IntoView + use<> {
     let columns: Vec<&ColumnVerdict> = newest.columns.iter().collect();
-    let selected = chosen
-        .and_then(|name| columns.iter().find(|c| c.name == name).copied())
-        .or_else(|| columns.first().copied());
+    let selected =
+        chosen.and_then(|name| columns.iter().find(|c| c.name == name).copied()).or_else(|| columns.first().copied());
     let histogram = selected.and_then(|c| {
-        view.shares
-            .iter()
-            .find(|(name, _)| *name == c.column)
-            .map(|(_, shares)| distribution(c, shares))
+        view.shares.iter().find(|(name, _)| *name == c.column).map(|(_, shares)| distribution(c, shares))
     });
     let verdict = selected.map(verdict_panel);
-    let side = selected
-        .map(|c| c.name.clone())
-        .zip(histogram)
-        .zip(verdict)
-        .map(|((name, histogram), verdict)| {
-            let title = name.clone();
-            view! {
-                <Panel title=title sub="share of rows, now and baseline" span="">{histogram}</Panel>
-                <Panel title="Verdict" sub=name span="">{verdict}</Panel>
-            }
-        });
-    let (quality, coverage, table) = (
-        quality_chart(view),
-        coverage_chart(view),
-        drift_table(view, newest, place),
-    );
+    let side = selected.map(|c| c.name.clone()).zip(histogram).zip(verdict).map(|((name, histogram), verdict)| {
+        let title = name.clone();
+        view! {
+            <Panel title=title sub="share of rows, now and baseline" span="">{histogram}</Panel>
+            <Panel title="Verdict" sub=name span="">{verdict}</Panel>
+        }
+    });
+    let (quality, coverage, table) = (quality_chart(view), coverage_chart(view), drift_table(view, newest, place));
     let (drift, confidence) = (drift_chart(view), confidence_chart(view));
     view! {
         {strip(view, newest)}
@@ -166,7 +129,6 @@ fn body(
         </div>
         <footer class="ft">
             <span>{format!("Computed {} UTC, revision {}, because of {}", newest.computed_at.date_clock(), newest.revision, newest.reason)}</span>
-            {(view.waiting_labels > 0).then(|| view! { <span>{format!("{} labels wait for their prediction", format::count(view.waiting_labels as f64))}</span> })}
         </footer>
     }
 }
@@ -183,48 +145,25 @@ fn window_words(report: &WindowReport) -> String {
 
 fn strip(view: &ModelView, newest: &WindowReport) -> impl IntoView + use<> {
     let windows = production(view);
-    let labelled = windows.iter().rev().find_map(|r| {
-        r.quality
-            .as_ref()
-            .filter(|q| q.labelled >= 30)
-            .map(|q| (q, r))
-    });
+    let labelled = windows.iter().rev().find_map(|r| r.quality.as_ref().filter(|q| q.labelled >= 30).map(|q| (q, r)));
     let cell = |label: &str, value: String, below: AnyView| {
         view! { <div role="listitem"><span class="lab">{label.to_string()}</span><span class="sv">{value}</span><span class="ss">{below}</span></div> }
     };
     let words = |text: String| view! { <span class="hint">{text}</span> }.into_any();
     let mut cells = Vec::new();
     if let Some((quality, window)) = labelled {
-        for name in [
-            view.headline.as_str(),
-            "precision",
-            "recall",
-            "f1",
-            "roc_auc",
-            "rmse",
-            "bias",
-        ] {
+        for name in [view.headline.as_str(), "precision", "recall", "f1", "roc_auc", "rmse", "bias"] {
             let Some(metric) = quality.metric(name) else {
                 continue;
             };
             let e = metric.estimate;
-            let interval = format!(
-                "{}–{}, n {}",
-                format::fixed(e.low, 3),
-                format::fixed(e.high, 3),
-                format::count(e.n as f64)
-            );
+            let interval =
+                format!("{}–{}, n {}", format::fixed(e.low, 3), format::fixed(e.high, 3), format::count(e.n as f64));
             let outside = view
                 .usual
                 .as_ref()
                 .filter(|u| u.metric == name)
-                .is_some_and(|u| {
-                    if metric.higher_is_better {
-                        e.value < u.lower
-                    } else {
-                        e.value > u.upper
-                    }
-                });
+                .is_some_and(|u| if metric.higher_is_better { e.value < u.lower } else { e.value > u.upper });
             let below = if outside {
                 view! { <Status of=Of::Critical text=format!("usual from {}", format::fixed(view.usual.as_ref().map_or(f64::NAN, |u| u.lower), 3))/> }.into_any()
             } else {
@@ -238,11 +177,7 @@ fn strip(view: &ModelView, newest: &WindowReport) -> impl IntoView + use<> {
             words(format!("{} known", format::percent(quality.coverage()))),
         ));
     } else {
-        cells.push(cell(
-            metric_title(&view.headline),
-            "–".into(),
-            words("no outcomes known yet".into()),
-        ));
+        cells.push(cell(metric_title(&view.headline), "–".into(), words("no outcomes known yet".into())));
     }
     if let Some(drift) = &newest.drift {
         let below = if drift.drifted > 0 {
@@ -256,10 +191,7 @@ fn strip(view: &ModelView, newest: &WindowReport) -> impl IntoView + use<> {
         cells.push(cell(
             "Low confidence",
             format::percent(confidence.low_share.value),
-            words(format!(
-                "below {}",
-                format::fixed(view.model.settings.low_confidence, 2)
-            )),
+            words(format!("below {}", format::fixed(view.model.settings.low_confidence, 2))),
         ));
     }
     cells.push(cell(
@@ -279,37 +211,21 @@ fn middle(report: &WindowReport) -> f64 {
 fn quality_chart(view: &ModelView) -> AnyView {
     let mut marks = Vec::new();
     let metric = |r: &WindowReport| {
-        r.quality
-            .as_ref()
-            .filter(|q| q.labelled >= 30)
-            .and_then(|q| q.metric(&view.headline))
-            .map(|m| m.estimate)
+        r.quality.as_ref().filter(|q| q.labelled >= 30).and_then(|q| q.metric(&view.headline)).map(|m| m.estimate)
     };
-    let known: Vec<(&WindowReport, domain::verdict::Estimate)> = view
-        .reports
-        .iter()
-        .filter_map(|r| Some((r, metric(r)?)))
-        .collect();
+    let known: Vec<(&WindowReport, domain::verdict::Estimate)> =
+        view.reports.iter().filter_map(|r| Some((r, metric(r)?))).collect();
     if known.is_empty() {
         return view! { <Empty title="No outcomes known yet" text="Send labels to /api/v1/models/NAME/labels; each window is computed again when its truth arrives."/> }.into_any();
     }
     let span = |points: &[(&WindowReport, domain::verdict::Estimate)]| {
-        (
-            points[0].0.range.from.0 as f64,
-            points[points.len() - 1].0.range.to.0 as f64,
-        )
+        (points[0].0.range.from.0 as f64, points[points.len() - 1].0.range.to.0 as f64)
     };
-    let all = (
-        view.reports[0].range.from.0 as f64,
-        view.reports[view.reports.len() - 1].range.to.0 as f64,
-    );
+    let all = (view.reports[0].range.from.0 as f64, view.reports[view.reports.len() - 1].range.to.0 as f64);
     if let Some(usual) = &view.usual {
         marks.push(Mark::Band {
             class: "bd".into(),
-            points: vec![
-                (all.0, usual.lower, usual.upper),
-                (all.1, usual.lower, usual.upper),
-            ],
+            points: vec![(all.0, usual.lower, usual.upper), (all.1, usual.lower, usual.upper)],
         });
         marks.push(Mark::Rule {
             class: "mean".into(),
@@ -327,29 +243,19 @@ fn quality_chart(view: &ModelView) -> AnyView {
             label: format!("upper {}", format::fixed(usual.upper, 3)),
         });
     }
-    let (reference, production): (Vec<_>, Vec<_>) =
-        known.iter().copied().partition(|(r, _)| r.reference);
-    for (name, class, part) in [
-        ("Baseline", "kt", &reference),
-        ("Realised", "ka strong", &production),
-    ] {
+    let (reference, production): (Vec<_>, Vec<_>) = known.iter().copied().partition(|(r, _)| r.reference);
+    for (name, class, part) in [("Baseline", "kt", &reference), ("Realised", "ka strong", &production)] {
         if part.is_empty() {
             continue;
         }
         marks.push(Mark::Band {
             class: format!("ci {class}"),
-            points: part
-                .iter()
-                .map(|(r, e)| (middle(r), e.low, e.high))
-                .collect(),
+            points: part.iter().map(|(r, e)| (middle(r), e.low, e.high)).collect(),
         });
         marks.push(Mark::Line {
             name: name.into(),
             class: class.into(),
-            points: part
-                .iter()
-                .map(|(r, e)| (middle(r), Some(e.value)))
-                .collect(),
+            points: part.iter().map(|(r, e)| (middle(r), Some(e.value))).collect(),
         });
     }
     if let Some(usual) = &view.usual {
@@ -358,10 +264,7 @@ fn quality_chart(view: &ModelView) -> AnyView {
             .filter(|(_, e)| e.value < usual.lower || e.value > usual.upper)
             .map(|(r, e)| (middle(r), e.value))
             .collect();
-        marks.push(Mark::Points {
-            class: "kc".into(),
-            points: outside,
-        });
+        marks.push(Mark::Points { class: "kc".into(), points: outside });
     }
     let last_label = span(&known).1;
     if last_label < all.1 {
@@ -372,28 +275,17 @@ fn quality_chart(view: &ModelView) -> AnyView {
             label: "outcomes not known yet".into(),
         });
     }
-    let unit = if view.model.task.is_classification() {
-        Unit::Fixed(2)
-    } else {
-        Unit::Compact
-    };
+    let unit = if view.model.task.is_classification() { Unit::Fixed(3) } else { Unit::Compact };
     let mut spec = ChartSpec::fit(230.0, Axis::Time, unit, marks, false);
     spec.x = all;
-    let worst = production
-        .iter()
-        .map(|(_, e)| e.value)
-        .fold(f64::INFINITY, f64::min);
+    let worst = production.iter().map(|(_, e)| e.value).fold(f64::INFINITY, f64::min);
     let description = format!(
         "{} windows with outcomes, the lowest at {}{}",
         production.len(),
         format::fixed(worst, 3),
         view.usual
             .as_ref()
-            .map(|u| format!(
-                ", usual {} to {}",
-                format::fixed(u.lower, 3),
-                format::fixed(u.upper, 3)
-            ))
+            .map(|u| format!(", usual {} to {}", format::fixed(u.lower, 3), format::fixed(u.upper, 3)))
             .unwrap_or_default()
     );
     view! { <Chart spec title=format!("{} over time", metric_title(&view.headline)) description right=92/> }.into_any()
@@ -406,28 +298,18 @@ fn coverage_chart(view: &ModelView) -> AnyView {
             (
                 r.range.from.0 as f64,
                 r.range.to.0 as f64,
-                r.quality
-                    .as_ref()
-                    .map_or(0.0, domain::verdict::Quality::coverage),
+                r.quality.as_ref().map_or(0.0, domain::verdict::Quality::coverage),
             )
         })
         .collect();
     let total: u64 = production(view).iter().map(|r| r.rows).sum();
-    let known: u64 = production(view)
-        .iter()
-        .filter_map(|r| r.quality.as_ref())
-        .map(|q| q.labelled)
-        .sum();
+    let known: u64 = production(view).iter().filter_map(|r| r.quality.as_ref()).map(|q| q.labelled).sum();
     let share = known as f64 / total.max(1) as f64;
     let mut spec = ChartSpec::fit(
         176.0,
         Axis::Time,
         Unit::Percent,
-        vec![Mark::Bars {
-            name: "Known".into(),
-            class: "ka".into(),
-            bars,
-        }],
+        vec![Mark::Bars { name: "Known".into(), class: "ka".into(), bars }],
         true,
     );
     spec.y = (0.0, 1.0);
@@ -445,15 +327,7 @@ fn drift_table(view: &ModelView, newest: &WindowReport, place: &Place) -> AnyVie
     let windows = production(view);
     let recent = &windows[windows.len().saturating_sub(40)..];
     let trend = |column: &str| -> Vec<Option<f64>> {
-        recent
-            .iter()
-            .map(|r| {
-                r.columns
-                    .iter()
-                    .find(|c| c.column == column)
-                    .and_then(|c| c.statistic("psi"))
-            })
-            .collect()
+        recent.iter().map(|r| r.columns.iter().find(|c| c.column == column).and_then(|c| c.statistic("psi"))).collect()
     };
     let rows: Vec<_> = newest
         .columns
@@ -497,52 +371,27 @@ fn drift_table(view: &ModelView, newest: &WindowReport, place: &Place) -> AnyVie
 
 fn encode(text: &str) -> String {
     text.bytes()
-        .map(|b| {
-            if b.is_ascii_alphanumeric() || b == b'_' {
-                (b as char).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
+        .map(|b| if b.is_ascii_alphanumeric() || b == b'_' { (b as char).to_string() } else { format!("%{b:02X}") })
         .collect()
 }
 
 fn distribution(column: &ColumnVerdict, shares: &Shares) -> AnyView {
     let n = shares.reference.len();
     if n == 0 {
-        return view! { <Empty title="No distribution" text="The baseline holds no value of this column."/> }.into_any();
+        return view! { <Empty title="No distribution" text="The baseline holds no value of this column."/> }
+            .into_any();
     }
     let edge = |i: usize| {
-        if shares.edges.len() > i {
-            shares.edges[i]
-        } else {
-            i as f64
-        }
+        if shares.edges.len() > i { shares.edges[i] } else { i as f64 }
     };
     let bars = |values: &[f64]| -> Vec<(f64, f64, f64)> {
-        values
-            .iter()
-            .enumerate()
-            .map(|(i, v)| (edge(i), edge(i + 1), *v))
-            .collect()
+        values.iter().enumerate().map(|(i, v)| (edge(i), edge(i + 1), *v)).collect()
     };
     let marks = vec![
-        Mark::Bars {
-            name: "now".into(),
-            class: "ka".into(),
-            bars: bars(&shares.current),
-        },
-        Mark::Step {
-            name: "baseline".into(),
-            class: "kt".into(),
-            bars: bars(&shares.reference),
-        },
+        Mark::Bars { name: "now".into(), class: "ka".into(), bars: bars(&shares.current) },
+        Mark::Step { name: "baseline".into(), class: "kt".into(), bars: bars(&shares.reference) },
     ];
-    let axis = if shares.categories.is_empty() {
-        Axis::Number
-    } else {
-        Axis::Categories(shares.categories.clone())
-    };
+    let axis = if shares.categories.is_empty() { Axis::Number } else { Axis::Categories(shares.categories.clone()) };
     let spec = ChartSpec::fit(170.0, axis, Unit::Percent, marks, true);
     view! {
         <Chart spec title=format!("Distribution of {}", column.name) description=column.sentence.clone()/>
@@ -569,11 +418,7 @@ fn verdict_panel(column: &ColumnVerdict) -> impl IntoView + use<> {
             view! { <dt title=limit.clone()>{name.to_string()}</dt><dd><b>{t.statistic.map_or_else(|| "–".to_string(), |s| format::fixed(s, 3))}</b><span class="hint">{format!(" {limit}")}</span></dd> }
         })
         .collect();
-    let p = column
-        .tests
-        .iter()
-        .find_map(|t| t.p_adjusted)
-        .map_or_else(|| "–".to_string(), format::p_value);
+    let p = column.tests.iter().find_map(|t| t.p_adjusted).map_or_else(|| "–".to_string(), format::p_value);
     view! {
         <div class=format!("note {}", status.name())><svg aria-hidden="true"><use href=format!("#s-{}", status.name())></use></svg><div><b>{column.finding.title()}</b><p>{column.sentence.clone()}</p></div></div>
         <dl class="kv mt-12">
@@ -586,49 +431,31 @@ fn verdict_panel(column: &ColumnVerdict) -> impl IntoView + use<> {
 }
 
 fn drift_chart(view: &ModelView) -> AnyView {
-    let points: Vec<(f64, Option<f64>)> = production(view)
-        .iter()
-        .map(|r| (middle(r), r.drift.as_ref().map(|d| d.score)))
-        .collect();
+    let points: Vec<(f64, Option<f64>)> =
+        production(view).iter().map(|r| (middle(r), r.drift.as_ref().map(|d| d.score))).collect();
     if points.iter().all(|(_, v)| v.is_none()) {
         return view! { <Empty title="No baseline" text="Drift needs something to compare with."/> }.into_any();
     }
     let marks = vec![
-        Mark::Line {
-            name: "Drift score".into(),
-            class: "ka strong".into(),
-            points,
-        },
-        Mark::Rule {
-            class: "thl kp".into(),
-            y: 0.5,
-            label: "threshold".into(),
-        },
+        Mark::Line { name: "Drift score".into(), class: "ka strong".into(), points },
+        Mark::Rule { class: "thl kp".into(), y: 0.5, label: "threshold".into() },
     ];
     let mut spec = ChartSpec::fit(150.0, Axis::Time, Unit::Fixed(2), marks, true);
     spec.y = (0.0, 1.0);
-    let words = production(view)
-        .last()
-        .and_then(|r| r.drift.as_ref())
-        .map(|d| d.composition.clone())
-        .unwrap_or_default();
-    view! { <Chart spec title="Drift score over time" description=words.clone() right=64/><p class="hint">{words}</p> }.into_any()
+    let words =
+        production(view).last().and_then(|r| r.drift.as_ref()).map(|d| d.composition.clone()).unwrap_or_default();
+    view! { <Chart spec title="Drift score over time" description=words.clone() right=64/><p class="hint">{words}</p> }
+        .into_any()
 }
 
 fn confidence_chart(view: &ModelView) -> AnyView {
-    let windows: Vec<(f64, &domain::verdict::Confidence)> = view
-        .reports
-        .iter()
-        .filter_map(|r| Some((middle(r), r.confidence.as_ref()?)))
-        .collect();
+    let windows: Vec<(f64, &domain::verdict::Confidence)> =
+        view.reports.iter().filter_map(|r| Some((middle(r), r.confidence.as_ref()?))).collect();
     if windows.is_empty() {
         return view! { <Empty title="No probabilities" text="Send the probability of the predicted class to see how sure the model is."/> }.into_any();
     }
     let marks = vec![
-        Mark::Band {
-            class: "ci ka".into(),
-            points: windows.iter().map(|(x, c)| (*x, c.p10, c.p90)).collect(),
-        },
+        Mark::Band { class: "ci ka".into(), points: windows.iter().map(|(x, c)| (*x, c.p10, c.p90)).collect() },
         Mark::Line {
             name: "Median".into(),
             class: "ka strong".into(),
@@ -636,5 +463,6 @@ fn confidence_chart(view: &ModelView) -> AnyView {
         },
     ];
     let spec = ChartSpec::fit(150.0, Axis::Time, Unit::Fixed(2), marks, false);
-    view! { <Chart spec title="Confidence over time" description="median, 10 and 90 percentiles of each window"/> }.into_any()
+    view! { <Chart spec title="Confidence over time" description="median, 10 and 90 percentiles of each window"/> }
+        .into_any()
 }

@@ -28,11 +28,7 @@ pub fn Operations() -> impl IntoView {
     let data = Resource::new(
         move || {
             let here = place.get();
-            (
-                here.environment,
-                here.range.unwrap_or(DEFAULT),
-                live.tick.get(),
-            )
+            (here.environment, here.range.unwrap_or(DEFAULT), live.tick.get())
         },
         |(environment, range, _)| operations(environment, range),
     );
@@ -60,52 +56,31 @@ fn page(view: &OperationsView, place: &Place) -> impl IntoView + use<> {
     let (no_system, no_model) = (matrix.is_empty(), models.is_empty());
     let utilisation = chart(
         view,
-        &[
-            ("system.cpu.utilization", "CPU", "ka strong"),
-            ("system.memory.utilization", "Memory", "k3"),
-        ],
+        &[("system.cpu.utilization", "CPU", "ka strong"), ("system.memory.utilization", "Memory", "k3")],
         Unit::Percent,
         "CPU and memory",
     );
     let network = chart(
         view,
-        &[
-            ("system.network.receive", "received", "k1"),
-            ("system.network.transmit", "sent", "k2"),
-        ],
+        &[("system.network.receive", "received", "k1"), ("system.network.transmit", "sent", "k2")],
         Unit::BytesPerSecond,
         "Network",
     );
     let disk = chart(
         view,
-        &[
-            ("system.disk.read", "read", "k1"),
-            ("system.disk.write", "written", "k2"),
-        ],
+        &[("system.disk.read", "read", "k1"), ("system.disk.write", "written", "k2")],
         Unit::BytesPerSecond,
         "Disk",
     );
-    let process = chart(
-        view,
-        &[("process.memory.usage", "Plimsoll", "k6")],
-        Unit::Bytes,
-        "Memory of Plimsoll itself",
-    );
-    let gpu = view
-        .host
-        .iter()
-        .any(|s| s.series.name.starts_with("gpu."))
-        .then(|| {
-            chart(
-                view,
-                &[
-                    ("gpu.utilization", "GPU", "k1"),
-                    ("gpu.memory.utilization", "GPU memory", "k2"),
-                ],
-                Unit::Percent,
-                "GPU",
-            )
-        });
+    let process = chart(view, &[("process.memory.usage", "Plimsoll", "k6")], Unit::Bytes, "Memory of Plimsoll itself");
+    let gpu = view.host.iter().any(|s| s.series.name.starts_with("gpu.")).then(|| {
+        chart(
+            view,
+            &[("gpu.utilization", "GPU", "k1"), ("gpu.memory.utilization", "GPU memory", "k2")],
+            Unit::Percent,
+            "GPU",
+        )
+    });
     view! {
         {strip(view)}
         <div class="g">
@@ -157,40 +132,17 @@ fn page(view: &OperationsView, place: &Place) -> impl IntoView + use<> {
 
 /// The newest readings in a row.
 fn strip(view: &OperationsView) -> impl IntoView + use<> {
-    let newest = |name: &str| {
-        view.live
-            .latest
-            .iter()
-            .find(|(s, _)| s.name == name)
-            .map(|(s, v)| (v.value, s.unit.clone()))
-    };
-    let fullest = view
-        .live
-        .filesystems
-        .iter()
-        .max_by(|a, b| a.1.value.total_cmp(&b.1.value));
+    let newest =
+        |name: &str| view.live.latest.iter().find(|(s, _)| s.name == name).map(|(s, v)| (v.value, s.unit.clone()));
+    let fullest = view.live.filesystems.iter().max_by(|a, b| a.1.value.total_cmp(&b.1.value));
     let cell = |label: String, value: Option<(f64, String)>, below: String| {
-        let (number, unit) = value.map_or_else(
-            || ("–".to_string(), ""),
-            |(v, unit)| format::with_unit(v, &unit),
-        );
+        let (number, unit) = value.map_or_else(|| ("–".to_string(), ""), |(v, unit)| format::with_unit(v, &unit));
         view! { <div role="listitem"><span class="lab">{label}</span><span class="sv">{number}<span class="u">{unit}</span></span><span class="hint">{below}</span></div> }
     };
-    let mount = fullest
-        .and_then(|(s, _)| s.labels.get("mount").cloned())
-        .unwrap_or_else(|| "no data".into());
-    let host = view
-        .live
-        .latest
-        .iter()
-        .find_map(|(s, _)| s.labels.get("host").cloned())
-        .unwrap_or_default();
+    let mount = fullest.and_then(|(s, _)| s.labels.get("mount").cloned()).unwrap_or_else(|| "no data".into());
+    let host = view.live.latest.iter().find_map(|(s, _)| s.labels.get("host").cloned()).unwrap_or_default();
     let gpu = newest("gpu.utilization");
-    let gpu_words = if gpu.is_some() {
-        "in use".to_string()
-    } else {
-        "no GPU found".to_string()
-    };
+    let gpu_words = if gpu.is_some() { "in use".to_string() } else { "no GPU found".to_string() };
     let rows: u64 = view.cards.iter().map(|c| c.rows).sum();
     view! {
         <div class="strip six panel" role="list" aria-label="Now">
@@ -223,17 +175,9 @@ fn system_row(system: &domain::health::SystemHealth, place: &Place) -> impl Into
 fn model_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     let score = card.layer.as_ref().map(|l| l.score);
     let status = score.map_or(Of::NoData, Of::of);
-    let drift = card
-        .layer
-        .as_ref()
-        .and_then(|l| l.signals.iter().find(|s| s.name == "Drift"))
-        .map(|s| s.shown.clone());
+    let drift = card.layer.as_ref().and_then(|l| l.signals.iter().find(|s| s.name == "Drift")).map(|s| s.shown.clone());
     let values: Vec<Option<f64>> = card.trend.iter().map(|s| Some(s.value)).collect();
-    let class = if status < Of::Fair && status != Of::NoData {
-        "kp"
-    } else {
-        "kt"
-    };
+    let class = if status < Of::Fair && status != Of::NoData { "kp" } else { "kt" };
     view! {
         <tr>
             <th scope="row"><a class="mono" href=place.link(&format!("/models/{}", card.model.name))>{card.model.name.clone()}</a></th>
@@ -251,17 +195,10 @@ fn probe_rows(view: &OperationsView) -> Vec<impl IntoView + use<>> {
     let of = |name: &str, probe: &str| {
         view.probes
             .iter()
-            .find(|s| {
-                s.series.name == name
-                    && s.series.labels.get("probe").map(String::as_str) == Some(probe)
-            })
+            .find(|s| s.series.name == name && s.series.labels.get("probe").map(String::as_str) == Some(probe))
             .cloned()
     };
-    let mut names: Vec<String> = view
-        .probes
-        .iter()
-        .filter_map(|s| s.series.labels.get("probe").cloned())
-        .collect();
+    let mut names: Vec<String> = view.probes.iter().filter_map(|s| s.series.labels.get("probe").cloned()).collect();
     names.sort();
     names.dedup();
     names
@@ -281,7 +218,8 @@ fn probe_rows(view: &OperationsView) -> Vec<impl IntoView + use<>> {
                 Of::Critical => "no",
                 _ => "no data",
             };
-            let values: Vec<Option<f64>> = latency.iter().flat_map(|s| s.points.iter().map(|p| Some(p.value))).collect();
+            let values: Vec<Option<f64>> =
+                latency.iter().flat_map(|s| s.points.iter().map(|p| Some(p.value))).collect();
             view! {
                 <tr>
                     <th scope="row">{probe.clone()}</th>
@@ -329,13 +267,8 @@ fn chart(view: &OperationsView, wanted: &[(&str, &str, &str)], unit: Unit, title
         .iter()
         .map(|(label, value, class)| view! { <span><i class=format!("key {class}")></i>{format!("{label} {}", unit.show(*value))}</span> })
         .collect();
-    let left = if matches!(unit, Unit::Bytes | Unit::BytesPerSecond) {
-        72
-    } else {
-        44
-    };
-    view! { <Chart spec title=title.to_string() description left/><div class="leg">{legend}</div> }
-        .into_any()
+    let left = if matches!(unit, Unit::Bytes | Unit::BytesPerSecond) { 72 } else { 44 };
+    view! { <Chart spec title=title.to_string() description left/><div class="leg">{legend}</div> }.into_any()
 }
 
 /// Breaks the line where no sample came for longer than `gap` microseconds.

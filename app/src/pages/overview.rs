@@ -21,8 +21,8 @@ pub fn Overview() -> impl IntoView {
     let place = use_place();
     let live = use_live();
     let data = Resource::new(
-        move || (place.get().environment, live.tick.get()),
-        |(environment, _)| overview(environment),
+        move || (place.get().environment, live.reports.get(), live.tick.get() / 5),
+        |(environment, _, _)| overview(environment),
     );
     view! {
         <Title text="Overview"/>
@@ -62,14 +62,12 @@ fn answer(view: &OverviewView) -> (String, String) {
         ),
     };
     let names = |good: bool| -> Vec<String> {
-        judged
-            .iter()
-            .filter(|s| (s.status() >= Of::Fair) == good)
-            .map(|s| s.title.clone())
-            .collect()
+        judged.iter().filter(|s| (s.status() >= Of::Fair) == good).map(|s| s.title.clone()).collect()
     };
     let detail = match (names(false).join(", "), names(true).join(", ")) {
-        (bad, good) if bad.is_empty() && good.is_empty() => "Send predictions and a baseline, and this page answers whether the system still does its job.".to_string(),
+        (bad, good) if bad.is_empty() && good.is_empty() => {
+            "Send predictions and a baseline, and this page answers whether the system still does its job.".to_string()
+        }
         (bad, good) if bad.is_empty() => format!("Healthy: {good}."),
         (bad, good) if good.is_empty() => format!("Look at {bad}."),
         (bad, good) => format!("Look at {bad}. Healthy: {good}."),
@@ -80,23 +78,16 @@ fn answer(view: &OverviewView) -> (String, String) {
 fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> {
     let (head, detail) = answer(view);
     let status = view.score.map_or(Of::NoData, Of::of);
-    let systems: Vec<_> = view
-        .cards
-        .iter()
-        .map(|card| system_row(card, place))
-        .collect();
+    let systems: Vec<_> = view.cards.iter().map(|card| system_row(card, place)).collect();
     let layers: Vec<_> = Layer::ALL
         .into_iter()
         .filter_map(|layer| view.layers.iter().find(|l| l.layer == layer))
         .map(layer_row)
         .collect();
-    let absent: Vec<&str> = Layer::ALL
-        .into_iter()
-        .filter(|l| !view.layers.iter().any(|h| h.layer == *l))
-        .map(Layer::title)
-        .collect();
-    let footer = (!absent.is_empty())
-        .then(|| view! { <span>{format!("No data yet: {}", absent.join(", "))}</span> }.into_any());
+    let absent: Vec<&str> =
+        Layer::ALL.into_iter().filter(|l| !view.layers.iter().any(|h| h.layer == *l)).map(Layer::title).collect();
+    let footer =
+        (!absent.is_empty()).then(|| view! { <span>{format!("No data yet: {}", absent.join(", "))}</span> }.into_any());
     let empty = systems.is_empty();
     let weights = if view.systems.len() > 1 {
         "Every system counts the same until weights are set.".to_string()
@@ -140,11 +131,7 @@ fn system_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     let score = card.layer.as_ref().map(|l| l.score);
     let status = score.map_or(Of::NoData, Of::of);
     let values: Vec<Option<f64>> = card.trend.iter().map(|s| Some(s.value)).collect();
-    let class = if status < Of::Fair && status != Of::NoData {
-        "kp"
-    } else {
-        "kt"
-    };
+    let class = if status < Of::Fair && status != Of::NoData { "kp" } else { "kt" };
     let (title, plain) = (card.model.title.clone(), card.plain.clone());
     let note = if card.model.demo {
         "demonstration"

@@ -13,8 +13,7 @@ use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::status::Status;
 use crate::server_functions::Failure;
 use crate::server_functions::admin::{
-    ProbeRow, change_person, create_key, create_person, create_probe, delete_probe, keys, people,
-    probes, revoke_key,
+    ProbeRow, change_person, create_key, create_person, create_probe, delete_probe, keys, people, probes, revoke_key,
 };
 use crate::server_functions::views::me;
 
@@ -76,36 +75,22 @@ pub fn Account() -> impl IntoView {
 }
 
 /// What came of the last change, beside the form.
-fn outcome<T: Clone + Send + Sync + 'static>(
-    result: Option<Result<T, Failure>>,
-) -> Option<impl IntoView> {
+fn outcome<T: Clone + Send + Sync + 'static>(result: Option<Result<T, Failure>>) -> Option<impl IntoView> {
     match result {
-        Some(Err(error)) => {
-            Some(view! { <p class="note critical" role="alert">{error.to_string()}</p> })
-        }
+        Some(Err(error)) => Some(view! { <p class="note critical" role="alert">{error.to_string()}</p> }),
         _ => None,
     }
 }
 
 #[component]
 pub fn People() -> impl IntoView {
-    let add = Action::new(
-        |(email, name, role, password): &(String, String, Role, String)| {
-            create_person(email.clone(), name.clone(), *role, password.clone())
-        },
-    );
-    let change = Action::new(|(id, role, disabled): &(i64, Role, bool)| {
-        change_person(*id, *role, *disabled)
+    let add = Action::new(|(email, name, role, password): &(String, String, Role, String)| {
+        create_person(email.clone(), name.clone(), *role, password.clone())
     });
-    let list = Resource::new(
-        move || (add.version().get(), change.version().get()),
-        |_| people(),
-    );
-    let (email, name, password) = (
-        RwSignal::new(String::new()),
-        RwSignal::new(String::new()),
-        RwSignal::new(String::new()),
-    );
+    let change = Action::new(|(id, role, disabled): &(i64, Role, bool)| change_person(*id, *role, *disabled));
+    let list = Resource::new(move || (add.version().get(), change.version().get()), |_| people());
+    let (email, name, password) =
+        (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(String::new()));
     let role = RwSignal::new(Role::Viewer);
     let rows = move |people: Vec<Person>| -> Vec<_> {
         people
@@ -163,13 +148,9 @@ pub fn People() -> impl IntoView {
 
 #[component]
 pub fn Keys() -> impl IntoView {
-    let add =
-        Action::new(|(name, scope): &(String, Scope)| create_key(name.clone(), vec![*scope], None));
+    let add = Action::new(|(name, scope): &(String, Scope)| create_key(name.clone(), vec![*scope], None));
     let revoke = Action::new(|id: &i64| revoke_key(*id));
-    let list = Resource::new(
-        move || (add.version().get(), revoke.version().get()),
-        |_| keys(),
-    );
+    let list = Resource::new(move || (add.version().get(), revoke.version().get()), |_| keys());
     let name = RwSignal::new(String::new());
     let scope = RwSignal::new(Scope::Ingest);
     let made = move || {
@@ -233,14 +214,9 @@ pub fn Keys() -> impl IntoView {
 
 #[component]
 pub fn Probes() -> impl IntoView {
-    let add = Action::new(|(name, target): &(String, String)| {
-        create_probe(name.clone(), target.clone(), 30)
-    });
+    let add = Action::new(|(name, target): &(String, String)| create_probe(name.clone(), target.clone(), 30));
     let remove = Action::new(|id: &i64| delete_probe(*id));
-    let list = Resource::new(
-        move || (add.version().get(), remove.version().get()),
-        |_| probes(),
-    );
+    let list = Resource::new(move || (add.version().get(), remove.version().get()), |_| probes());
     let (name, target) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let rows = move |probes: Vec<ProbeRow>| -> Vec<_> {
         probes

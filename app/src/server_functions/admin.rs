@@ -24,16 +24,9 @@ pub async fn people() -> Result<Vec<Person>, Failure> {
 }
 
 #[server(prefix = "/do", endpoint = "create_person", input = Json)]
-pub async fn create_person(
-    email: String,
-    name: String,
-    role: Role,
-    password: String,
-) -> Result<(), Failure> {
+pub async fn create_person(email: String, name: String, role: Role, password: String) -> Result<(), Failure> {
     use super::server::{actor, engine};
-    engine()
-        .create_person(&actor(), &email, &name, role, &password)
-        .await?;
+    engine().create_person(&actor(), &email, &name, role, &password).await?;
     Ok(())
 }
 
@@ -51,11 +44,7 @@ pub async fn keys() -> Result<Vec<ApiKey>, Failure> {
 
 /// Gives the secret, this once.
 #[server(prefix = "/do", endpoint = "create_key", input = Json)]
-pub async fn create_key(
-    name: String,
-    scopes: Vec<Scope>,
-    days: Option<u32>,
-) -> Result<String, Failure> {
+pub async fn create_key(name: String, scopes: Vec<Scope>, days: Option<u32>) -> Result<String, Failure> {
     use super::server::{actor, engine};
     Ok(engine().create_key(&actor(), &name, &scopes, days).await?)
 }
@@ -72,21 +61,14 @@ pub async fn probes() -> Result<Vec<ProbeRow>, Failure> {
     let probes = engine().probes(&actor()).await?;
     Ok(probes
         .into_iter()
-        .map(|p| ProbeRow {
-            id: p.id,
-            name: p.name,
-            target: p.target,
-            every_secs: p.every_secs,
-        })
+        .map(|p| ProbeRow { id: p.id, name: p.name, target: p.target, every_secs: p.every_secs })
         .collect())
 }
 
 #[server(prefix = "/do", endpoint = "create_probe", input = Json)]
 pub async fn create_probe(name: String, target: String, every_secs: i64) -> Result<(), Failure> {
     use super::server::{actor, engine};
-    Ok(engine()
-        .create_probe(&actor(), &name, &target, every_secs)
-        .await?)
+    Ok(engine().create_probe(&actor(), &name, &target, every_secs).await?)
 }
 
 #[server(prefix = "/do", endpoint = "delete_probe", input = Json)]
@@ -99,10 +81,7 @@ pub async fn delete_probe(id: i64) -> Result<(), Failure> {
 #[server(prefix = "/do", endpoint = "set_window", input = Json)]
 pub async fn set_window(model: String, window: String) -> Result<(), Failure> {
     use super::server::{actor, engine};
-    let change = engine::installation::ModelChange {
-        window: Some(window),
-        ..Default::default()
-    };
+    let change = engine::installation::ModelChange { window: Some(window), ..Default::default() };
     engine().update_model(&actor(), &model, change).await?;
     Ok(())
 }

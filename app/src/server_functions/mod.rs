@@ -72,10 +72,7 @@ pub(crate) mod server {
     }
 
     pub(crate) fn caller() -> Option<Caller> {
-        use_context::<axum::http::request::Parts>()?
-            .extensions
-            .get::<Caller>()
-            .cloned()
+        use_context::<axum::http::request::Parts>()?.extensions.get::<Caller>().cloned()
     }
 
     pub(crate) fn actor() -> Actor {

@@ -43,10 +43,7 @@ pub async fn me() -> Result<Reader, Failure> {
         .collect();
     Ok(Reader {
         name: person.as_ref().map(|p| p.name.clone()).unwrap_or_default(),
-        initials: person
-            .as_ref()
-            .map(domain::people::Person::initials)
-            .unwrap_or_default(),
+        initials: person.as_ref().map(domain::people::Person::initials).unwrap_or_default(),
         email: person.as_ref().map(|p| p.email.clone()).unwrap_or_default(),
         role: person.map(|p| p.role),
         models,
@@ -60,10 +57,7 @@ pub async fn overview(environment: String) -> Result<OverviewView, Failure> {
 }
 
 #[server(prefix = "/do", endpoint = "operations", input = Json)]
-pub async fn operations(
-    environment: String,
-    range: RangeChoice,
-) -> Result<OperationsView, Failure> {
+pub async fn operations(environment: String, range: RangeChoice) -> Result<OperationsView, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
     let range = range.resolve(engine.now());
@@ -71,15 +65,9 @@ pub async fn operations(
 }
 
 #[server(prefix = "/do", endpoint = "model", input = Json)]
-pub async fn model(
-    name: String,
-    environment: String,
-    range: RangeChoice,
-) -> Result<ModelView, Failure> {
+pub async fn model(name: String, environment: String, range: RangeChoice) -> Result<ModelView, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
     let range = range.resolve(engine.now());
-    Ok(engine
-        .model_view(&actor(), &name, &environment, Some(range))
-        .await?)
+    Ok(engine.model_view(&actor(), &name, &environment, Some(range)).await?)
 }

@@ -20,12 +20,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 4] = [
-        Role::Viewer,
-        Role::Executive,
-        Role::Operator,
-        Role::Administrator,
-    ];
+    pub const ALL: [Role; 4] = [Role::Viewer, Role::Executive, Role::Operator, Role::Administrator];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -174,11 +169,7 @@ pub fn authorize(actor: &Actor, action: Action, object: &Object) -> Result<(), D
     let allowed = match actor {
         Actor::Local => true,
         Actor::Anonymous => {
-            return if action == Action::Enter {
-                Ok(())
-            } else {
-                Err(Denied::NotSignedIn)
-            };
+            return if action == Action::Enter { Ok(()) } else { Err(Denied::NotSignedIn) };
         }
         Actor::Person { id, role } => person_may(*id, *role, action, object),
         Actor::Key { scopes, .. } => scopes.iter().any(|scope| scope_may(*scope, action)),
@@ -194,10 +185,7 @@ pub fn authorize(actor: &Actor, action: Action, object: &Object) -> Result<(), D
         }
         Actor::Anonymous | Actor::Local => "this caller".to_string(),
     };
-    Err(Denied::NotAllowed {
-        who,
-        needs: requirement(action).to_string(),
-    })
+    Err(Denied::NotAllowed { who, needs: requirement(action).to_string() })
 }
 
 fn person_may(id: i64, role: Role, action: Action, object: &Object) -> bool {
@@ -208,9 +196,7 @@ fn person_may(id: i64, role: Role, action: Action, object: &Object) -> bool {
             _ => true,
         },
         Action::Ingest | Action::EditModel | Action::EditProbes => role >= Role::Operator,
-        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => {
-            role == Role::Administrator
-        }
+        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => role == Role::Administrator,
     }
 }
 
@@ -221,10 +207,7 @@ fn scope_may(scope: Scope, action: Action) -> bool {
         Action::Ingest => matches!(scope, Scope::Ingest | Scope::Admin),
         Action::EditModel | Action::EditProbes => scope == Scope::Admin,
         // People, keys and the installation are for people: a leaked key must not make another.
-        Action::EditOwnAccount
-        | Action::ManagePeople
-        | Action::ManageKeys
-        | Action::ManageInstallation => false,
+        Action::EditOwnAccount | Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => false,
     }
 }
 
@@ -233,13 +216,9 @@ fn requirement(action: Action) -> &'static str {
         Action::Enter => "open to all",
         Action::View => "it needs a person of any role, or a key with the scope read",
         Action::Ingest => "it needs the role operator, or a key with the scope ingest",
-        Action::EditModel | Action::EditProbes => {
-            "it needs the role operator, or a key with the scope admin"
-        }
+        Action::EditModel | Action::EditProbes => "it needs the role operator, or a key with the scope admin",
         Action::EditOwnAccount => "it needs the person whose account it is",
-        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => {
-            "it needs the role administrator"
-        }
+        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => "it needs the role administrator",
     }
 }
 
@@ -264,10 +243,7 @@ mod tests {
         for action in Action::ALL {
             for pair in Role::ALL.windows(2) {
                 if authorize(&person(pair[0]), action, &Object::Installation).is_ok() {
-                    assert!(
-                        authorize(&person(pair[1]), action, &Object::Installation).is_ok(),
-                        "{action:?} {pair:?}"
-                    );
+                    assert!(authorize(&person(pair[1]), action, &Object::Installation).is_ok(), "{action:?} {pair:?}");
                 }
             }
         }
@@ -275,36 +251,16 @@ mod tests {
 
     #[test]
     fn an_ingest_key_reads_nothing_and_no_key_makes_keys() {
-        let ingest = Actor::Key {
-            id: 1,
-            scopes: vec![Scope::Ingest],
-        };
+        let ingest = Actor::Key { id: 1, scopes: vec![Scope::Ingest] };
         assert!(authorize(&ingest, Action::Ingest, &Object::Model("m".into())).is_ok());
         assert!(authorize(&ingest, Action::View, &Object::Model("m".into())).is_err());
-        let all = Actor::Key {
-            id: 1,
-            scopes: Scope::ALL.to_vec(),
-        };
+        let all = Actor::Key { id: 1, scopes: Scope::ALL.to_vec() };
         assert!(authorize(&all, Action::ManageKeys, &Object::Installation).is_err());
     }
 
     #[test]
     fn people_edit_their_own_account_only() {
-        assert!(
-            authorize(
-                &person(Role::Viewer),
-                Action::EditOwnAccount,
-                &Object::Person(7)
-            )
-            .is_ok()
-        );
-        assert!(
-            authorize(
-                &person(Role::Administrator),
-                Action::EditOwnAccount,
-                &Object::Person(8)
-            )
-            .is_err()
-        );
+        assert!(authorize(&person(Role::Viewer), Action::EditOwnAccount, &Object::Person(7)).is_ok());
+        assert!(authorize(&person(Role::Administrator), Action::EditOwnAccount, &Object::Person(8)).is_err());
     }
 }

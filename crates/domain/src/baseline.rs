@@ -12,10 +12,7 @@ pub enum BaselineSource {
     /// Rows sent for the purpose, kept apart from production.
     Upload,
     /// A range of production itself.
-    Range {
-        environment: String,
-        range: TimeRange,
-    },
+    Range { environment: String, range: TimeRange },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

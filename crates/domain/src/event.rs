@@ -28,7 +28,7 @@ impl EventKind {
 
 /// What a column of an event is. Its wire name is [`ColumnRole::column`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "role", content = "name")]
+#[serde(rename_all = "snake_case", tag = "role", content = "of")]
 pub enum ColumnRole {
     Id,
     Timestamp,
@@ -135,10 +135,7 @@ pub enum ColumnData {
     /// NaN is missing. Infinities do not occur: the decoder refuses them.
     Number(Vec<f64>),
     /// Codes into `dictionary`; [`MISSING`] is missing. Also holds text.
-    Category {
-        codes: Vec<u32>,
-        dictionary: Vec<String>,
-    },
+    Category { codes: Vec<u32>, dictionary: Vec<String> },
     /// Embedding vectors of one dimension, row after row; an all-NaN row is missing.
     Vector { dimension: u32, values: Vec<f32> },
 }
@@ -160,14 +157,10 @@ impl ColumnData {
     pub fn missing_like(&self, rows: usize) -> ColumnData {
         match self {
             ColumnData::Number(_) => ColumnData::Number(vec![f64::NAN; rows]),
-            ColumnData::Category { .. } => ColumnData::Category {
-                codes: vec![MISSING; rows],
-                dictionary: Vec::new(),
-            },
-            ColumnData::Vector { dimension, .. } => ColumnData::Vector {
-                dimension: *dimension,
-                values: vec![f32::NAN; rows * *dimension as usize],
-            },
+            ColumnData::Category { .. } => ColumnData::Category { codes: vec![MISSING; rows], dictionary: Vec::new() },
+            ColumnData::Vector { dimension, .. } => {
+                ColumnData::Vector { dimension: *dimension, values: vec![f32::NAN; rows * *dimension as usize] }
+            }
         }
     }
 
@@ -175,31 +168,24 @@ impl ColumnData {
         match self {
             ColumnData::Number(values) => values.iter().filter(|v| v.is_nan()).count(),
             ColumnData::Category { codes, .. } => codes.iter().filter(|c| **c == MISSING).count(),
-            ColumnData::Vector { dimension, values } => values
-                .chunks((*dimension).max(1) as usize)
-                .filter(|row| row.iter().all(|v| v.is_nan()))
-                .count(),
+            ColumnData::Vector { dimension, values } => {
+                values.chunks((*dimension).max(1) as usize).filter(|row| row.iter().all(|v| v.is_nan())).count()
+            }
         }
     }
 
     /// The rows of `keep`, in that order.
     pub fn take(&self, keep: &[usize]) -> ColumnData {
         match self {
-            ColumnData::Number(values) => {
-                ColumnData::Number(keep.iter().map(|&i| values[i]).collect())
+            ColumnData::Number(values) => ColumnData::Number(keep.iter().map(|&i| values[i]).collect()),
+            ColumnData::Category { codes, dictionary } => {
+                ColumnData::Category { codes: keep.iter().map(|&i| codes[i]).collect(), dictionary: dictionary.clone() }
             }
-            ColumnData::Category { codes, dictionary } => ColumnData::Category {
-                codes: keep.iter().map(|&i| codes[i]).collect(),
-                dictionary: dictionary.clone(),
-            },
             ColumnData::Vector { dimension, values } => {
                 let d = *dimension as usize;
                 ColumnData::Vector {
                     dimension: *dimension,
-                    values: keep
-                        .iter()
-                        .flat_map(|&i| values[i * d..(i + 1) * d].iter().copied())
-                        .collect(),
+                    values: keep.iter().flat_map(|&i| values[i * d..(i + 1) * d].iter().copied()).collect(),
                 }
             }
         }
@@ -210,18 +196,9 @@ impl ColumnData {
     pub fn append(&mut self, other: &ColumnData) {
         match (&mut *self, other) {
             (ColumnData::Number(a), ColumnData::Number(b)) => a.extend_from_slice(b),
-            (
-                ColumnData::Category { codes, dictionary },
-                ColumnData::Category {
-                    codes: more,
-                    dictionary: words,
-                },
-            ) => {
-                let mut known: std::collections::HashMap<String, u32> = dictionary
-                    .iter()
-                    .enumerate()
-                    .map(|(i, w)| (w.clone(), i as u32))
-                    .collect();
+            (ColumnData::Category { codes, dictionary }, ColumnData::Category { codes: more, dictionary: words }) => {
+                let mut known: std::collections::HashMap<String, u32> =
+                    dictionary.iter().enumerate().map(|(i, w)| (w.clone(), i as u32)).collect();
                 let map: Vec<u32> = words
                     .iter()
                     .map(|word| {
@@ -231,24 +208,11 @@ impl ColumnData {
                         })
                     })
                     .collect();
-                codes.extend(more.iter().map(|&c| {
-                    if c == MISSING {
-                        MISSING
-                    } else {
-                        map[c as usize]
-                    }
-                }));
+                codes.extend(more.iter().map(|&c| if c == MISSING { MISSING } else { map[c as usize] }));
             }
-            (
-                ColumnData::Vector {
-                    dimension: a,
-                    values,
-                },
-                ColumnData::Vector {
-                    dimension: b,
-                    values: more,
-                },
-            ) if a == b => {
+            (ColumnData::Vector { dimension: a, values }, ColumnData::Vector { dimension: b, values: more })
+                if a == b =>
+            {
                 values.extend_from_slice(more);
             }
             _ => {
@@ -289,11 +253,7 @@ impl ColumnData {
 
 /// A number as a category name: whole numbers without a fraction, so that `1` and `1.0` are one class.
 pub fn number_text(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 9e15 {
-        format!("{}", value as i64)
-    } else {
-        format!("{value}")
-    }
+    if value.fract() == 0.0 && value.abs() < 9e15 { format!("{}", value as i64) } else { format!("{value}") }
 }
 
 /// Collects text values into codes and a dictionary.
@@ -322,10 +282,7 @@ impl CategoryBuilder {
     }
 
     pub fn finish(self) -> ColumnData {
-        ColumnData::Category {
-            codes: self.codes,
-            dictionary: self.dictionary,
-        }
+        ColumnData::Category { codes: self.codes, dictionary: self.dictionary }
     }
 }
 
@@ -350,10 +307,7 @@ impl EventBatch {
     }
 
     pub fn column(&self, name: &str) -> Option<&ColumnData> {
-        self.columns
-            .iter()
-            .find(|c| c.name == name)
-            .map(|c| &c.data)
+        self.columns.iter().find(|c| c.name == name).map(|c| &c.data)
     }
 
     pub fn numbers(&self, name: &str) -> Option<&[f64]> {
@@ -368,14 +322,7 @@ impl EventBatch {
         EventBatch {
             ids: keep.iter().map(|&i| self.ids[i].clone()).collect(),
             times: keep.iter().map(|&i| self.times[i]).collect(),
-            columns: self
-                .columns
-                .iter()
-                .map(|c| Column {
-                    name: c.name.clone(),
-                    data: c.data.take(keep),
-                })
-                .collect(),
+            columns: self.columns.iter().map(|c| Column { name: c.name.clone(), data: c.data.take(keep) }).collect(),
         }
     }
 
@@ -388,10 +335,7 @@ impl EventBatch {
                 None => {
                     let mut data = theirs.data.missing_like(rows);
                     data.append(&theirs.data);
-                    self.columns.push(Column {
-                        name: theirs.name.clone(),
-                        data,
-                    });
+                    self.columns.push(Column { name: theirs.name.clone(), data });
                 }
             }
         }
@@ -449,27 +393,18 @@ mod tests {
         let mut a = EventBatch {
             ids: vec!["1".into()],
             times: vec![Timestamp(1)],
-            columns: vec![Column {
-                name: "feature.x".into(),
-                data: ColumnData::Number(vec![1.0]),
-            }],
+            columns: vec![Column { name: "feature.x".into(), data: ColumnData::Number(vec![1.0]) }],
         };
         let b = EventBatch {
             ids: vec!["2".into()],
             times: vec![Timestamp(2)],
-            columns: vec![Column {
-                name: "feature.c".into(),
-                data: category(&[Some("red")]),
-            }],
+            columns: vec![Column { name: "feature.c".into(), data: category(&[Some("red")]) }],
         };
         a.append(&b);
         assert_eq!(a.rows(), 2);
         assert!(a.columns.iter().all(|c| c.data.len() == 2));
         assert_eq!(a.column("feature.c").expect("there").text(0), None);
-        assert_eq!(
-            a.column("feature.c").expect("there").text(1),
-            Some("red".into())
-        );
+        assert_eq!(a.column("feature.c").expect("there").text(1), Some("red".into()));
         assert!(a.numbers("feature.x").expect("there")[1].is_nan());
     }
 
@@ -478,11 +413,7 @@ mod tests {
         let mut a = category(&[Some("red"), None, Some("blue")]);
         a.append(&category(&[Some("blue"), Some("green")]));
         let words: Vec<_> = (0..a.len()).map(|i| a.text(i)).collect();
-        assert_eq!(
-            words,
-            [Some("red"), None, Some("blue"), Some("blue"), Some("green")]
-                .map(|o| o.map(String::from))
-        );
+        assert_eq!(words, [Some("red"), None, Some("blue"), Some("blue"), Some("green")].map(|o| o.map(String::from)));
     }
 
     #[test]
@@ -490,9 +421,6 @@ mod tests {
         let mut a = ColumnData::Number(vec![1.0, f64::NAN, 2.5]);
         a.append(&category(&[Some("many")]));
         let words: Vec<_> = (0..4).map(|i| a.text(i)).collect();
-        assert_eq!(
-            words,
-            [Some("1"), None, Some("2.5"), Some("many")].map(|o| o.map(String::from))
-        );
+        assert_eq!(words, [Some("1"), None, Some("2.5"), Some("many")].map(|o| o.map(String::from)));
     }
 }

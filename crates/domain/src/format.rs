@@ -45,30 +45,18 @@ fn minus(text: String) -> String {
 
 /// A fixed number of decimals, with a true minus; `–` when missing.
 pub fn fixed(value: f64, decimals: usize) -> String {
-    if value.is_finite() {
-        minus(format!("{value:.decimals$}"))
-    } else {
-        "–".into()
-    }
+    if value.is_finite() { minus(format!("{value:.decimals$}")) } else { "–".into() }
 }
 
 /// As [`fixed`], with its sign always.
 pub fn signed(value: f64, decimals: usize) -> String {
     let text = fixed(value, decimals);
-    if value > 0.0 {
-        format!("+{text}")
-    } else {
-        text
-    }
+    if value > 0.0 { format!("+{text}") } else { text }
 }
 
 /// `54.1%` from 0.541.
 pub fn percent(ratio: f64) -> String {
-    if ratio.is_finite() {
-        format!("{}%", fixed(ratio * 100.0, 1))
-    } else {
-        "–".into()
-    }
+    if ratio.is_finite() { format!("{}%", fixed(ratio * 100.0, 1)) } else { "–".into() }
 }
 
 /// Never 0: `< 10⁻⁶`.
@@ -93,23 +81,14 @@ pub fn bytes(value: f64) -> String {
         scaled /= 1024.0;
         unit += 1;
     }
-    let digits = if unit == 0 || scaled.abs() >= 100.0 {
-        0
-    } else {
-        1
-    };
+    let digits = if unit == 0 || scaled.abs() >= 100.0 { 0 } else { 1 };
     format!("{} {}", fixed(scaled, digits), units[unit])
 }
 
 /// Two units at most: `3 min 22 s`, `6 d 4 h`.
 pub fn duration(micros: i64) -> String {
     let seconds = micros.abs() / 1_000_000;
-    let parts = [
-        (seconds / 86_400, "d"),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "min"),
-        (seconds % 60, "s"),
-    ];
+    let parts = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
     let Some(first) = parts.iter().position(|(n, _)| *n > 0) else {
         return "0 s".into();
     };
@@ -133,11 +112,7 @@ pub fn compact(value: f64) -> String {
     } else {
         let decimals = (2 - magnitude.log10().floor() as i32).clamp(0, 6) as usize;
         let text = fixed(value, decimals);
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').to_string()
-        } else {
-            text
-        }
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
     }
 }
 

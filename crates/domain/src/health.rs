@@ -93,21 +93,12 @@ impl LayerHealth {
             return None;
         }
         let mean = signals.iter().map(|s| s.score() * s.weight).sum::<f64>() / weight;
-        let worst = signals
-            .iter()
-            .map(Judged::score)
-            .fold(f64::INFINITY, f64::min);
-        Some(LayerHealth {
-            layer,
-            score: mean.min(worst + 0.25),
-            signals,
-        })
+        let worst = signals.iter().map(Judged::score).fold(f64::INFINITY, f64::min);
+        Some(LayerHealth { layer, score: mean.min(worst + 0.25), signals })
     }
 
     pub fn worst(&self) -> Option<&Judged> {
-        self.signals
-            .iter()
-            .min_by(|a, b| a.score().total_cmp(&b.score()))
+        self.signals.iter().min_by(|a, b| a.score().total_cmp(&b.score()))
     }
 }
 
@@ -122,27 +113,10 @@ pub struct SystemHealth {
 }
 
 impl SystemHealth {
-    pub fn of(
-        system: String,
-        title: String,
-        weight: f64,
-        layers: Vec<LayerHealth>,
-    ) -> SystemHealth {
+    pub fn of(system: String, title: String, weight: f64, layers: Vec<LayerHealth>) -> SystemHealth {
         let total: f64 = layers.iter().map(|l| l.layer.weight()).sum();
-        let score = (total > 0.0).then(|| {
-            layers
-                .iter()
-                .map(|l| l.score * l.layer.weight())
-                .sum::<f64>()
-                / total
-        });
-        SystemHealth {
-            system,
-            title,
-            weight,
-            score,
-            layers,
-        }
+        let score = (total > 0.0).then(|| layers.iter().map(|l| l.score * l.layer.weight()).sum::<f64>() / total);
+        SystemHealth { system, title, weight, score, layers }
     }
 
     pub fn status(&self) -> Status {
@@ -156,10 +130,7 @@ impl SystemHealth {
 
 /// Systems by business weight; those without data are left out.
 pub fn overall(systems: &[SystemHealth]) -> Option<f64> {
-    let known: Vec<(f64, f64)> = systems
-        .iter()
-        .filter_map(|s| Some((s.score?, s.weight)))
-        .collect();
+    let known: Vec<(f64, f64)> = systems.iter().filter_map(|s| Some((s.score?, s.weight))).collect();
     let weight: f64 = known.iter().map(|(_, w)| w).sum();
     (weight > 0.0).then(|| known.iter().map(|(s, w)| s * w).sum::<f64>() / weight)
 }
@@ -169,14 +140,7 @@ mod tests {
     use super::*;
 
     fn judged(value: f64, weight: f64) -> Judged {
-        Judged {
-            name: "x".into(),
-            value,
-            target: 0.7,
-            limit: 0.9,
-            weight,
-            shown: String::new(),
-        }
+        Judged { name: "x".into(), value, target: 0.7, limit: 0.9, weight, shown: String::new() }
     }
 
     #[test]
@@ -190,24 +154,15 @@ mod tests {
 
     #[test]
     fn it_works_for_signals_where_more_is_better() {
-        let accuracy = Judged {
-            name: "a".into(),
-            value: 0.80,
-            target: 0.83,
-            limit: 0.80,
-            weight: 1.0,
-            shown: String::new(),
-        };
+        let accuracy =
+            Judged { name: "a".into(), value: 0.80, target: 0.83, limit: 0.80, weight: 1.0, shown: String::new() };
         assert!((accuracy.score() - 0.70).abs() < 1e-12);
     }
 
     #[test]
     fn one_broken_signal_holds_its_layer_down() {
-        let layer = LayerHealth::of(
-            Layer::Infrastructure,
-            vec![judged(0.1, 9.0), judged(9.0, 1.0)],
-        )
-        .expect("has signals");
+        let layer =
+            LayerHealth::of(Layer::Infrastructure, vec![judged(0.1, 9.0), judged(9.0, 1.0)]).expect("has signals");
         assert_eq!(layer.score, 0.25);
     }
 

@@ -21,13 +21,8 @@ pub enum Task {
 }
 
 impl Task {
-    pub const ALL: [Task; 5] = [
-        Task::BinaryClassification,
-        Task::MulticlassClassification,
-        Task::Regression,
-        Task::Ranking,
-        Task::Text,
-    ];
+    pub const ALL: [Task; 5] =
+        [Task::BinaryClassification, Task::MulticlassClassification, Task::Regression, Task::Ranking, Task::Text];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -54,10 +49,7 @@ impl Task {
     }
 
     pub fn is_classification(self) -> bool {
-        matches!(
-            self,
-            Task::BinaryClassification | Task::MulticlassClassification
-        )
+        matches!(self, Task::BinaryClassification | Task::MulticlassClassification)
     }
 }
 
@@ -93,9 +85,7 @@ impl Schema {
     }
 
     pub fn features(&self) -> impl Iterator<Item = &Field> {
-        self.fields
-            .iter()
-            .filter(|f| matches!(f.role, ColumnRole::Feature(_)))
+        self.fields.iter().filter(|f| matches!(f.role, ColumnRole::Feature(_)))
     }
 }
 
@@ -159,51 +149,14 @@ pub struct Mapping {
     pub ignore: Vec<String>,
 }
 
-const ID_NAMES: [&str; 6] = [
-    "prediction_id",
-    "id",
-    "event_id",
-    "uuid",
-    "request_id",
-    "row_id",
-];
-const TIME_NAMES: [&str; 8] = [
-    "timestamp",
-    "event_time",
-    "time",
-    "ts",
-    "datetime",
-    "date",
-    "created_at",
-    "prediction_time",
-];
-const PREDICTION_NAMES: [&str; 7] = [
-    "y_pred",
-    "prediction",
-    "predicted",
-    "pred",
-    "predicted_class",
-    "predicted_label",
-    "output",
-];
-const PROBABILITY_NAMES: [&str; 6] = [
-    "y_pred_proba",
-    "probability",
-    "proba",
-    "predicted_probability",
-    "score",
-    "prediction_score",
-];
-const LABEL_NAMES: [&str; 8] = [
-    "y_true",
-    "label",
-    "target",
-    "actual",
-    "ground_truth",
-    "truth",
-    "outcome",
-    "y",
-];
+const ID_NAMES: [&str; 6] = ["prediction_id", "id", "event_id", "uuid", "request_id", "row_id"];
+const TIME_NAMES: [&str; 8] =
+    ["timestamp", "event_time", "time", "ts", "datetime", "date", "created_at", "prediction_time"];
+const PREDICTION_NAMES: [&str; 7] =
+    ["y_pred", "prediction", "predicted", "pred", "predicted_class", "predicted_label", "output"];
+const PROBABILITY_NAMES: [&str; 6] =
+    ["y_pred_proba", "probability", "proba", "predicted_probability", "score", "prediction_score"];
+const LABEL_NAMES: [&str; 8] = ["y_true", "label", "target", "actual", "ground_truth", "truth", "outcome", "y"];
 
 /// Infers the role of each column from what was said, then from the names the field uses.
 ///
@@ -214,25 +167,20 @@ pub fn infer_schema(columns: &[(String, ColumnData)], mapping: &Mapping) -> Resu
     let mut roles: BTreeMap<String, ColumnRole> = BTreeMap::new();
     let said = |what: &str, column: &Option<String>| -> Result<Option<String>, String> {
         match column {
-            Some(name) if !names.contains(&name.as_str()) => Err(format!(
-                "there is no column “{name}” to use as {what}; the columns are {}",
-                names.join(", ")
-            )),
+            Some(name) if !names.contains(&name.as_str()) => {
+                Err(format!("there is no column “{name}” to use as {what}; the columns are {}", names.join(", ")))
+            }
             other => Ok(other.clone()),
         }
     };
     let find = |candidates: &[&str]| -> Option<String> {
-        candidates
-            .iter()
-            .find_map(|c| names.iter().find(|n| n.eq_ignore_ascii_case(c)))
-            .map(|n| n.to_string())
+        candidates.iter().find_map(|c| names.iter().find(|n| n.eq_ignore_ascii_case(c))).map(|n| n.to_string())
     };
-    let place =
-        |role: ColumnRole, name: Option<String>, roles: &mut BTreeMap<String, ColumnRole>| {
-            if let Some(name) = name {
-                roles.entry(name).or_insert(role);
-            }
-        };
+    let place = |role: ColumnRole, name: Option<String>, roles: &mut BTreeMap<String, ColumnRole>| {
+        if let Some(name) = name {
+            roles.entry(name).or_insert(role);
+        }
+    };
 
     for name in &mapping.ignore {
         said("an ignored column", &Some(name.clone()))?;
@@ -241,42 +189,22 @@ pub fn infer_schema(columns: &[(String, ColumnData)], mapping: &Mapping) -> Resu
     for name in &mapping.group {
         said("a group", &Some(name.clone()))?;
     }
-    place(
-        ColumnRole::Id,
-        said("the id", &mapping.id)?.or_else(|| find(&ID_NAMES)),
-        &mut roles,
-    );
-    place(
-        ColumnRole::Timestamp,
-        said("the timestamp", &mapping.timestamp)?.or_else(|| find(&TIME_NAMES)),
-        &mut roles,
-    );
-    place(
-        ColumnRole::Label,
-        said("the label", &mapping.label)?.or_else(|| find(&LABEL_NAMES)),
-        &mut roles,
-    );
+    place(ColumnRole::Id, said("the id", &mapping.id)?.or_else(|| find(&ID_NAMES)), &mut roles);
+    place(ColumnRole::Timestamp, said("the timestamp", &mapping.timestamp)?.or_else(|| find(&TIME_NAMES)), &mut roles);
+    place(ColumnRole::Label, said("the label", &mapping.label)?.or_else(|| find(&LABEL_NAMES)), &mut roles);
     place(
         ColumnRole::Prediction,
         said("the prediction", &mapping.prediction)?.or_else(|| find(&PREDICTION_NAMES)),
         &mut roles,
     );
     if mapping.probability.is_empty() {
-        place(
-            ColumnRole::Probability,
-            find(&PROBABILITY_NAMES),
-            &mut roles,
-        );
+        place(ColumnRole::Probability, find(&PROBABILITY_NAMES), &mut roles);
     }
     for spec in &mapping.probability {
         match spec.split_once('=') {
             Some((class, column)) => {
                 said("a class's probability", &Some(column.to_string()))?;
-                place(
-                    ColumnRole::ClassProbability(class.to_string()),
-                    Some(column.to_string()),
-                    &mut roles,
-                );
+                place(ColumnRole::ClassProbability(class.to_string()), Some(column.to_string()), &mut roles);
             }
             None => {
                 said("the probability", &Some(spec.clone()))?;
@@ -291,35 +219,22 @@ pub fn infer_schema(columns: &[(String, ColumnData)], mapping: &Mapping) -> Resu
             Some(role) => role.clone(),
             None => infer_role(name, mapping),
         };
-        fields.push(Field {
-            name: name.clone(),
-            role,
-            numeric,
-            unit: String::new(),
-            importance: 0.0,
-        });
+        fields.push(Field { name: name.clone(), role, numeric, unit: String::new(), importance: 0.0 });
         // A group is also a feature: it can drift like any other.
-        if mapping.group.contains(name)
-            && !mapping.feature.is_empty()
-            && !mapping.feature.contains(name)
-        {
+        if mapping.group.contains(name) && !mapping.feature.is_empty() && !mapping.feature.contains(name) {
             if let Some(last) = fields.last_mut() {
                 last.role = ColumnRole::Group(name.clone());
             }
         }
     }
-    Ok(Schema {
-        fields,
-        positive_class: None,
-    })
+    Ok(Schema { fields, positive_class: None })
 }
 
 /// The role of a column that nobody named, by the conventions of the wire.
 fn infer_role(name: &str, mapping: &Mapping) -> ColumnRole {
     let lower = name.to_ascii_lowercase();
     for prefix in ["y_pred_proba_", "probability_", "probability.", "proba_"] {
-        if mapping.probability.is_empty() && lower.starts_with(prefix) && name.len() > prefix.len()
-        {
+        if mapping.probability.is_empty() && lower.starts_with(prefix) && name.len() > prefix.len() {
             return ColumnRole::ClassProbability(name[prefix.len()..].to_string());
         }
     }
@@ -335,9 +250,7 @@ fn infer_role(name: &str, mapping: &Mapping) -> ColumnRole {
     match lower.as_str() {
         "latency_ms" | "duration_ms" => ColumnRole::LatencyMs,
         "tokens.input" | "tokens_input" | "input_tokens" | "prompt_tokens" => ColumnRole::TokensIn,
-        "tokens.output" | "tokens_output" | "output_tokens" | "completion_tokens" => {
-            ColumnRole::TokensOut
-        }
+        "tokens.output" | "tokens_output" | "output_tokens" | "completion_tokens" => ColumnRole::TokensOut,
         "cost" => ColumnRole::Cost,
         "trace_id" => ColumnRole::TraceId,
         "session_id" => ColumnRole::SessionId,
@@ -405,24 +318,15 @@ pub fn infer_task(schema: &Schema, columns: &[(String, ColumnData)]) -> Task {
 /// The class that means “yes” where nobody said: the usual words, else the greater of the two.
 pub fn infer_positive(classes: &[String]) -> Option<String> {
     const YES: [&str; 6] = ["1", "true", "yes", "positive", "t", "y"];
-    classes
-        .iter()
-        .find(|c| YES.contains(&c.to_ascii_lowercase().as_str()))
-        .or_else(|| classes.iter().max())
-        .cloned()
+    classes.iter().find(|c| YES.contains(&c.to_ascii_lowercase().as_str())).or_else(|| classes.iter().max()).cloned()
 }
 
 /// Says what is wrong with a model's name, if anything.
 pub fn model_name_problem(name: &str) -> Option<String> {
     let good = !name.is_empty()
         && name.len() <= 100
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-        && name
-            .chars()
-            .next()
-            .is_some_and(|c| c.is_ascii_alphanumeric());
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        && name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
     (!good).then(|| {
         "a model's name has 1 to 100 letters, digits, “.”, “_” or “-” and begins with a letter or digit".to_string()
     })
@@ -453,10 +357,7 @@ mod tests {
 
     #[test]
     fn common_names_find_their_roles_and_the_rest_are_features() {
-        let mapping = Mapping {
-            label: Some("employed".into()),
-            ..Mapping::default()
-        };
+        let mapping = Mapping { label: Some("employed".into()), ..Mapping::default() };
         let schema = infer_schema(&table(), &mapping).expect("valid");
         let role = |name: &str| schema.field(name).expect("there").role.clone();
         assert_eq!(role("prediction_id"), ColumnRole::Id);
@@ -469,25 +370,23 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_survives_its_own_json() {
+        let schema = infer_schema(&table(), &Mapping::default()).expect("valid");
+        let text = serde_json::to_string(&schema).expect("writes");
+        assert_eq!(serde_json::from_str::<Schema>(&text).expect("reads"), schema);
+    }
+
+    #[test]
     fn a_column_that_is_not_there_is_named_with_those_that_are() {
-        let mapping = Mapping {
-            label: Some("emploied".into()),
-            ..Mapping::default()
-        };
+        let mapping = Mapping { label: Some("emploied".into()), ..Mapping::default() };
         let error = infer_schema(&table(), &mapping).expect_err("refused");
-        assert!(
-            error.contains("emploied") && error.contains("employed"),
-            "{error}"
-        );
+        assert!(error.contains("emploied") && error.contains("employed"), "{error}");
     }
 
     #[test]
     fn the_positive_class_is_the_word_for_yes() {
         assert_eq!(infer_positive(&["0".into(), "1".into()]), Some("1".into()));
-        assert_eq!(
-            infer_positive(&["No".into(), "Yes".into()]),
-            Some("Yes".into())
-        );
+        assert_eq!(infer_positive(&["No".into(), "Yes".into()]), Some("Yes".into()));
         assert_eq!(infer_positive(&[]), None);
     }
 

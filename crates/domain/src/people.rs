@@ -19,17 +19,8 @@ pub struct Person {
 impl Person {
     /// `Mara Lindqvist` → `ML`
     pub fn initials(&self) -> String {
-        let letters: String = self
-            .name
-            .split_whitespace()
-            .filter_map(|word| word.chars().next())
-            .take(2)
-            .collect();
-        if letters.is_empty() {
-            "?".to_string()
-        } else {
-            letters.to_uppercase()
-        }
+        let letters: String = self.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
+        if letters.is_empty() { "?".to_string() } else { letters.to_uppercase() }
     }
 }
 
@@ -66,22 +57,12 @@ pub fn password_problem(password: &str, email: &str) -> Option<String> {
     }
     let lower = password.to_lowercase();
     let local = email.split('@').next().unwrap_or_default().to_lowercase();
-    let plain = [
-        "password1234",
-        "passwordpassword",
-        "123456789012",
-        "qwertyuiopas",
-        "plimsollplimsoll",
-    ];
+    let plain = ["password1234", "passwordpassword", "123456789012", "qwertyuiopas", "plimsollplimsoll"];
     if plain.iter().any(|p| lower == *p)
-        || (!local.is_empty()
-            && local.len() > 3
-            && lower.contains(&local)
-            && length < local.len() + 8)
+        || (!local.is_empty() && local.len() > 3 && lower.contains(&local) && length < local.len() + 8)
     {
         return Some(
-            "This is among the first that anyone would try. Use something longer or less obvious."
-                .to_string(),
+            "This is among the first that anyone would try. Use something longer or less obvious.".to_string(),
         );
     }
     None
@@ -94,9 +75,7 @@ pub fn email_problem(email: &str) -> Option<String> {
         && !parts[0].is_empty()
         && !parts[1].is_empty()
         && email.len() <= 254
-        && !email
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || "<>\"'".contains(c));
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"'".contains(c));
     (!good).then(|| "Write an address like name@example.com.".to_string())
 }
 
@@ -106,11 +85,7 @@ mod tests {
 
     #[test]
     fn short_uniform_and_obvious_passwords_are_refused_with_the_reason() {
-        assert!(
-            password_problem("short", "a@b.c")
-                .expect("refused")
-                .contains("12")
-        );
+        assert!(password_problem("short", "a@b.c").expect("refused").contains("12"));
         assert!(password_problem("aaaaaaaaaaaaaaaa", "a@b.c").is_some());
         assert!(password_problem("password1234", "a@b.c").is_some());
         assert!(password_problem("lindqvist12345", "lindqvist@x.y").is_some());

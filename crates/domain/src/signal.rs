@@ -18,13 +18,8 @@ pub enum Layer {
 }
 
 impl Layer {
-    pub const ALL: [Layer; 5] = [
-        Layer::Infrastructure,
-        Layer::Application,
-        Layer::Quality,
-        Layer::Users,
-        Layer::Business,
-    ];
+    pub const ALL: [Layer; 5] =
+        [Layer::Infrastructure, Layer::Application, Layer::Quality, Layer::Users, Layer::Business];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -109,9 +104,7 @@ pub fn downsample(points: &[Sample], buckets: usize) -> Vec<Sample> {
     }
     let first = points[0].at.0;
     let span = (points[points.len() - 1].at.0 - first).max(1) as f64;
-    let bucket_of = |s: &Sample| {
-        (((s.at.0 - first) as f64 / span) * buckets as f64).min(buckets as f64 - 1.0) as usize
-    };
+    let bucket_of = |s: &Sample| (((s.at.0 - first) as f64 / span) * buckets as f64).min(buckets as f64 - 1.0) as usize;
     let mut kept = Vec::with_capacity(buckets * 4);
     let mut start = 0;
     while start < points.len() {
@@ -147,12 +140,7 @@ mod tests {
 
     #[test]
     fn downsampling_keeps_both_ends_and_the_one_spike() {
-        let mut points: Vec<Sample> = (0..10_000)
-            .map(|i| Sample {
-                at: Timestamp(i),
-                value: (i % 7) as f64,
-            })
-            .collect();
+        let mut points: Vec<Sample> = (0..10_000).map(|i| Sample { at: Timestamp(i), value: (i % 7) as f64 }).collect();
         points[4321].value = 1e6;
         points[8765].value = -1e6;
         let kept = downsample(&points, 100);
@@ -167,18 +155,12 @@ mod tests {
     fn series_with_equal_labels_have_one_key_whatever_their_order() {
         let series = |pairs: &[(&str, &str)]| Series {
             name: "n".into(),
-            labels: pairs
-                .iter()
-                .map(|(a, b)| (a.to_string(), b.to_string()))
-                .collect(),
+            labels: pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect(),
             unit: "1".into(),
             layer: Layer::Infrastructure,
             higher_is_better: None,
         };
-        assert_eq!(
-            series(&[("a", "1"), ("b", "2")]).key(),
-            series(&[("b", "2"), ("a", "1")]).key()
-        );
+        assert_eq!(series(&[("a", "1"), ("b", "2")]).key(), series(&[("b", "2"), ("a", "1")]).key());
         assert_ne!(series(&[("a", "1")]).key(), series(&[("a", "2")]).key());
     }
 }

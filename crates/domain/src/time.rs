@@ -9,9 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -25,9 +23,7 @@ pub const DAY: i64 = 24 * HOUR;
 const EARLIEST: i64 = -2_208_988_800 * SECOND;
 const LATEST: i64 = 7_258_118_400 * SECOND;
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Timestamp {
     pub const MIN: Timestamp = Timestamp(i64::MIN);
@@ -54,9 +50,7 @@ impl Timestamp {
             value / 1e3
         };
         let micros = micros.round();
-        (EARLIEST as f64..=LATEST as f64)
-            .contains(&micros)
-            .then_some(Timestamp(micros as i64))
+        (EARLIEST as f64..=LATEST as f64).contains(&micros).then_some(Timestamp(micros as i64))
     }
 
     /// Reads RFC 3339, `YYYY-MM-DD[ T]HH:MM[:SS[.fff]]` (taken as UTC), a bare date, or an epoch
@@ -70,9 +64,7 @@ impl Timestamp {
             return Timestamp::from_epoch_number(number);
         }
         let civil = jiff::civil::DateTime::from_str(text).ok().or_else(|| {
-            jiff::civil::Date::from_str(text)
-                .ok()
-                .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
+            jiff::civil::Date::from_str(text).ok().map(|date| date.to_datetime(jiff::civil::Time::midnight()))
         })?;
         let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         Some(Timestamp(zoned.timestamp().as_microsecond()))
@@ -106,12 +98,7 @@ impl Timestamp {
     /// `23 Nov 2026`
     pub fn date(self) -> String {
         let t = self.civil();
-        format!(
-            "{} {} {}",
-            t.day(),
-            MONTHS[t.month() as usize - 1],
-            t.year()
-        )
+        format!("{} {} {}", t.day(), MONTHS[t.month() as usize - 1], t.year())
     }
 
     /// `Nov 2026`
@@ -135,18 +122,10 @@ impl Timestamp {
 }
 
 fn month_start(year: i32, month: i32) -> Timestamp {
-    let (year, month) = if month > 12 {
-        (year + 1, 1)
-    } else {
-        (year, month)
-    };
+    let (year, month) = if month > 12 { (year + 1, 1) } else { (year, month) };
     jiff::civil::Date::new(year as i16, month as i8, 1)
         .ok()
-        .and_then(|d| {
-            d.to_datetime(jiff::civil::Time::midnight())
-                .to_zoned(jiff::tz::TimeZone::UTC)
-                .ok()
-        })
+        .and_then(|d| d.to_datetime(jiff::civil::Time::midnight()).to_zoned(jiff::tz::TimeZone::UTC).ok())
         .map(|z| Timestamp(z.timestamp().as_microsecond()))
         .unwrap_or_default()
 }
@@ -169,10 +148,7 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    pub const ALL: TimeRange = TimeRange {
-        from: Timestamp::MIN,
-        to: Timestamp::MAX,
-    };
+    pub const ALL: TimeRange = TimeRange { from: Timestamp::MIN, to: Timestamp::MAX };
 
     pub fn contains(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
@@ -218,10 +194,7 @@ impl RangeChoice {
 
     pub fn resolve(self, now: Timestamp) -> TimeRange {
         match self {
-            RangeChoice::Last(span) => TimeRange {
-                from: now.plus(-span),
-                to: now.plus(1),
-            },
+            RangeChoice::Last(span) => TimeRange { from: now.plus(-span), to: now.plus(1) },
             RangeChoice::All => TimeRange::ALL,
             RangeChoice::Fixed(range) => range,
         }
@@ -266,9 +239,7 @@ pub fn parse_span(text: &str) -> Option<i64> {
         "w" => 7 * DAY,
         _ => return None,
     };
-    count
-        .checked_mul(unit)
-        .filter(|span| *span > 0 && *span <= 3660 * DAY)
+    count.checked_mul(unit).filter(|span| *span > 0 && *span <= 3660 * DAY)
 }
 
 /// The shortest text [`parse_span`] reads back as `span`.
@@ -288,12 +259,7 @@ mod tests {
     #[test]
     fn epoch_numbers_are_read_in_the_unit_their_size_implies() {
         let expected = Timestamp(1_420_070_400 * SECOND);
-        for number in [
-            1_420_070_400.0,
-            1_420_070_400e3,
-            1_420_070_400e6,
-            1_420_070_400e9,
-        ] {
+        for number in [1_420_070_400.0, 1_420_070_400e3, 1_420_070_400e6, 1_420_070_400e9] {
             assert_eq!(Timestamp::from_epoch_number(number), Some(expected));
         }
         assert_eq!(Timestamp::from_epoch_number(f64::NAN), None);
@@ -302,13 +268,9 @@ mod tests {
     #[test]
     fn text_times_are_utc_unless_they_say_otherwise() {
         let midnight = Timestamp(1_420_070_400 * SECOND);
-        for text in [
-            "2015-01-01T00:00:00Z",
-            "2015-01-01 00:00",
-            "2015-01-01",
-            "2015-01-01T01:00:00+01:00",
-            "1420070400",
-        ] {
+        for text in
+            ["2015-01-01T00:00:00Z", "2015-01-01 00:00", "2015-01-01", "2015-01-01T01:00:00+01:00", "1420070400"]
+        {
             assert_eq!(Timestamp::parse(text), Some(midnight), "{text}");
         }
         assert_eq!(Timestamp::parse("yesterday"), None);

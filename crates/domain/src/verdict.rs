@@ -83,10 +83,7 @@ pub struct ColumnVerdict {
 
 impl ColumnVerdict {
     pub fn statistic(&self, test: &str) -> Option<f64> {
-        self.tests
-            .iter()
-            .find(|t| t.name == test)
-            .and_then(|t| t.statistic)
+        self.tests.iter().find(|t| t.name == test).and_then(|t| t.statistic)
     }
 }
 
@@ -161,11 +158,7 @@ pub struct Quality {
 
 impl Quality {
     pub fn coverage(&self) -> f64 {
-        if self.rows == 0 {
-            0.0
-        } else {
-            self.labelled as f64 / self.rows as f64
-        }
+        if self.rows == 0 { 0.0 } else { self.labelled as f64 / self.rows as f64 }
     }
 
     pub fn metric(&self, name: &str) -> Option<&Metric> {

@@ -20,17 +20,7 @@ pub enum WindowRule {
 }
 
 /// Spans that [`WindowRule::Auto`] chooses from: they divide a day, so that windows align.
-const SPANS: [i64; 9] = [
-    MINUTE,
-    5 * MINUTE,
-    15 * MINUTE,
-    HOUR,
-    6 * HOUR,
-    DAY,
-    7 * DAY,
-    14 * DAY,
-    28 * DAY,
-];
+const SPANS: [i64; 9] = [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 14 * DAY, 28 * DAY];
 
 /// Fewer rows than this in a window make most verdicts “not enough data to say”.
 pub const ROWS_WANTED: f64 = 1000.0;
@@ -42,12 +32,8 @@ impl WindowRule {
             "auto" => Some(WindowRule::Auto),
             "month" => Some(WindowRule::Month),
             _ => match text.parse::<u32>() {
-                Ok(count) => (10..=1_000_000)
-                    .contains(&count)
-                    .then_some(WindowRule::Count(count)),
-                Err(_) => parse_span(text)
-                    .filter(|s| *s >= MINUTE)
-                    .map(WindowRule::Span),
+                Ok(count) => (10..=1_000_000).contains(&count).then_some(WindowRule::Count(count)),
+                Err(_) => parse_span(text).filter(|s| *s >= MINUTE).map(WindowRule::Span),
             },
         }
     }
@@ -67,10 +53,7 @@ impl WindowRule {
             WindowRule::Auto => "windows chosen by the data’s pace".into(),
             WindowRule::Month => "calendar months".into(),
             WindowRule::Span(span) => format!("windows of {}", span_text(span)),
-            WindowRule::Count(count) => format!(
-                "windows of {} predictions",
-                crate::format::count(f64::from(count))
-            ),
+            WindowRule::Count(count) => format!("windows of {} predictions", crate::format::count(f64::from(count))),
         }
     }
 
@@ -85,10 +68,7 @@ impl WindowRule {
         }
         let per_micro = rows as f64 / covered as f64;
         let wanted = ROWS_WANTED / per_micro;
-        let span = SPANS
-            .into_iter()
-            .find(|s| *s as f64 >= wanted)
-            .unwrap_or(28 * DAY);
+        let span = SPANS.into_iter().find(|s| *s as f64 >= wanted).unwrap_or(28 * DAY);
         WindowRule::Span(span)
     }
 
@@ -97,10 +77,7 @@ impl WindowRule {
         match self {
             WindowRule::Span(span) => {
                 let start = at.0.div_euclid(span) * span;
-                Some(TimeRange {
-                    from: Timestamp(start),
-                    to: Timestamp(start + span),
-                })
+                Some(TimeRange { from: Timestamp(start), to: Timestamp(start + span) })
             }
             WindowRule::Month => {
                 let (from, to) = at.month_bounds();
@@ -152,15 +129,8 @@ pub fn cut_by_count(times: &[Timestamp], count: usize) -> Vec<TimeRange> {
         while end < times.len() && times[end] == times[end - 1] {
             end += 1;
         }
-        let to = if end < times.len() {
-            times[end]
-        } else {
-            times[end - 1].plus(1)
-        };
-        windows.push(TimeRange {
-            from: times[start],
-            to,
-        });
+        let to = if end < times.len() { times[end] } else { times[end - 1].plus(1) };
+        windows.push(TimeRange { from: times[start], to });
         start = end;
     }
     windows
@@ -173,19 +143,10 @@ mod tests {
     #[test]
     fn automatic_windows_hold_about_a_thousand_rows() {
         // 69,000 rows a year: 1000 rows take 5.3 days, the next listed span is a week.
-        assert_eq!(
-            WindowRule::Auto.settle(69_000, 365 * DAY),
-            WindowRule::Span(7 * DAY)
-        );
+        assert_eq!(WindowRule::Auto.settle(69_000, 365 * DAY), WindowRule::Span(7 * DAY));
         // 40 a second: a minute is enough.
-        assert_eq!(
-            WindowRule::Auto.settle(40 * 3600, HOUR),
-            WindowRule::Span(MINUTE)
-        );
-        assert_eq!(
-            WindowRule::Count(5000).settle(1, 1),
-            WindowRule::Count(5000)
-        );
+        assert_eq!(WindowRule::Auto.settle(40 * 3600, HOUR), WindowRule::Span(MINUTE));
+        assert_eq!(WindowRule::Count(5000).settle(1, 1), WindowRule::Count(5000));
     }
 
     #[test]
@@ -195,25 +156,15 @@ mod tests {
         assert_eq!(windows.len(), 2);
         assert_eq!((windows[0].from.0, windows[0].to.0), (1, 4));
         assert_eq!((windows[1].from.0, windows[1].to.0), (4, 7));
-        assert!(
-            times
-                .iter()
-                .all(|t| windows.iter().filter(|w| w.contains(*t)).count() == 1)
-        );
+        assert!(times.iter().all(|t| windows.iter().filter(|w| w.contains(*t)).count() == 1));
     }
 
     #[test]
     fn a_window_closes_with_the_watermark_and_settles_with_the_label_horizon() {
         let end = Timestamp(100);
         assert_eq!(WindowState::at(end, Timestamp(99), 50), WindowState::Open);
-        assert_eq!(
-            WindowState::at(end, Timestamp(100), 50),
-            WindowState::Closed
-        );
-        assert_eq!(
-            WindowState::at(end, Timestamp(150), 50),
-            WindowState::Settled
-        );
+        assert_eq!(WindowState::at(end, Timestamp(100), 50), WindowState::Closed);
+        assert_eq!(WindowState::at(end, Timestamp(150), 50), WindowState::Settled);
     }
 
     #[test]

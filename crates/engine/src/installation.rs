@@ -16,11 +16,7 @@ pub struct InstallationCheck {
 
 impl Engine {
     pub fn gpu_state(&self) -> GpuState {
-        self.inner
-            .gpu
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        self.inner.gpu.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// What an administrator wants to know of the installation.
@@ -28,22 +24,14 @@ impl Engine {
         self.may(actor, Action::ManageInstallation, &Object::Installation)?;
         use domain::Status::{Good, NoData};
         let footprint = self.store.footprint().await?;
-        let check = |name: &str, status, detail: String| InstallationCheck {
-            name: name.into(),
-            status,
-            detail,
-        };
+        let check = |name: &str, status, detail: String| InstallationCheck { name: name.into(), status, detail };
         let gpu = match self.gpu_state() {
             GpuState::Found(count) => check("GPU", Good, format!("{count} found")),
             GpuState::None(why) => check("GPU", NoData, format!("no GPU found: {why}")),
             GpuState::NotAsked => check("GPU", NoData, "not asked yet".into()),
         };
         Ok(vec![
-            check(
-                "Database",
-                Good,
-                format!("{} answers and is up to date", self.store.backend().name()),
-            ),
+            check("Database", Good, format!("{} answers and is up to date", self.store.backend().name())),
             check(
                 "Kept",
                 Good,
@@ -61,11 +49,7 @@ impl Engine {
 
     /// Removes a model with all that is kept of it.
     pub async fn delete_model(&self, actor: &Actor, name: &str) -> Result<()> {
-        self.may(
-            actor,
-            Action::ManageInstallation,
-            &Object::Model(name.to_string()),
-        )?;
+        self.may(actor, Action::ManageInstallation, &Object::Model(name.to_string()))?;
         let model = self.known_model(name).await?;
         self.store.delete_model(model.id).await?;
         self.audit(actor, "model.delete", name).await;
@@ -73,28 +57,19 @@ impl Engine {
     }
 
     /// Writes back a model's title, system, task, schema and settings.
-    pub async fn update_model(
-        &self,
-        actor: &Actor,
-        name: &str,
-        change: ModelChange,
-    ) -> Result<domain::model::Model> {
+    pub async fn update_model(&self, actor: &Actor, name: &str, change: ModelChange) -> Result<domain::model::Model> {
         self.may(actor, Action::EditModel, &Object::Model(name.to_string()))?;
         let mut model = self.known_model(name).await?;
         if let Some(title) = change.title {
             let title = title.trim().to_string();
             if title.is_empty() || title.chars().count() > 100 {
-                return Err(EngineError::Invalid(
-                    "a title has 1 to 100 characters".into(),
-                ));
+                return Err(EngineError::Invalid("a title has 1 to 100 characters".into()));
             }
             model.title = title;
         }
         if let Some(system) = change.system {
             if let Some(problem) = domain::model::model_name_problem(&system) {
-                return Err(EngineError::Invalid(format!(
-                    "as a system’s name: {problem}"
-                )));
+                return Err(EngineError::Invalid(format!("as a system’s name: {problem}")));
             }
             model.system = system;
         }
@@ -104,7 +79,9 @@ impl Engine {
         }
         if let Some(window) = change.window {
             model.settings.window = domain::window::WindowRule::parse(&window).ok_or_else(|| {
-                EngineError::Invalid(format!("“{window}” is no window; use auto, month, a span like 6h, or a number of predictions"))
+                EngineError::Invalid(format!(
+                    "“{window}” is no window; use auto, month, a span like 6h, or a number of predictions"
+                ))
             })?;
         }
         if let Some(class) = change.positive_class {
@@ -115,16 +92,12 @@ impl Engine {
         }
         if let Some(schema) = change.schema {
             if schema.fields.len() > crate::ingest::cells::COLUMNS_MAX {
-                return Err(EngineError::TooLarge(
-                    "a schema has at most 1,024 fields".into(),
-                ));
+                return Err(EngineError::TooLarge("a schema has at most 1,024 fields".into()));
             }
             model.schema = schema;
         }
         self.store.update_model(&model).await?;
-        self.store
-            .mark_dirty(model.id, "*", domain::TimeRange::ALL, "settings")
-            .await?;
+        self.store.mark_dirty(model.id, "*", domain::TimeRange::ALL, "settings").await?;
         self.audit(actor, "model.update", name).await;
         Ok(model)
     }

@@ -74,17 +74,12 @@ impl Engine {
             gpu: std::sync::RwLock::new(collect::GpuState::NotAsked),
             holder: people::random_text(12),
         };
-        Engine {
-            store,
-            inner: Arc::new(inner),
-        }
+        Engine { store, inner: Arc::new(inner) }
     }
 
     /// The only clock of the engine.
     pub fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(since.as_micros() as i64)
     }
 
@@ -123,11 +118,7 @@ impl Engine {
             Actor::Key { id, .. } => format!("key {id}"),
             Actor::Local => "local".to_string(),
         };
-        if let Err(error) = self
-            .store
-            .record_audit(&who, action, object, self.now())
-            .await
-        {
+        if let Err(error) = self.store.record_audit(&who, action, object, self.now()).await {
             tracing::error!(%error, action, "an audit entry could not be written");
         }
     }

@@ -21,9 +21,7 @@ pub struct Bus {
 
 impl Bus {
     pub(crate) fn new() -> Bus {
-        Bus {
-            sender: broadcast::channel(16).0,
-        }
+        Bus { sender: broadcast::channel(16).0 }
     }
 
     pub fn subscribe(&self) -> broadcast::Receiver<LiveEvent> {

@@ -1,5 +1,6 @@
 //! What pages and the read API show: read from the store, shaped, never computed twice.
 
+use domain::event::EventKind;
 use domain::format;
 use domain::health::{Judged, LayerHealth, SystemHealth, overall};
 use domain::model::{Model, Task};
@@ -20,6 +21,10 @@ const BUCKETS: usize = 240;
 const STALE: i64 = 30 * SECOND;
 /// Windows of one chart at most; a longer range needs longer windows.
 const WINDOWS_MAX: usize = 1000;
+/// Windows that a model's place in a list rests on.
+const RECENT: i64 = 60;
+/// Windows whose PSI by column is drawn beside the drift table.
+const TRENDS: usize = 40;
 
 impl Engine {
     pub async fn models(&self, actor: &Actor) -> Result<Vec<Model>> {
@@ -33,24 +38,19 @@ impl Engine {
     }
 
     /// Every series whose name begins with `prefix`, within a range, down-sampled.
-    pub async fn signals(
-        &self,
-        actor: &Actor,
-        prefix: &str,
-        range: TimeRange,
-    ) -> Result<Vec<SeriesData>> {
+    pub async fn signals(&self, actor: &Actor, prefix: &str, range: TimeRange) -> Result<Vec<SeriesData>> {
         self.may(actor, Action::View, &Object::Installation)?;
         Ok(self.store.read_signals(prefix, range, BUCKETS).await?)
     }
 
     async fn card(&self, model: Model, environment: &str) -> Result<ModelCard> {
         let usual = self.usual(&model).await?;
-        let reports = self
-            .store
-            .reports(model.id, environment, TimeRange::ALL)
-            .await?;
-        let recent = &reports[reports.len().saturating_sub(60)..];
-        let layer = quality_layer(recent, usual.as_ref());
+        let recent = self.store.newest_reports(model.id, environment, RECENT).await?;
+        let rows = match self.store.existing_stream(model.id, EventKind::Prediction, environment).await? {
+            Some(stream) => self.store.stream_summary(&stream).await?.rows,
+            None => 0,
+        };
+        let layer = quality_layer(&recent, usual.as_ref());
         let name = evaluation::quality::headline(model.task);
         let trend: Vec<Sample> = recent
             .iter()
@@ -59,20 +59,14 @@ impl Engine {
                     (Some(q), _) => q.metric(name)?.estimate.value,
                     _ => return None,
                 };
-                Some(Sample {
-                    at: r.range.from,
-                    value,
-                })
+                Some(Sample { at: r.range.from, value })
             })
             .collect();
         let newest = recent.last();
         Ok(ModelCard {
-            sentence: newest.map_or_else(
-                || "No predictions in this environment yet".into(),
-                |r| r.sentence.clone(),
-            ),
-            plain: plain_sentence(&model, recent, layer.as_ref()),
-            rows: reports.iter().map(|r| r.rows).sum(),
+            sentence: newest.map_or_else(|| "No predictions in this environment yet".into(), |r| r.sentence.clone()),
+            plain: plain_sentence(&model, &recent, layer.as_ref()),
+            rows,
             last: newest.map(|r| r.range.to),
             layer,
             trend,
@@ -83,23 +77,11 @@ impl Engine {
     async fn host_health(&self) -> Result<(Option<LayerHealth>, Option<LayerHealth>)> {
         let now = self.now();
         let latest = self.store.latest_samples("", now.plus(-STALE)).await?;
-        let infrastructure = latest
-            .iter()
-            .filter_map(|(s, v)| judge_host(s, v.value))
-            .collect();
+        let infrastructure = latest.iter().filter_map(|(s, v)| judge_host(s, v.value)).collect();
         // A probe asks every minute or so: look back far enough to meet its last answer.
-        let probes = self
-            .store
-            .latest_samples("probe.", now.plus(-5 * MINUTE))
-            .await?;
-        let application = probes
-            .iter()
-            .filter_map(|(s, v)| judge_probe(s, v.value))
-            .collect();
-        Ok((
-            LayerHealth::of(Layer::Infrastructure, infrastructure),
-            LayerHealth::of(Layer::Application, application),
-        ))
+        let probes = self.store.latest_samples("probe.", now.plus(-5 * MINUTE)).await?;
+        let application = probes.iter().filter_map(|(s, v)| judge_probe(s, v.value)).collect();
+        Ok((LayerHealth::of(Layer::Infrastructure, infrastructure), LayerHealth::of(Layer::Application, application)))
     }
 
     async fn systems(&self, environment: &str) -> Result<(Vec<SystemHealth>, Vec<ModelCard>)> {
@@ -114,21 +96,13 @@ impl Engine {
         let systems = names
             .into_iter()
             .map(|name| {
-                let own: Vec<&ModelCard> =
-                    cards.iter().filter(|c| c.model.system == name).collect();
-                let quality: Vec<Judged> = own
-                    .iter()
-                    .filter_map(|c| c.layer.as_ref())
-                    .flat_map(|l| l.signals.clone())
-                    .collect();
+                let own: Vec<&ModelCard> = cards.iter().filter(|c| c.model.system == name).collect();
+                let quality: Vec<Judged> =
+                    own.iter().filter_map(|c| c.layer.as_ref()).flat_map(|l| l.signals.clone()).collect();
                 let title = own.first().map_or_else(
                     || name.clone(),
                     |c| {
-                        if own.len() == 1 {
-                            c.model.title.clone()
-                        } else {
-                            name.clone()
-                        }
+                        if own.len() == 1 { c.model.title.clone() } else { name.clone() }
                     },
                 );
                 let layers = infrastructure
@@ -153,32 +127,15 @@ impl Engine {
         self.may(actor, Action::View, &Object::Installation)?;
         let (systems, cards) = self.systems(environment).await?;
         let (infrastructure, application) = self.host_health().await?;
-        let quality: Vec<Judged> = cards
-            .iter()
-            .filter_map(|c| c.layer.as_ref())
-            .flat_map(|l| l.signals.clone())
-            .collect();
-        let layers: Vec<LayerHealth> = infrastructure
-            .into_iter()
-            .chain(application)
-            .chain(LayerHealth::of(Layer::Quality, quality))
-            .collect();
-        Ok(OverviewView {
-            now: self.now(),
-            score: overall(&systems),
-            systems,
-            cards,
-            layers,
-        })
+        let quality: Vec<Judged> =
+            cards.iter().filter_map(|c| c.layer.as_ref()).flat_map(|l| l.signals.clone()).collect();
+        let layers: Vec<LayerHealth> =
+            infrastructure.into_iter().chain(application).chain(LayerHealth::of(Layer::Quality, quality)).collect();
+        Ok(OverviewView { now: self.now(), score: overall(&systems), systems, cards, layers })
     }
 
     /// The operator's page.
-    pub async fn operations(
-        &self,
-        actor: &Actor,
-        environment: &str,
-        range: TimeRange,
-    ) -> Result<OperationsView> {
+    pub async fn operations(&self, actor: &Actor, environment: &str, range: TimeRange) -> Result<OperationsView> {
         self.may(actor, Action::View, &Object::Installation)?;
         let now = self.now();
         let (systems, cards) = self.systems(environment).await?;
@@ -193,10 +150,7 @@ impl Engine {
         ] {
             host.extend(self.store.read_signals(prefix, range, BUCKETS).await?);
         }
-        let filesystems = self
-            .store
-            .latest_samples("system.filesystem.utilization", now.plus(-STALE))
-            .await?;
+        let filesystems = self.store.latest_samples("system.filesystem.utilization", now.plus(-STALE)).await?;
         let probes = self.store.read_signals("probe.", range, 60).await?;
         let gpu = match self.gpu_state() {
             GpuState::Found(count) => format!("{count} found"),
@@ -211,10 +165,7 @@ impl Engine {
             cards,
             host,
             live: LiveHost {
-                latest: latest
-                    .into_iter()
-                    .filter(|(s, _)| !s.name.starts_with("system.cpu.core"))
-                    .collect(),
+                latest: latest.into_iter().filter(|(s, _)| !s.name.starts_with("system.cpu.core")).collect(),
                 filesystems,
                 gpu,
             },
@@ -233,25 +184,22 @@ impl Engine {
         self.may(actor, Action::View, &Object::Model(name.to_string()))?;
         let model = self.known_model(name).await?;
         let range = range.unwrap_or(TimeRange::ALL);
-        let mut reports = self
-            .reports_with_baseline(&model, environment, range)
-            .await?;
+        let mut reports = self.reports_with_baseline(&model, environment, range).await?;
         if reports.len() > WINDOWS_MAX {
             reports.drain(..reports.len() - WINDOWS_MAX);
         }
         let usual = self.usual(&model).await?;
         let newest = reports.iter().rev().find(|r| !r.reference && r.rows > 0);
         let shares = match newest {
-            Some(report) => {
-                self.store
-                    .shares(model.id, environment, report.range.from)
-                    .await?
-            }
+            Some(report) => self.store.shares(model.id, environment, report.range.from).await?,
             None => Vec::new(),
         };
+        let last = reports.len().saturating_sub(1);
+        for (i, report) in reports.iter_mut().enumerate().filter(|(i, _)| *i < last) {
+            thin_out(report, i + TRENDS > last);
+        }
         let baseline = self.store.active_baseline(model.id).await?;
-        let production: Vec<WindowReport> =
-            reports.iter().filter(|r| !r.reference).cloned().collect();
+        let production: Vec<WindowReport> = reports.iter().filter(|r| !r.reference).cloned().collect();
         Ok(ModelView {
             now: self.now(),
             layer: quality_layer(&production, usual.as_ref()),
@@ -301,15 +249,25 @@ impl Engine {
     }
 }
 
+/// Leaves of an earlier window's columns only what a trend is drawn from.
+fn thin_out(report: &mut WindowReport, trend: bool) {
+    if !trend {
+        report.columns.clear();
+    }
+    for column in &mut report.columns {
+        column.sentence.clear();
+        column.tests.retain(|t| t.name == "psi");
+        column.tests.iter_mut().for_each(|t| t.threshold_source.clear());
+    }
+}
+
 /// For an executive: no metric's name, no statistics.
 fn plain_sentence(model: &Model, reports: &[WindowReport], layer: Option<&LayerHealth>) -> String {
     let Some(newest) = reports.last() else {
         return "Nothing has been sent for it yet.".into();
     };
     let labelled = reports.iter().rev().find_map(|r| r.quality.as_ref());
-    let right = labelled
-        .and_then(|q| q.metric("accuracy"))
-        .map(|m| m.estimate.value);
+    let right = labelled.and_then(|q| q.metric("accuracy")).map(|m| m.estimate.value);
     let how = match layer.map(|l| domain::Status::of(l.score)) {
         Some(domain::Status::Excellent | domain::Status::Good) => "Working well.",
         Some(domain::Status::Fair) => "Working, a little below its usual.",
@@ -324,10 +282,9 @@ fn plain_sentence(model: &Model, reports: &[WindowReport], layer: Option<&LayerH
         n => format!(" {n} of its inputs have changed."),
     };
     let often = match right {
-        Some(share) => format!(
-            " Right in {} of 100 cases where the outcome is known.",
-            format::fixed(share * 100.0, 0)
-        ),
+        Some(share) => {
+            format!(" Right in {} of 100 cases where the outcome is known.", format::fixed(share * 100.0, 0))
+        }
         None if model.task == Task::Regression && labelled.is_some() => String::new(),
         None => " Outcomes are not known yet.".into(),
     };
@@ -338,23 +295,14 @@ fn judge_host(series: &Series, value: f64) -> Option<Judged> {
     let (name, target, limit) = match series.name.as_str() {
         "system.cpu.utilization" => ("CPU".to_string(), 0.70, 0.95),
         "system.memory.utilization" => ("Memory".to_string(), 0.80, 0.95),
-        "system.filesystem.utilization" => {
-            (format!("Disk {}", series.labels.get("mount")?), 0.80, 0.95)
-        }
+        "system.filesystem.utilization" => (format!("Disk {}", series.labels.get("mount")?), 0.80, 0.95),
         "gpu.memory.utilization" => ("GPU memory".to_string(), 0.90, 0.99),
         "gpu.temperature" => ("GPU temperature".to_string(), 80.0, 90.0),
         "gpu.throttled" => ("GPU slowed down".to_string(), 0.0, 1.0),
         _ => return None,
     };
     let (number, unit) = format::with_unit(value, &series.unit);
-    Some(Judged {
-        name,
-        value,
-        target,
-        limit,
-        weight: 1.0,
-        shown: format!("{number}{unit}"),
-    })
+    Some(Judged { name, value, target, limit, weight: 1.0, shown: format!("{number}{unit}") })
 }
 
 fn judge_probe(series: &Series, value: f64) -> Option<Judged> {
@@ -366,11 +314,7 @@ fn judge_probe(series: &Series, value: f64) -> Option<Judged> {
             target: 1.0,
             limit: 0.7,
             weight: 2.0,
-            shown: if value >= 1.0 {
-                "yes".into()
-            } else {
-                "no".into()
-            },
+            shown: if value >= 1.0 { "yes".into() } else { "no".into() },
         }),
         "probe.certificate.days_left" => Some(Judged {
             name: format!("{probe} certificate"),

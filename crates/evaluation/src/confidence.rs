@@ -14,21 +14,11 @@ pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> 
     if !task.is_classification() {
         return None;
     }
-    let predicted = positive
-        .filter(|_| task == Task::BinaryClassification)
-        .and_then(|p| predicted_positive(rows, p));
+    let predicted = positive.filter(|_| task == Task::BinaryClassification).and_then(|p| predicted_positive(rows, p));
     let certainty: Vec<f64> = match (rows.numbers("probability"), &predicted) {
-        (Some(p), Some(predicted)) => p
-            .iter()
-            .zip(predicted)
-            .map(|(p, yes)| {
-                if yes.unwrap_or(*p >= 0.5) {
-                    *p
-                } else {
-                    1.0 - p
-                }
-            })
-            .collect(),
+        (Some(p), Some(predicted)) => {
+            p.iter().zip(predicted).map(|(p, yes)| if yes.unwrap_or(*p >= 0.5) { *p } else { 1.0 - p }).collect()
+        }
         (Some(p), None) => p.to_vec(),
         (None, _) => by_class(rows)?,
     };
@@ -39,19 +29,11 @@ pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> 
     let n = sorted.len() as u64;
     let of = |hits: usize, n: u64| {
         let (low, high) = wilson(hits as f64, n as f64, Z95);
-        Estimate {
-            value: hits as f64 / n as f64,
-            low,
-            high,
-            n,
-        }
+        Estimate { value: hits as f64 / n as f64, low, high, n }
     };
     let positive_share = predicted.map(|predicted| {
         let known = predicted.iter().flatten().count() as u64;
-        of(
-            predicted.iter().flatten().filter(|yes| **yes).count(),
-            known.max(1),
-        )
+        of(predicted.iter().flatten().filter(|yes| **yes).count(), known.max(1))
     });
     Some(Confidence {
         n,
@@ -67,10 +49,7 @@ pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> 
 /// The probability of each row's predicted class, from one column a class.
 fn by_class(rows: &Rows) -> Option<Vec<f64>> {
     let (codes, names) = classes(rows.column("prediction")?);
-    let columns: Vec<Option<&[f64]>> = names
-        .iter()
-        .map(|n| rows.numbers(&format!("probability.{n}")))
-        .collect();
+    let columns: Vec<Option<&[f64]>> = names.iter().map(|n| rows.numbers(&format!("probability.{n}"))).collect();
     if columns.iter().all(Option::is_none) {
         return None;
     }
@@ -78,13 +57,11 @@ fn by_class(rows: &Rows) -> Option<Vec<f64>> {
         codes
             .iter()
             .enumerate()
-            .map(|(row, code)| {
-                if *code == MISSING {
-                    f64::NAN
-                } else {
-                    columns[*code as usize].map_or(f64::NAN, |c| c[row])
-                }
-            })
+            .map(
+                |(row, code)| {
+                    if *code == MISSING { f64::NAN } else { columns[*code as usize].map_or(f64::NAN, |c| c[row]) }
+                },
+            )
             .collect(),
     )
 }

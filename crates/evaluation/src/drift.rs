@@ -8,9 +8,7 @@ use domain::event::{ColumnData, MISSING};
 use domain::verdict::{ColumnKind, ColumnVerdict, DriftScore, Finding, Shares, TestResult};
 use rayon::prelude::*;
 use statistics::quantile::sorted_finite;
-use statistics::{
-    binning, categorical, divergence, intervals, kolmogorov_smirnov, multiple_testing,
-};
+use statistics::{binning, categorical, divergence, intervals, kolmogorov_smirnov, multiple_testing};
 
 use crate::reference::{Reference, ReferenceColumn, ReferenceValues};
 use crate::{Rows, sentence};
@@ -37,25 +35,14 @@ pub struct DriftOptions {
 
 impl Default for DriftOptions {
     fn default() -> Self {
-        DriftOptions {
-            tests: Vec::new(),
-            alpha: 0.05,
-            ks: 0.1,
-            psi: 0.1,
-            jensen_shannon: 0.1,
-            l_infinity: 0.1,
-        }
+        DriftOptions { tests: Vec::new(), alpha: 0.05, ks: 0.1, psi: 0.1, jensen_shannon: 0.1, l_infinity: 0.1 }
     }
 }
 
 pub const TESTS: [&str; 5] = ["ks", "psi", "jensen_shannon", "chi_square", "l_infinity"];
 
 /// Compares each column of the baseline with the window's.
-pub fn compare(
-    reference: &Reference,
-    rows: &Rows,
-    options: &DriftOptions,
-) -> Vec<(ColumnVerdict, Shares)> {
+pub fn compare(reference: &Reference, rows: &Rows, options: &DriftOptions) -> Vec<(ColumnVerdict, Shares)> {
     let measured: Vec<Measured> = reference
         .columns
         .par_iter()
@@ -63,11 +50,7 @@ pub fn compare(
         .collect();
     let p: Vec<f64> = measured.iter().map(|m| m.p.unwrap_or(f64::NAN)).collect();
     let adjusted = multiple_testing::benjamini_hochberg(&p);
-    measured
-        .into_iter()
-        .zip(adjusted)
-        .map(|(measured, adjusted)| conclude(measured, adjusted, options))
-        .collect()
+    measured.into_iter().zip(adjusted).map(|(measured, adjusted)| conclude(measured, adjusted, options)).collect()
 }
 
 /// Statistics of one column before many-tests correction.
@@ -97,18 +80,13 @@ struct Measured {
 
 fn measure(reference: &ReferenceColumn, current: Option<&ColumnData>, rows: usize) -> Measured {
     match &reference.values {
-        ReferenceValues::Numeric {
-            sorted,
-            decile_edges,
-            decile_shares,
-            doane_edges,
-            doane_shares,
-        } => {
+        ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares } => {
             let now = match current {
                 Some(ColumnData::Number(values)) => sorted_finite(values),
                 _ => Vec::new(),
             };
-            let type_changed = matches!(current, Some(ColumnData::Category { codes, .. }) if codes.iter().any(|c| *c != MISSING));
+            let type_changed =
+                matches!(current, Some(ColumnData::Category { codes, .. }) if codes.iter().any(|c| *c != MISSING));
             let (n, m) = (sorted.len() as u64, now.len() as u64);
             let mut measured = blank(reference, ColumnKind::Numeric, n, m, rows, type_changed);
             measured.shares = histogram(sorted, &now);
@@ -119,10 +97,7 @@ fn measure(reference: &ReferenceColumn, current: Option<&ColumnData>, rows: usiz
             measured.ks = Some(d);
             measured.p = Some(kolmogorov_smirnov::p_value(d, sorted.len(), now.len()));
             let deciles = binning::shares(&binning::count_sorted(&now, decile_edges).0, m);
-            measured.psi = Some(divergence::population_stability_index(
-                decile_shares,
-                &deciles,
-            ));
+            measured.psi = Some(divergence::population_stability_index(decile_shares, &deciles));
             measured.psi_bins = decile_edges.windows(2).filter(|e| e[0] < e[1]).count();
             let (counts, outside) = binning::count_sorted(&now, doane_edges);
             let mut shares = binning::shares(&counts, m);
@@ -132,13 +107,8 @@ fn measure(reference: &ReferenceColumn, current: Option<&ColumnData>, rows: usiz
                 before.push(0.0);
             }
             measured.jensen_shannon = Some(divergence::jensen_shannon_distance(&before, &shares));
-            measured.jensen_shannon_bins = before
-                .iter()
-                .zip(&shares)
-                .filter(|(p, q)| **p + **q > 0.0)
-                .count();
-            let median =
-                |v: &[f64]| domain::format::compact(statistics::quantile::quantile_sorted(v, 0.5));
+            measured.jensen_shannon_bins = before.iter().zip(&shares).filter(|(p, q)| **p + **q > 0.0).count();
+            let median = |v: &[f64]| domain::format::compact(statistics::quantile::quantile_sorted(v, 0.5));
             measured.centre = Some((median(sorted), median(&now)));
             measured
         }
@@ -163,11 +133,7 @@ fn measure(reference: &ReferenceColumn, current: Option<&ColumnData>, rows: usiz
             if n == 0 || m == 0 {
                 return measured;
             }
-            let top = after
-                .iter()
-                .enumerate()
-                .max_by_key(|(_, c)| **c)
-                .map(|(i, _)| categories[i].0.clone());
+            let top = after.iter().enumerate().max_by_key(|(_, c)| **c).map(|(i, _)| categories[i].0.clone());
             measured.centre = Some((categories[0].0.clone(), top.unwrap_or_default()));
             if unseen > 0 {
                 before.push(0);
@@ -188,14 +154,7 @@ fn measure(reference: &ReferenceColumn, current: Option<&ColumnData>, rows: usiz
     }
 }
 
-fn blank(
-    reference: &ReferenceColumn,
-    kind: ColumnKind,
-    n: u64,
-    m: u64,
-    rows: usize,
-    type_changed: bool,
-) -> Measured {
+fn blank(reference: &ReferenceColumn, kind: ColumnKind, n: u64, m: u64, rows: usize, type_changed: bool) -> Measured {
     Measured {
         column: reference.column.clone(),
         name: reference.name.clone(),
@@ -227,10 +186,7 @@ fn count_categories(
     let mut counts = vec![0_u64; known];
     let mut unseen = 0;
     if let Some(ColumnData::Category { codes, dictionary }) = data {
-        let places: Vec<Option<usize>> = dictionary
-            .iter()
-            .map(|word| index.get(word).copied())
-            .collect();
+        let places: Vec<Option<usize>> = dictionary.iter().map(|word| index.get(word).copied()).collect();
         for code in codes.iter().filter(|c| **c != MISSING) {
             match places[*code as usize] {
                 Some(place) => counts[place] += 1,
@@ -286,14 +242,8 @@ fn histogram(reference: &[f64], current: &[f64]) -> Shares {
     let last = open.len() - 1;
     open[last] = f64::INFINITY;
     Shares {
-        reference: binning::shares(
-            &binning::count_sorted(reference, &open).0,
-            reference.len() as u64,
-        ),
-        current: binning::shares(
-            &binning::count_sorted(current, &open).0,
-            current.len() as u64,
-        ),
+        reference: binning::shares(&binning::count_sorted(reference, &open).0, reference.len() as u64),
+        current: binning::shares(&binning::count_sorted(current, &open).0, current.len() as u64),
         edges,
         categories: Vec::new(),
     }
@@ -301,29 +251,18 @@ fn histogram(reference: &[f64], current: &[f64]) -> Shares {
 
 fn bars(categories: &[(String, u64)], after: &[u64], unseen: u64, n: u64, m: u64) -> Shares {
     let share = |count: u64, of: u64| {
-        if of == 0 {
-            0.0
-        } else {
-            count as f64 / of as f64
-        }
+        if of == 0 { 0.0 } else { count as f64 / of as f64 }
     };
     let shown = categories.len().min(CATEGORIES_SHOWN);
     let mut shares = Shares {
         categories: categories[..shown].iter().map(|(c, _)| c.clone()).collect(),
-        reference: categories[..shown]
-            .iter()
-            .map(|(_, c)| share(*c, n))
-            .collect(),
+        reference: categories[..shown].iter().map(|(_, c)| share(*c, n)).collect(),
         current: after[..shown].iter().map(|c| share(*c, m)).collect(),
         edges: Vec::new(),
     };
     if categories.len() > shown {
-        shares
-            .categories
-            .push(format!("{} others", categories.len() - shown));
-        shares
-            .reference
-            .push(share(categories[shown..].iter().map(|(_, c)| c).sum(), n));
+        shares.categories.push(format!("{} others", categories.len() - shown));
+        shares.reference.push(share(categories[shown..].iter().map(|(_, c)| c).sum(), n));
         shares.current.push(share(after[shown..].iter().sum(), m));
     }
     if unseen > 0 {
@@ -340,8 +279,7 @@ fn conclude(measured: Measured, adjusted: f64, options: &DriftOptions) -> (Colum
     let significant = adjusted < options.alpha;
     let chance = divergence::psi_by_chance(measured.psi_bins, n, m);
     // PSI is about eight times the Jensen–Shannon divergence in nats.
-    let chance_js = divergence::psi_by_chance(measured.jensen_shannon_bins, n, m)
-        / (8.0 * std::f64::consts::LN_2);
+    let chance_js = divergence::psi_by_chance(measured.jensen_shannon_bins, n, m) / (8.0 * std::f64::consts::LN_2);
     let wanted = |name: &str| options.tests.is_empty() || options.tests.iter().any(|t| t == name);
     let mut tests = Vec::new();
     let mut add = |name: &str, statistic: Option<f64>, p: bool, floor: f64, chance: f64| {
@@ -366,20 +304,8 @@ fn conclude(measured: Measured, adjusted: f64, options: &DriftOptions) -> (Colum
     };
     add("psi", measured.psi, false, options.psi, chance);
     add("ks", measured.ks, true, options.ks, 0.0);
-    add(
-        "jensen_shannon",
-        measured.jensen_shannon,
-        false,
-        options.jensen_shannon,
-        chance_js.sqrt(),
-    );
-    add(
-        "l_infinity",
-        measured.l_infinity,
-        false,
-        options.l_infinity,
-        0.0,
-    );
+    add("jensen_shannon", measured.jensen_shannon, false, options.jensen_shannon, chance_js.sqrt());
+    add("l_infinity", measured.l_infinity, false, options.l_infinity, 0.0);
     if let (true, Some(statistic)) = (wanted("chi_square"), measured.chi_square) {
         tests.push(TestResult {
             name: "chi_square".into(),
@@ -387,9 +313,7 @@ fn conclude(measured: Measured, adjusted: f64, options: &DriftOptions) -> (Colum
             p_value: measured.p,
             p_adjusted,
             threshold: options.alpha,
-            threshold_source:
-                "p after correction; says that the difference is no chance, not that it matters"
-                    .into(),
+            threshold_source: "p after correction; says that the difference is no chance, not that it matters".into(),
             drifted: significant,
         });
     }
@@ -420,12 +344,7 @@ fn conclude(measured: Measured, adjusted: f64, options: &DriftOptions) -> (Colum
 }
 
 /// How far a column has drifted.
-fn find(
-    measured: &Measured,
-    significant: bool,
-    tests: &[TestResult],
-    options: &DriftOptions,
-) -> Finding {
+fn find(measured: &Measured, significant: bool, tests: &[TestResult], options: &DriftOptions) -> Finding {
     let (n, m) = (measured.n_reference, measured.n_current);
     if measured.type_changed {
         return Finding::Large;
@@ -440,25 +359,15 @@ fn find(
     let mut finding = Finding::None;
     if significant {
         // Effects only: χ² tells whether, not how much.
-        let effects: Vec<f64> = tests
-            .iter()
-            .filter(|t| t.name != "chi_square")
-            .filter_map(|t| Some(t.statistic? / t.threshold))
-            .collect();
+        let effects: Vec<f64> =
+            tests.iter().filter(|t| t.name != "chi_square").filter_map(|t| Some(t.statistic? / t.threshold)).collect();
         let beyond = effects.iter().filter(|e| **e >= 1.0).count();
         let strongest = effects.iter().copied().fold(0.0, f64::max);
         // One measure alone may be the odd one out; of several, two must agree. PSI decides by
         // itself once it is large by convention.
-        let psi = tests
-            .iter()
-            .find(|t| t.name == "psi")
-            .and_then(|t| Some(t.statistic? / t.threshold))
-            .unwrap_or_default();
-        let agree = if effects.len() > 1 {
-            beyond >= 2
-        } else {
-            beyond >= 1
-        };
+        let psi =
+            tests.iter().find(|t| t.name == "psi").and_then(|t| Some(t.statistic? / t.threshold)).unwrap_or_default();
+        let agree = if effects.len() > 1 { beyond >= 2 } else { beyond >= 1 };
         finding = if psi >= 2.5 || (agree && strongest >= 2.5) {
             Finding::Large
         } else if agree || psi >= 1.0 {
@@ -473,24 +382,18 @@ fn find(
             finding = Finding::Moderate;
         }
     }
-    if missing >= MISSING_LIMIT {
-        finding.max(Finding::Moderate)
-    } else {
-        finding
-    }
+    if missing >= MISSING_LIMIT { finding.max(Finding::Moderate) } else { finding }
 }
 
 /// The growth of the share of missing values that is surely there: the lower bound of the current
 /// share less the upper bound of the baseline's.
 fn missing_change(measured: &Measured) -> f64 {
-    let bound = |missing: u64, present: u64| {
-        intervals::wilson(missing as f64, (missing + present) as f64, intervals::Z95)
-    };
+    let bound =
+        |missing: u64, present: u64| intervals::wilson(missing as f64, (missing + present) as f64, intervals::Z95);
     if measured.missing_current + measured.n_current == 0 {
         return 0.0;
     }
-    bound(measured.missing_current, measured.n_current).0
-        - bound(measured.missing_reference, measured.n_reference).1
+    bound(measured.missing_current, measured.n_current).0 - bound(measured.missing_reference, measured.n_reference).1
 }
 
 /// What the columns add up to (definitions: overall drift score, its statistical part).
@@ -506,23 +409,14 @@ pub fn score(verdicts: &[ColumnVerdict], importance: &[f64]) -> Option<DriftScor
     }
     let given: f64 = judged.iter().map(|(_, w)| w).sum();
     let weight = |w: f64| {
-        if given > 0.0 {
-            w / given
-        } else {
-            1.0 / judged.len() as f64
-        }
+        if given > 0.0 { w / given } else { 1.0 / judged.len() as f64 }
     };
     let severity = |v: &ColumnVerdict| -> f64 {
         if v.finding < Finding::Small {
             return 0.0;
         }
-        let test = v
-            .tests
-            .iter()
-            .find(|t| t.name == "psi")
-            .or_else(|| v.tests.first());
-        test.and_then(|t| Some(t.statistic? / t.threshold))
-            .map_or(0.0, |ratio| 1.0 - 2.0_f64.powf(-ratio))
+        let test = v.tests.iter().find(|t| t.name == "psi").or_else(|| v.tests.first());
+        test.and_then(|t| Some(t.statistic? / t.threshold)).map_or(0.0, |ratio| 1.0 - 2.0_f64.powf(-ratio))
     };
     let score = judged.iter().map(|(v, w)| severity(v) * weight(*w)).sum();
     let drifted = judged.iter().filter(|(v, _)| v.finding.drifted()).count() as u32;
@@ -534,11 +428,7 @@ pub fn score(verdicts: &[ColumnVerdict], importance: &[f64]) -> Option<DriftScor
         composition: format!(
             "mean over {} features of 1 − 2^(−PSI/threshold), {}; features that chance can explain count 0",
             judged.len(),
-            if given > 0.0 {
-                "weighted by importance"
-            } else {
-                "equally weighted"
-            }
+            if given > 0.0 { "weighted by importance" } else { "equally weighted" }
         ),
     })
 }
@@ -555,51 +445,33 @@ mod tests {
         let mut s = seed;
         (0..n)
             .map(|_| {
-                s = s
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
+                s = s.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (s >> 11) as f64 / (1u64 << 53) as f64
             })
             .collect()
     }
 
     fn column(name: &str, values: Vec<f64>) -> Column {
-        Column {
-            name: format!("feature.{name}"),
-            data: ColumnData::Number(values),
-        }
+        Column { name: format!("feature.{name}"), data: ColumnData::Number(values) }
     }
 
     fn words(name: &str, values: &[&str]) -> Column {
         let mut builder = CategoryBuilder::default();
         values.iter().for_each(|v| builder.push(Some(v)));
-        Column {
-            name: format!("feature.{name}"),
-            data: builder.finish(),
-        }
+        Column { name: format!("feature.{name}"), data: builder.finish() }
     }
 
     fn verdicts(before: Vec<Column>, now: Vec<Column>) -> Vec<ColumnVerdict> {
         let reference = Reference::of(&before, before[0].data.len(), &HashMap::new());
         let times = vec![Timestamp(0); now.first().map_or(0, |c| c.data.len())];
-        let rows = Rows {
-            times: &times,
-            columns: &now,
-            labels: None,
-        };
-        compare(&reference, &rows, &DriftOptions::default())
-            .into_iter()
-            .map(|(v, _)| v)
-            .collect()
+        let rows = Rows { times: &times, columns: &now, labels: None };
+        compare(&reference, &rows, &DriftOptions::default()).into_iter().map(|(v, _)| v).collect()
     }
 
     #[test]
     fn the_same_law_is_no_drift_however_many_rows() {
         for n in [200, 2000, 100_000] {
-            let got = verdicts(
-                vec![column("x", uniform(1, n))],
-                vec![column("x", uniform(2, n))],
-            );
+            let got = verdicts(vec![column("x", uniform(1, n))], vec![column("x", uniform(2, n))]);
             assert!(got[0].finding <= Finding::None, "{n}: {:?}", got[0]);
         }
     }
@@ -608,30 +480,20 @@ mod tests {
     fn a_shift_of_half_a_deviation_is_drift_and_a_tiny_one_is_not() {
         let shift = |by: f64| uniform(2, 5000).into_iter().map(|v| v + by).collect();
         let before = || vec![column("x", uniform(1, 5000))];
-        assert!(
-            verdicts(before(), vec![column("x", shift(0.15))])[0]
-                .finding
-                .drifted()
-        );
+        assert!(verdicts(before(), vec![column("x", shift(0.15))])[0].finding.drifted());
         let tiny = &verdicts(before(), vec![column("x", shift(0.01))])[0];
         assert!(!tiny.finding.drifted(), "{tiny:?}");
     }
 
     #[test]
     fn ten_rows_are_too_few_to_say() {
-        let got = verdicts(
-            vec![column("x", uniform(1, 5000))],
-            vec![column("x", vec![9.0; 10])],
-        );
+        let got = verdicts(vec![column("x", uniform(1, 5000))], vec![column("x", vec![9.0; 10])]);
         assert_eq!(got[0].finding, Finding::NotEnoughData);
     }
 
     #[test]
     fn a_feature_that_stops_coming_is_large_drift_with_the_reason() {
-        let got = verdicts(
-            vec![column("x", uniform(1, 500))],
-            vec![column("x", vec![f64::NAN; 500])],
-        );
+        let got = verdicts(vec![column("x", uniform(1, 500))], vec![column("x", vec![f64::NAN; 500])]);
         assert_eq!(got[0].finding, Finding::Large);
         assert!(got[0].sentence.contains("missing"), "{}", got[0].sentence);
     }
@@ -648,10 +510,7 @@ mod tests {
     #[test]
     fn many_rare_categories_do_not_drift_by_chance() {
         let draw = |seed: u64, n: usize| -> Vec<String> {
-            uniform(seed, n)
-                .into_iter()
-                .map(|u| format!("t{}", (u * 2000.0) as u32))
-                .collect()
+            uniform(seed, n).into_iter().map(|u| format!("t{}", (u * 2000.0) as u32)).collect()
         };
         let (before, now) = (draw(3, 50_000), draw(4, 1000));
         let before: Vec<&str> = before.iter().map(String::as_str).collect();
@@ -662,11 +521,7 @@ mod tests {
 
     #[test]
     fn the_score_is_half_where_every_feature_lies_at_its_threshold() {
-        let mut verdict = verdicts(
-            vec![column("x", uniform(1, 500))],
-            vec![column("x", uniform(2, 500))],
-        )
-        .remove(0);
+        let mut verdict = verdicts(vec![column("x", uniform(1, 500))], vec![column("x", uniform(2, 500))]).remove(0);
         verdict.finding = Finding::Moderate;
         verdict.tests[0].statistic = Some(verdict.tests[0].threshold);
         let score = score(&[verdict], &[]).expect("one feature");

@@ -13,22 +13,14 @@ pub fn quality_layer(reports: &[WindowReport], usual: Option<&Usual>) -> Option<
     let production = || reports.iter().rev().filter(|r| !r.reference && r.rows > 0);
     let mut signals = Vec::new();
     if let Some(usual) = usual {
-        let newest = production().find_map(|r| {
-            r.quality
-                .as_ref()
-                .filter(|q| q.labelled >= LABELS_NEEDED)?
-                .metric(&usual.metric)
-        });
+        let newest = production()
+            .find_map(|r| r.quality.as_ref().filter(|q| q.labelled >= LABELS_NEEDED)?.metric(&usual.metric));
         if let Some(metric) = newest {
             signals.push(Judged {
                 name: metric_title(&metric.name).into(),
                 value: metric.estimate.value,
                 target: usual.mean,
-                limit: if metric.higher_is_better {
-                    usual.lower
-                } else {
-                    usual.upper
-                },
+                limit: if metric.higher_is_better { usual.lower } else { usual.upper },
                 weight: 2.0,
                 shown: format::fixed(metric.estimate.value, 3),
             });

@@ -26,10 +26,7 @@ pub struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub fn column(&self, name: &str) -> Option<&'a ColumnData> {
-        self.columns
-            .iter()
-            .find(|c| c.name == name)
-            .map(|c| &c.data)
+        self.columns.iter().find(|c| c.name == name).map(|c| &c.data)
     }
 
     pub fn numbers(&self, name: &str) -> Option<&'a [f64]> {

@@ -11,11 +11,7 @@ use crate::Rows;
 
 /// The measure that leads a model's page.
 pub fn headline(task: Task) -> &'static str {
-    if task.is_classification() {
-        "accuracy"
-    } else {
-        "mae"
-    }
+    if task.is_classification() { "accuracy" } else { "mae" }
 }
 
 /// Quality of the rows whose truth is known. `None` when none is, or the task has no measure yet.
@@ -31,12 +27,7 @@ pub fn quality(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Qualit
         Task::Regression => (regression_metrics(rows, labels)?, None),
         Task::Ranking | Task::Text => return None,
     };
-    Some(Quality {
-        metrics,
-        labelled,
-        rows: rows.times.len() as u64,
-        confusion,
-    })
+    Some(Quality { metrics, labelled, rows: rows.times.len() as u64, confusion })
 }
 
 /// The class of each row as text codes of one shared dictionary.
@@ -55,20 +46,10 @@ pub(crate) fn predicted_positive(rows: &Rows, positive: &str) -> Option<Vec<Opti
     if let Some(data) = rows.column("prediction") {
         let (codes, dictionary) = classes(data);
         let yes: Vec<bool> = dictionary.iter().map(|w| w == positive).collect();
-        return Some(
-            codes
-                .iter()
-                .map(|c| (*c != MISSING).then(|| yes[*c as usize]))
-                .collect(),
-        );
+        return Some(codes.iter().map(|c| (*c != MISSING).then(|| yes[*c as usize])).collect());
     }
     let scores = rows.numbers("probability")?;
-    Some(
-        scores
-            .iter()
-            .map(|p| (!p.is_nan()).then_some(*p >= 0.5))
-            .collect(),
-    )
+    Some(scores.iter().map(|p| (!p.is_nan()).then_some(*p >= 0.5)).collect())
 }
 
 fn share(name: &str, (hit, of): (u64, u64)) -> Option<Metric> {
@@ -82,21 +63,12 @@ fn share(name: &str, (hit, of): (u64, u64)) -> Option<Metric> {
 fn metric(name: &str, value: f64, low: f64, high: f64, n: u64) -> Metric {
     Metric {
         name: name.into(),
-        estimate: Estimate {
-            value,
-            low,
-            high,
-            n,
-        },
+        estimate: Estimate { value, low, high, n },
         higher_is_better: !matches!(name, "mae" | "rmse" | "bias"),
     }
 }
 
-fn binary(
-    rows: &Rows,
-    labels: &ColumnData,
-    positive: &str,
-) -> Option<(Vec<Metric>, Option<Confusion>)> {
+fn binary(rows: &Rows, labels: &ColumnData, positive: &str) -> Option<(Vec<Metric>, Option<Confusion>)> {
     let predicted = predicted_positive(rows, positive)?;
     let (codes, dictionary) = classes(labels);
     let yes: Vec<bool> = dictionary.iter().map(|w| w == positive).collect();
@@ -120,10 +92,7 @@ fn binary(
     if of > 0 {
         let (low, high) = wilson(hit as f64, of as f64, Z95);
         let f1 = f1_of_overlap(hit as f64 / of as f64);
-        metrics.insert(
-            metrics.len().min(3),
-            metric("f1", f1, f1_of_overlap(low), f1_of_overlap(high), of),
-        );
+        metrics.insert(metrics.len().min(3), metric("f1", f1, f1_of_overlap(low), f1_of_overlap(high), of));
     }
     if let Some(scores) = rows.numbers("probability") {
         let pairs: Vec<(f64, bool)> = scores
@@ -136,13 +105,7 @@ fn binary(
         if let Some(auc) = roc_auc(&scores, &truths) {
             let positives = truths.iter().filter(|t| **t).count() as f64;
             let half = Z95 * roc_auc_error(auc, positives, truths.len() as f64 - positives);
-            metrics.push(metric(
-                "roc_auc",
-                auc,
-                (auc - half).max(0.0),
-                (auc + half).min(1.0),
-                truths.len() as u64,
-            ));
+            metrics.push(metric("roc_auc", auc, (auc - half).max(0.0), (auc + half).min(1.0), truths.len() as u64));
         }
     }
     let confusion = Confusion {
@@ -164,17 +127,10 @@ fn multiclass(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
             names.push(name.clone());
         }
     }
-    let place: Vec<usize> = predicted_names
-        .iter()
-        .filter_map(|n| names.iter().position(|m| m == n))
-        .collect();
+    let place: Vec<usize> = predicted_names.iter().filter_map(|n| names.iter().position(|m| m == n)).collect();
     let mut counts = vec![Counts::default(); names.len()];
     let (mut right, mut n) = (0, 0);
-    for (p, t) in predicted
-        .iter()
-        .zip(&truth)
-        .filter(|(p, t)| **p != MISSING && **t != MISSING)
-    {
+    for (p, t) in predicted.iter().zip(&truth).filter(|(p, t)| **p != MISSING && **t != MISSING) {
         let (p, t) = (place[*p as usize], *t as usize);
         n += 1;
         right += u64::from(p == t);
@@ -184,11 +140,8 @@ fn multiclass(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
     }
     let mut metrics: Vec<Metric> = share("accuracy", (right, n)).into_iter().collect();
     let mean = |of: &dyn Fn(&Counts) -> (u64, u64)| -> f64 {
-        let shares: Vec<f64> = counts
-            .iter()
-            .map(of)
-            .map(|(hit, of)| if of == 0 { 0.0 } else { hit as f64 / of as f64 })
-            .collect();
+        let shares: Vec<f64> =
+            counts.iter().map(of).map(|(hit, of)| if of == 0 { 0.0 } else { hit as f64 / of as f64 }).collect();
         statistics::quantile::mean(&shares)
     };
     if n > 0 {
@@ -212,14 +165,7 @@ fn regression_metrics(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
     let predicted = rows.numbers("prediction")?;
     let truth: Vec<f64> = match labels {
         ColumnData::Number(values) => values.clone(),
-        other => (0..other.len())
-            .map(|row| {
-                other
-                    .text(row)
-                    .and_then(|t| t.parse().ok())
-                    .unwrap_or(f64::NAN)
-            })
-            .collect(),
+        other => (0..other.len()).map(|row| other.text(row).and_then(|t| t.parse().ok()).unwrap_or(f64::NAN)).collect(),
     };
     let e = regression::errors(predicted, &truth);
     if e.n == 0 {
@@ -231,13 +177,7 @@ fn regression_metrics(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
     let (bias_low, bias_high) = mean_interval(e.mean, e.deviation, n, Z95);
     Some(vec![
         metric("mae", e.mean_absolute, mae_low.max(0.0), mae_high, e.n),
-        metric(
-            "rmse",
-            e.mean_squared.sqrt(),
-            mse_low.max(0.0).sqrt(),
-            mse_high.sqrt(),
-            e.n,
-        ),
+        metric("rmse", e.mean_squared.sqrt(), mse_low.max(0.0).sqrt(), mse_high.sqrt(), e.n),
         metric("bias", e.mean, bias_low, bias_high, e.n),
     ])
 }
@@ -251,21 +191,13 @@ pub fn usual(reports: &[WindowReport], name: &str) -> Option<Usual> {
     let found: Vec<&Metric> = reports
         .iter()
         .filter(|r| r.reference)
-        .filter_map(|r| {
-            r.quality
-                .as_ref()
-                .filter(|q| q.labelled >= LABELS_FOR_USUAL)?
-                .metric(name)
-        })
+        .filter_map(|r| r.quality.as_ref().filter(|q| q.labelled >= LABELS_FOR_USUAL)?.metric(name))
         .collect();
     if found.len() < 3 {
         return None;
     }
     let values: Vec<f64> = found.iter().map(|m| m.estimate.value).collect();
-    let (mean, deviation) = (
-        statistics::quantile::mean(&values),
-        statistics::quantile::standard_deviation(&values, 0),
-    );
+    let (mean, deviation) = (statistics::quantile::mean(&values), statistics::quantile::standard_deviation(&values, 0));
     let bounded = found.iter().all(|m| m.higher_is_better);
     let clip = |v: f64| if bounded { v.clamp(0.0, 1.0) } else { v };
     Some(Usual {
@@ -286,42 +218,25 @@ mod tests {
     #[test]
     fn accuracy_counts_only_rows_whose_truth_is_known() {
         let columns = vec![
-            Column {
-                name: "prediction".into(),
-                data: ColumnData::Number(vec![1.0, 0.0, 1.0, 1.0]),
-            },
-            Column {
-                name: "probability".into(),
-                data: ColumnData::Number(vec![0.9, 0.2, 0.8, 0.6]),
-            },
+            Column { name: "prediction".into(), data: ColumnData::Number(vec![1.0, 0.0, 1.0, 1.0]) },
+            Column { name: "probability".into(), data: ColumnData::Number(vec![0.9, 0.2, 0.8, 0.6]) },
         ];
         let labels = ColumnData::Number(vec![1.0, 0.0, 0.0, f64::NAN]);
         let times = vec![Timestamp(0); 4];
-        let rows = Rows {
-            times: &times,
-            columns: &columns,
-            labels: Some(&labels),
-        };
+        let rows = Rows { times: &times, columns: &columns, labels: Some(&labels) };
         let quality = quality(&rows, Task::BinaryClassification, Some("1")).expect("has labels");
         assert_eq!((quality.labelled, quality.rows), (3, 4));
         let accuracy = quality.metric("accuracy").expect("there").estimate;
         assert!((accuracy.value - 2.0 / 3.0).abs() < 1e-12 && accuracy.n == 3);
         assert!(accuracy.low < accuracy.value && accuracy.value < accuracy.high);
-        assert_eq!(
-            quality.metric("precision").expect("there").estimate.value,
-            0.5
-        );
+        assert_eq!(quality.metric("precision").expect("there").estimate.value, 0.5);
         assert_eq!(quality.metric("recall").expect("there").estimate.value, 1.0);
     }
 
     #[test]
     fn no_labels_is_no_quality_rather_than_zero() {
         let labels = ColumnData::Number(vec![f64::NAN]);
-        let rows = Rows {
-            times: &[Timestamp(0)],
-            columns: &[],
-            labels: Some(&labels),
-        };
+        let rows = Rows { times: &[Timestamp(0)], columns: &[], labels: Some(&labels) };
         assert_eq!(quality(&rows, Task::BinaryClassification, Some("1")), None);
     }
 }

@@ -59,10 +59,7 @@ impl Reference {
                 })
             })
             .collect();
-        Reference {
-            columns,
-            rows: rows as u64,
-        }
+        Reference { columns, rows: rows as u64 }
     }
 }
 
@@ -77,11 +74,7 @@ pub fn is_compared(column: &str) -> bool {
 
 /// `feature.AGEP` → `AGEP`.
 pub fn display_name(column: &str) -> String {
-    column
-        .strip_prefix("feature.")
-        .or_else(|| column.strip_prefix("group."))
-        .unwrap_or(column)
-        .to_string()
+    column.strip_prefix("feature.").or_else(|| column.strip_prefix("group.")).unwrap_or(column).to_string()
 }
 
 fn prepare(data: &ColumnData) -> Option<ReferenceValues> {
@@ -91,35 +84,17 @@ fn prepare(data: &ColumnData) -> Option<ReferenceValues> {
             let decile_edges = binning::decile_edges(&sorted);
             let doane_edges = binning::doane_edges(&sorted);
             let n = sorted.len() as u64;
-            let decile_shares =
-                binning::shares(&binning::count_sorted(&sorted, &decile_edges).0, n);
+            let decile_shares = binning::shares(&binning::count_sorted(&sorted, &decile_edges).0, n);
             let doane_shares = binning::shares(&binning::count_sorted(&sorted, &doane_edges).0, n);
-            Some(ReferenceValues::Numeric {
-                sorted,
-                decile_edges,
-                decile_shares,
-                doane_edges,
-                doane_shares,
-            })
+            Some(ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares })
         }
         ColumnData::Category { codes, dictionary } => {
             let mut counts = vec![0_u64; dictionary.len()];
-            codes
-                .iter()
-                .filter(|c| **c != MISSING)
-                .for_each(|c| counts[*c as usize] += 1);
-            let mut categories: Vec<(String, u64)> = dictionary
-                .iter()
-                .cloned()
-                .zip(counts)
-                .filter(|(_, n)| *n > 0)
-                .collect();
+            codes.iter().filter(|c| **c != MISSING).for_each(|c| counts[*c as usize] += 1);
+            let mut categories: Vec<(String, u64)> =
+                dictionary.iter().cloned().zip(counts).filter(|(_, n)| *n > 0).collect();
             categories.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-            let index = categories
-                .iter()
-                .enumerate()
-                .map(|(i, (c, _))| (c.clone(), i))
-                .collect();
+            let index = categories.iter().enumerate().map(|(i, (c, _))| (c.clone(), i)).collect();
             Some(ReferenceValues::Categorical { categories, index })
         }
         ColumnData::Vector { .. } => None,

@@ -38,16 +38,9 @@ pub struct DriftTest {
 impl DriftReport {
     /// `share`: the data set drifts when at least this share of its columns do; 0 means any column.
     pub fn of(verdicts: &[ColumnVerdict], share: f64) -> DriftReport {
-        let judged = verdicts
-            .iter()
-            .filter(|v| v.finding != Finding::NotEnoughData)
-            .count();
+        let judged = verdicts.iter().filter(|v| v.finding != Finding::NotEnoughData).count();
         let drifted = verdicts.iter().filter(|v| v.finding.drifted()).count();
-        let drifted_share = if judged == 0 {
-            0.0
-        } else {
-            drifted as f64 / judged as f64
-        };
+        let drifted_share = if judged == 0 { 0.0 } else { drifted as f64 / judged as f64 };
         let columns = verdicts
             .iter()
             .map(|v| DriftColumn {
@@ -74,10 +67,6 @@ impl DriftReport {
                     .collect(),
             })
             .collect();
-        DriftReport {
-            drifted: drifted > 0 && drifted_share >= share,
-            drifted_share,
-            columns,
-        }
+        DriftReport { drifted: drifted > 0 && drifted_share >= share, drifted_share, columns }
     }
 }

@@ -13,8 +13,7 @@ pub(crate) fn column(
     now: (u64, u64),
     unseen: u64,
 ) -> String {
-    let share =
-        |(missing, present): (u64, u64)| missing as f64 / ((missing + present).max(1)) as f64;
+    let share = |(missing, present): (u64, u64)| missing as f64 / ((missing + present).max(1)) as f64;
     if type_changed {
         return format!("{name} used to be a number and now holds text");
     }
@@ -27,10 +26,7 @@ pub(crate) fn column(
     }
     let how = match finding {
         Finding::NotEnoughData => {
-            return format!(
-                "{name}: {} rows are too few to say",
-                format::count(now.1 as f64)
-            );
+            return format!("{name}: {} rows are too few to say", format::count(now.1 as f64));
         }
         Finding::None => return format!("{name} is as it was"),
         Finding::Small => "has changed a little",
@@ -38,10 +34,7 @@ pub(crate) fn column(
         Finding::Large => "has changed a lot",
     };
     let new = if unseen > 0 {
-        format!(
-            "; {} rows hold values that the baseline never had",
-            format::count(unseen as f64)
-        )
+        format!("; {} rows hold values that the baseline never had", format::count(unseen as f64))
     } else {
         String::new()
     };
@@ -52,57 +45,28 @@ pub(crate) fn column(
 }
 
 /// One sentence for a window, the worst thing first.
-pub fn window(
-    rows: u64,
-    metric: Option<&Metric>,
-    usual: Option<&Usual>,
-    columns: &[ColumnVerdict],
-) -> String {
+pub fn window(rows: u64, metric: Option<&Metric>, usual: Option<&Usual>, columns: &[ColumnVerdict]) -> String {
     let mut parts = Vec::new();
     if let (Some(metric), Some(usual)) = (metric, usual) {
         let value = metric.estimate.value;
         let title = metric_title(&metric.name);
-        let range = format!(
-            "{}–{}",
-            format::fixed(usual.lower, 3),
-            format::fixed(usual.upper, 3)
-        );
-        let worse = if metric.higher_is_better {
-            value < usual.lower
-        } else {
-            value > usual.upper
-        };
+        let range = format!("{}–{}", format::fixed(usual.lower, 3), format::fixed(usual.upper, 3));
+        let worse = if metric.higher_is_better { value < usual.lower } else { value > usual.upper };
         if worse {
-            parts.push(format!(
-                "{title} is {}, outside the usual {range}",
-                format::fixed(value, 3)
-            ));
+            parts.push(format!("{title} is {}, outside the usual {range}", format::fixed(value, 3)));
         } else {
-            parts.push(format!(
-                "{title} is {}, usual {range}",
-                format::fixed(value, 3)
-            ));
+            parts.push(format!("{title} is {}, usual {range}", format::fixed(value, 3)));
         }
     } else if let Some(metric) = metric {
-        parts.push(format!(
-            "{} is {}",
-            metric_title(&metric.name),
-            format::fixed(metric.estimate.value, 3)
-        ));
+        parts.push(format!("{} is {}", metric_title(&metric.name), format::fixed(metric.estimate.value, 3)));
     }
-    let drifted: Vec<&str> = columns
-        .iter()
-        .filter(|c| c.finding.drifted())
-        .map(|c| c.name.as_str())
-        .collect();
+    let drifted: Vec<&str> = columns.iter().filter(|c| c.finding.drifted()).map(|c| c.name.as_str()).collect();
     match drifted.as_slice() {
         [] if columns.is_empty() => parts.push("no baseline to compare with".into()),
         [] => parts.push("no drift".into()),
         [one] => parts.push(format!("{one} has drifted")),
         [one, two] => parts.push(format!("{one} and {two} have drifted")),
-        [one, two, rest @ ..] => {
-            parts.push(format!("{one}, {two} and {} more have drifted", rest.len()))
-        }
+        [one, two, rest @ ..] => parts.push(format!("{one}, {two} and {} more have drifted", rest.len())),
     }
     if rows == 0 {
         return "No predictions".into();

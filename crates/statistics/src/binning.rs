@@ -8,9 +8,7 @@ pub fn decile_edges(sorted: &[f64]) -> Vec<f64> {
     if sorted.is_empty() {
         return Vec::new();
     }
-    let mut edges: Vec<f64> = (0..=10)
-        .map(|i| quantile_sorted(sorted, f64::from(i) / 10.0))
-        .collect();
+    let mut edges: Vec<f64> = (0..=10).map(|i| quantile_sorted(sorted, f64::from(i) / 10.0)).collect();
     edges[0] = f64::NEG_INFINITY;
     edges[10] = f64::INFINITY;
     edges
@@ -18,22 +16,10 @@ pub fn decile_edges(sorted: &[f64]) -> Vec<f64> {
 
 /// `bins` equal widths over the range of the values, as `numpy.histogram_bin_edges` places them.
 pub fn equal_width_edges(low: f64, high: f64, bins: usize) -> Vec<f64> {
-    let (low, high) = if low == high {
-        (low - 0.5, high + 0.5)
-    } else {
-        (low, high)
-    };
+    let (low, high) = if low == high { (low - 0.5, high + 0.5) } else { (low, high) };
     let bins = bins.max(1);
     let step = (high - low) / bins as f64;
-    (0..=bins)
-        .map(|i| {
-            if i == bins {
-                high
-            } else {
-                low + i as f64 * step
-            }
-        })
-        .collect()
+    (0..=bins).map(|i| if i == bins { high } else { low + i as f64 * step }).collect()
 }
 
 /// The number of bins by Doane's rule (1976), as NumPy rounds it: the range over
@@ -53,11 +39,7 @@ pub fn doane_bins(values: &[f64]) -> usize {
         return 1;
     }
     let spread = (6.0 * (n - 2.0) / ((n + 1.0) * (n + 3.0))).sqrt();
-    let skewness = values
-        .iter()
-        .map(|v| ((v - mean) / deviation).powi(3))
-        .sum::<f64>()
-        / n;
+    let skewness = values.iter().map(|v| ((v - mean) / deviation).powi(3)).sum::<f64>() / n;
     let width = range / (1.0 + n.log2() + (1.0 + skewness.abs() / spread).log2());
     ((range / width).ceil() as usize).clamp(1, 10_000)
 }
@@ -82,11 +64,8 @@ pub fn count_sorted(sorted: &[f64], edges: &[f64]) -> (Vec<u64>, u64) {
     let mut counts = Vec::with_capacity(bins);
     let mut below = sorted.partition_point(|v| *v < edges[0]);
     for (i, upper) in edges[1..].iter().enumerate() {
-        let end = if i + 1 == bins {
-            sorted.partition_point(|v| v <= upper)
-        } else {
-            sorted.partition_point(|v| v < upper)
-        };
+        let end =
+            if i + 1 == bins { sorted.partition_point(|v| v <= upper) } else { sorted.partition_point(|v| v < upper) };
         counts.push(end.saturating_sub(below) as u64);
         below = end.max(below);
     }
@@ -96,10 +75,7 @@ pub fn count_sorted(sorted: &[f64], edges: &[f64]) -> (Vec<u64>, u64) {
 
 /// Counts over their sum; all 0 when the sum is.
 pub fn shares(counts: &[u64], n: u64) -> Vec<f64> {
-    counts
-        .iter()
-        .map(|c| if n == 0 { 0.0 } else { *c as f64 / n as f64 })
-        .collect()
+    counts.iter().map(|c| if n == 0 { 0.0 } else { *c as f64 / n as f64 }).collect()
 }
 
 #[cfg(test)]

@@ -19,19 +19,12 @@ pub fn chi_square(reference: &[u64], current: &[u64]) -> ChiSquare {
 /// As [`chi_square`]; when the table is 2 × 2 each deviation is reduced by up to 0.5 (Yates), as
 /// SciPy's `chi2_contingency` does by default.
 pub fn chi_square_yates(reference: &[u64], current: &[u64]) -> ChiSquare {
-    let used = reference
-        .iter()
-        .zip(current)
-        .filter(|(a, b)| **a + **b > 0)
-        .count();
+    let used = reference.iter().zip(current).filter(|(a, b)| **a + **b > 0).count();
     chi_square_with(reference, current, if used == 2 { 0.5 } else { 0.0 })
 }
 
 fn chi_square_with(reference: &[u64], current: &[u64], correction: f64) -> ChiSquare {
-    let (n, m) = (
-        reference.iter().sum::<u64>() as f64,
-        current.iter().sum::<u64>() as f64,
-    );
+    let (n, m) = (reference.iter().sum::<u64>() as f64, current.iter().sum::<u64>() as f64);
     let total = n + m;
     let mut categories = 0;
     let mut statistic = 0.0;
@@ -49,27 +42,16 @@ fn chi_square_with(reference: &[u64], current: &[u64], correction: f64) -> ChiSq
         }
     }
     if categories < 2 {
-        return ChiSquare {
-            statistic: 0.0,
-            degrees_of_freedom: 0,
-            p: 1.0,
-        };
+        return ChiSquare { statistic: 0.0, degrees_of_freedom: 0, p: 1.0 };
     }
     let degrees = categories - 1;
     let p = ChiSquared::new(f64::from(degrees)).map_or(f64::NAN, |chi| chi.sf(statistic));
-    ChiSquare {
-        statistic,
-        degrees_of_freedom: degrees,
-        p,
-    }
+    ChiSquare { statistic, degrees_of_freedom: degrees, p }
 }
 
 /// The largest difference between shares, max |p − q|.
 pub fn l_infinity(p: &[f64], q: &[f64]) -> f64 {
-    p.iter()
-        .zip(q)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f64::max)
+    p.iter().zip(q).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
 #[cfg(test)]

@@ -42,10 +42,7 @@ impl Counts {
 
     /// F1 is 2p/(1 + p) of p = TP/(TP + FP + FN): an interval for p carries over.
     pub fn overlap(&self) -> (u64, u64) {
-        (
-            self.true_positive,
-            self.true_positive + self.false_positive + self.false_negative,
-        )
+        (self.true_positive, self.true_positive + self.false_positive + self.false_negative)
     }
 }
 
@@ -82,9 +79,7 @@ pub fn roc_auc(scores: &[f64], truth: &[bool]) -> Option<f64> {
 pub fn roc_auc_error(auc: f64, positives: f64, negatives: f64) -> f64 {
     let q1 = auc / (2.0 - auc);
     let q2 = 2.0 * auc * auc / (1.0 + auc);
-    let variance = (auc * (1.0 - auc)
-        + (positives - 1.0) * (q1 - auc * auc)
-        + (negatives - 1.0) * (q2 - auc * auc))
+    let variance = (auc * (1.0 - auc) + (positives - 1.0) * (q1 - auc * auc) + (negatives - 1.0) * (q2 - auc * auc))
         / (positives * negatives);
     variance.max(0.0).sqrt()
 }
@@ -95,22 +90,14 @@ mod tests {
 
     #[test]
     fn auc_is_the_chance_that_a_positive_outranks_a_negative() {
-        assert_eq!(
-            roc_auc(&[0.1, 0.4, 0.35, 0.8], &[false, false, true, true]),
-            Some(0.75)
-        );
+        assert_eq!(roc_auc(&[0.1, 0.4, 0.35, 0.8], &[false, false, true, true]), Some(0.75));
         assert_eq!(roc_auc(&[0.5, 0.5], &[false, true]), Some(0.5));
         assert_eq!(roc_auc(&[0.5, 0.6], &[true, true]), None);
     }
 
     #[test]
     fn f1_follows_from_the_overlap() {
-        let counts = Counts {
-            true_positive: 6,
-            false_positive: 2,
-            true_negative: 9,
-            false_negative: 3,
-        };
+        let counts = Counts { true_positive: 6, false_positive: 2, true_negative: 9, false_negative: 3 };
         let (hit, of) = counts.overlap();
         assert!((f1_of_overlap(hit as f64 / of as f64) - 12.0 / 17.0).abs() < 1e-12);
     }

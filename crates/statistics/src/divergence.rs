@@ -25,9 +25,8 @@ pub fn psi_by_chance(bins: usize, n: u64, m: u64) -> f64 {
     if bins < 2 || n == 0 || m == 0 {
         return f64::INFINITY;
     }
-    ChiSquared::new((bins - 1) as f64).map_or(f64::INFINITY, |chi| {
-        chi.inverse_cdf(0.95) * (1.0 / n as f64 + 1.0 / m as f64)
-    })
+    ChiSquared::new((bins - 1) as f64)
+        .map_or(f64::INFINITY, |chi| chi.inverse_cdf(0.95) * (1.0 / n as f64 + 1.0 / m as f64))
 }
 
 /// Jensen–Shannon divergence in bits (0 to 1). The two sides need not sum to one; they are

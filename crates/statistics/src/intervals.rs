@@ -13,26 +13,14 @@ pub fn wilson(successes: f64, n: f64, z: f64) -> (f64, f64) {
     let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = z / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     // At the ends the bound is exact; rounding must not leave [0, 1] or miss the estimate.
-    let low = if successes <= 0.0 {
-        0.0
-    } else {
-        (centre - half).max(0.0)
-    };
-    let high = if successes >= n {
-        1.0
-    } else {
-        (centre + half).min(1.0)
-    };
+    let low = if successes <= 0.0 { 0.0 } else { (centre - half).max(0.0) };
+    let high = if successes >= n { 1.0 } else { (centre + half).min(1.0) };
     (low, high)
 }
 
 /// mean ± z·s/√n.
 pub fn mean_interval(mean: f64, standard_deviation: f64, n: f64, z: f64) -> (f64, f64) {
-    let half = if n > 1.0 {
-        z * standard_deviation / n.sqrt()
-    } else {
-        f64::INFINITY
-    };
+    let half = if n > 1.0 { z * standard_deviation / n.sqrt() } else { f64::INFINITY };
     (mean - half, mean + half)
 }
 

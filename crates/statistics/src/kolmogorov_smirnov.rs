@@ -69,9 +69,7 @@ fn tail(lambda: f64) -> f64 {
     }
     if lambda < 1.18 {
         let factor = -std::f64::consts::PI * std::f64::consts::PI / (8.0 * lambda * lambda);
-        let sum: f64 = (0..20)
-            .map(|k| (factor * f64::from((2 * k + 1) * (2 * k + 1))).exp())
-            .sum();
+        let sum: f64 = (0..20).map(|k| (factor * f64::from((2 * k + 1) * (2 * k + 1))).exp()).sum();
         return (1.0 - (2.0 * std::f64::consts::PI).sqrt() / lambda * sum).clamp(0.0, 1.0);
     }
     let mut sum = 0.0;

@@ -23,18 +23,9 @@ mod tests {
     fn adjusted_values_keep_their_order_and_never_fall_below_the_raw() {
         let p = [0.01, 0.04, 0.03, f64::NAN, 0.5];
         let adjusted = benjamini_hochberg(&p);
-        let expected = [
-            0.04,
-            0.053_333_333_333_333_34,
-            0.053_333_333_333_333_34,
-            f64::NAN,
-            0.5,
-        ];
+        let expected = [0.04, 0.053_333_333_333_333_34, 0.053_333_333_333_333_34, f64::NAN, 0.5];
         for (got, want) in adjusted.iter().zip(expected) {
-            assert!(
-                (got - want).abs() < 1e-12 || (got.is_nan() && want.is_nan()),
-                "{got} {want}"
-            );
+            assert!((got - want).abs() < 1e-12 || (got.is_nan() && want.is_nan()), "{got} {want}");
         }
     }
 }

@@ -13,11 +13,7 @@ pub fn quantile_sorted(sorted: &[f64], q: f64) -> f64 {
             let share = position - below as f64;
             // The form NumPy uses: exact at both ends.
             let step = sorted[above] - sorted[below];
-            if share >= 0.5 {
-                sorted[above] - step * (1.0 - share)
-            } else {
-                sorted[below] + step * share
-            }
+            if share >= 0.5 { sorted[above] - step * (1.0 - share) } else { sorted[below] + step * share }
         }
     }
 }

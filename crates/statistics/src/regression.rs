@@ -15,12 +15,7 @@ pub struct Errors {
 
 /// Pairs with a NaN on either side are left out.
 pub fn errors(prediction: &[f64], truth: &[f64]) -> Errors {
-    let differences: Vec<f64> = prediction
-        .iter()
-        .zip(truth)
-        .map(|(p, t)| p - t)
-        .filter(|e| e.is_finite())
-        .collect();
+    let differences: Vec<f64> = prediction.iter().zip(truth).map(|(p, t)| p - t).filter(|e| e.is_finite()).collect();
     if differences.is_empty() {
         return Errors::default();
     }
@@ -45,9 +40,6 @@ mod tests {
     #[test]
     fn bias_keeps_its_sign_and_missing_truth_is_left_out() {
         let got = errors(&[1.0, 2.0, 9.0], &[2.0, 4.0, f64::NAN]);
-        assert_eq!(
-            (got.n, got.mean, got.mean_absolute, got.mean_squared),
-            (2, -1.5, 1.5, 2.5)
-        );
+        assert_eq!((got.n, got.mean, got.mean_absolute, got.mean_squared), (2, -1.5, 1.5, 2.5));
     }
 }

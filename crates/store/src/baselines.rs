@@ -30,12 +30,7 @@ impl Store {
     pub async fn activate_baseline(&self, new: &NewBaseline, at: Timestamp) -> Result<()> {
         let source = serde_json::to_string(&new.source).unwrap_or_default();
         let mut transaction = self.database.begin().await?;
-        transaction
-            .execute(
-                "UPDATE baseline SET active = 0 WHERE model_id = $1",
-                params![new.model_id],
-            )
-            .await?;
+        transaction.execute("UPDATE baseline SET active = 0 WHERE model_id = $1", params![new.model_id]).await?;
         transaction
             .execute(
                 "INSERT INTO baseline (model_id, name, source, active, created_at) VALUES ($1, $2, $3, 1, $4)
@@ -64,10 +59,6 @@ impl Store {
     }
 
     pub async fn active_baseline(&self, model_id: i64) -> Result<Option<Baseline>> {
-        Ok(self
-            .baselines(model_id)
-            .await?
-            .into_iter()
-            .find(|b| b.active))
+        Ok(self.baselines(model_id).await?.into_iter().find(|b| b.active))
     }
 }

@@ -32,26 +32,11 @@ impl Store {
     pub async fn check(&self, mut progress: impl FnMut(&str, u64)) -> Result<CheckReport> {
         let mut report = CheckReport::default();
         const TABLES: [(&str, &str); 5] = [
-            (
-                "fresh",
-                "SELECT seq, body FROM fresh WHERE seq > $1 ORDER BY seq LIMIT 64",
-            ),
-            (
-                "label_log",
-                "SELECT seq, body FROM label_log WHERE seq > $1 ORDER BY seq LIMIT 64",
-            ),
-            (
-                "label_orphan",
-                "SELECT id, body FROM label_orphan WHERE id > $1 ORDER BY id LIMIT 64",
-            ),
-            (
-                "sample_fresh",
-                "SELECT seq, body FROM sample_fresh WHERE seq > $1 ORDER BY seq LIMIT 512",
-            ),
-            (
-                "segment",
-                "SELECT id, id_filter FROM segment WHERE id > $1 ORDER BY id LIMIT 64",
-            ),
+            ("fresh", "SELECT seq, body FROM fresh WHERE seq > $1 ORDER BY seq LIMIT 64"),
+            ("label_log", "SELECT seq, body FROM label_log WHERE seq > $1 ORDER BY seq LIMIT 64"),
+            ("label_orphan", "SELECT id, body FROM label_orphan WHERE id > $1 ORDER BY id LIMIT 64"),
+            ("sample_fresh", "SELECT seq, body FROM sample_fresh WHERE seq > $1 ORDER BY seq LIMIT 512"),
+            ("segment", "SELECT id, id_filter FROM segment WHERE id > $1 ORDER BY id LIMIT 64"),
         ];
         for (table, sql) in TABLES {
             let mut last = i64::MIN;
@@ -77,23 +62,14 @@ impl Store {
     }
 
     async fn check_segment(&self, id: i64, report: &mut CheckReport) -> Result<()> {
-        let rows = self
-            .database
-            .fetch(
-                "SELECT name, body FROM segment_column WHERE segment_id = $1",
-                params![id],
-            )
-            .await?;
+        let rows =
+            self.database.fetch("SELECT name, body FROM segment_column WHERE segment_id = $1", params![id]).await?;
         if rows.is_empty() {
-            report
-                .damaged
-                .push(format!("segment {id}: it has no columns"));
+            report.damaged.push(format!("segment {id}: it has no columns"));
         }
         for row in rows {
             let name = row.text(0)?;
-            note(report, &row.blob(1)?, || {
-                format!("segment {id}, column {name}")
-            });
+            note(report, &row.blob(1)?, || format!("segment {id}, column {name}"));
         }
         Ok(())
     }
@@ -102,16 +78,11 @@ impl Store {
         for (series, _) in self.series("").await? {
             let rows = self
                 .database
-                .fetch(
-                    "SELECT start_time, body FROM sample_chunk WHERE series_id = $1",
-                    params![series],
-                )
+                .fetch("SELECT start_time, body FROM sample_chunk WHERE series_id = $1", params![series])
                 .await?;
             for row in rows {
                 let start = row.time(0)?;
-                note(report, &row.blob(1)?, || {
-                    format!("samples of series {series} from {start}")
-                });
+                note(report, &row.blob(1)?, || format!("samples of series {series} from {start}"));
             }
         }
         Ok(())
@@ -139,14 +110,8 @@ impl Store {
                 size(&file) + size(Path::new(&wal))
             }
             None => {
-                let row = self
-                    .database
-                    .fetch_one("SELECT pg_database_size(current_database())", vec![])
-                    .await?;
-                row.map(|r| r.int(0))
-                    .transpose()?
-                    .unwrap_or_default()
-                    .max(0) as u64
+                let row = self.database.fetch_one("SELECT pg_database_size(current_database())", vec![]).await?;
+                row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64
             }
         };
         Ok(Footprint {
@@ -165,10 +130,7 @@ impl Store {
     /// The target exists; the database is PostgreSQL (which has its own tools).
     pub async fn backup(&self, target: &Path) -> Result<()> {
         if target.exists() {
-            return Err(StoreError::Conflict(format!(
-                "{} exists; name a file that does not",
-                target.display()
-            )));
+            return Err(StoreError::Conflict(format!("{} exists; name a file that does not", target.display())));
         }
         self.database.copy_to(target).await
     }

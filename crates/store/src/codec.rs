@@ -45,10 +45,7 @@ fn open(blob: &[u8]) -> Result<(u8, &[u8])> {
         return Err(damaged("a blob is shorter than its own frame"));
     }
     let (body, sum) = blob.split_at(blob.len() - 8);
-    let expected = u64::from_le_bytes(
-        sum.try_into()
-            .map_err(|_| damaged("a blob lacks its checksum"))?,
-    );
+    let expected = u64::from_le_bytes(sum.try_into().map_err(|_| damaged("a blob lacks its checksum"))?);
     if xxh3_64(body) != expected {
         return Err(damaged("a blob's checksum does not match its content"));
     }
@@ -72,8 +69,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     if size as usize > DECODED_MAX {
         return Err(damaged("a compressed blob claims more than a gibibyte"));
     }
-    zstd::bulk::decompress(bytes, size as usize)
-        .map_err(|e| damaged(&format!("a blob does not decompress ({e})")))
+    zstd::bulk::decompress(bytes, size as usize).map_err(|e| damaged(&format!("a blob does not decompress ({e})")))
 }
 
 /// Any serialisable value, compressed lightly: the fresh log, label batches, reports.
@@ -84,8 +80,9 @@ pub(crate) fn encode_rows<T: Serialize>(value: &T) -> Vec<u8> {
 
 pub(crate) fn decode_rows<T: DeserializeOwned>(blob: &[u8]) -> Result<T> {
     match open(blob)? {
-        (FORMAT_ROWS, payload) => postcard::from_bytes(&unpack(payload)?)
-            .map_err(|e| damaged(&format!("rows do not decode ({e})"))),
+        (FORMAT_ROWS, payload) => {
+            postcard::from_bytes(&unpack(payload)?).map_err(|e| damaged(&format!("rows do not decode ({e})")))
+        }
         (other, _) => Err(damaged(&format!("format {other} where rows were expected"))),
     }
 }
@@ -98,11 +95,10 @@ pub(crate) fn encode_json<T: Serialize>(value: &T) -> Vec<u8> {
 
 pub(crate) fn decode_json<T: DeserializeOwned>(blob: &[u8]) -> Result<T> {
     match open(blob)? {
-        (FORMAT_ROWS, payload) => serde_json::from_slice(&unpack(payload)?)
-            .map_err(|e| damaged(&format!("a document does not decode ({e})"))),
-        (other, _) => Err(damaged(&format!(
-            "format {other} where a document was expected"
-        ))),
+        (FORMAT_ROWS, payload) => {
+            serde_json::from_slice(&unpack(payload)?).map_err(|e| damaged(&format!("a document does not decode ({e})")))
+        }
+        (other, _) => Err(damaged(&format!("format {other} where a document was expected"))),
     }
 }
 
@@ -112,8 +108,7 @@ fn compress_numbers<T: pco::data_types::Number>(values: &[T]) -> Vec<u8> {
 }
 
 fn decompress_numbers<T: pco::data_types::Number>(bytes: &[u8]) -> Result<Vec<T>> {
-    pco::standalone::simple_decompress(bytes)
-        .map_err(|e| damaged(&format!("numbers do not decompress ({e})")))
+    pco::standalone::simple_decompress(bytes).map_err(|e| damaged(&format!("numbers do not decompress ({e})")))
 }
 
 pub(crate) fn encode_column(data: &ColumnData) -> Vec<u8> {
@@ -166,22 +161,13 @@ pub(crate) fn decode_column(blob: &[u8]) -> Result<ColumnData> {
         (FORMAT_NUMBER, payload) => Ok(ColumnData::Number(decompress_numbers(payload)?)),
         (FORMAT_CATEGORY, payload) => decode_category(&unpack(payload)?),
         (FORMAT_VECTOR, payload) => {
-            let (dimension, rest) = payload
-                .split_at_checked(4)
-                .ok_or_else(|| damaged("a vector column is cut short"))?;
-            let dimension = u32::from_le_bytes(
-                dimension
-                    .try_into()
-                    .map_err(|_| damaged("a vector column is cut short"))?,
-            );
-            Ok(ColumnData::Vector {
-                dimension,
-                values: decompress_numbers(rest)?,
-            })
+            let (dimension, rest) =
+                payload.split_at_checked(4).ok_or_else(|| damaged("a vector column is cut short"))?;
+            let dimension =
+                u32::from_le_bytes(dimension.try_into().map_err(|_| damaged("a vector column is cut short"))?);
+            Ok(ColumnData::Vector { dimension, values: decompress_numbers(rest)? })
         }
-        (other, _) => Err(damaged(&format!(
-            "format {other} where a column was expected"
-        ))),
+        (other, _) => Err(damaged(&format!("format {other} where a column was expected"))),
     }
 }
 
@@ -192,29 +178,15 @@ fn decode_category(bytes: &[u8]) -> Result<ColumnData> {
     let (head, packed) = rest.split_at_checked(size).ok_or_else(short)?;
     let (dictionary, rows): (Vec<String>, u64) = postcard::from_bytes(head).map_err(|_| short())?;
     let codes: Vec<u32> = match dictionary.len() {
-        0..255 => packed
-            .iter()
-            .map(|b| {
-                if *b == u8::MAX {
-                    MISSING
-                } else {
-                    u32::from(*b)
-                }
-            })
-            .collect(),
+        0..255 => packed.iter().map(|b| if *b == u8::MAX { MISSING } else { u32::from(*b) }).collect(),
         255..65_535 => packed
             .chunks_exact(2)
             .map(|b| u16::from_le_bytes([b[0], b[1]]))
             .map(|c| if c == u16::MAX { MISSING } else { u32::from(c) })
             .collect(),
-        _ => packed
-            .chunks_exact(4)
-            .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect(),
+        _ => packed.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
     };
-    let valid = codes
-        .iter()
-        .all(|c| *c == MISSING || (*c as usize) < dictionary.len());
+    let valid = codes.iter().all(|c| *c == MISSING || (*c as usize) < dictionary.len());
     if codes.len() as u64 != rows || !valid {
         return Err(short());
     }
@@ -228,9 +200,7 @@ pub(crate) fn encode_ints(values: &[i64]) -> Vec<u8> {
 pub(crate) fn decode_ints(blob: &[u8]) -> Result<Vec<i64>> {
     match open(blob)? {
         (FORMAT_INTS, payload) => decompress_numbers(payload),
-        (other, _) => Err(damaged(&format!(
-            "format {other} where whole numbers were expected"
-        ))),
+        (other, _) => Err(damaged(&format!("format {other} where whole numbers were expected"))),
     }
 }
 
@@ -244,10 +214,8 @@ pub(crate) fn decode_times(blob: &[u8]) -> Result<Vec<Timestamp>> {
 
 /// Ids in the smallest of three shapes that gives back the same text.
 pub(crate) fn encode_ids(ids: &[String]) -> Vec<u8> {
-    let whole: Option<Vec<i64>> = ids
-        .iter()
-        .map(|id| id.parse::<i64>().ok().filter(|n| n.to_string() == *id))
-        .collect();
+    let whole: Option<Vec<i64>> =
+        ids.iter().map(|id| id.parse::<i64>().ok().filter(|n| n.to_string() == *id)).collect();
     if let Some(numbers) = whole {
         return seal(FORMAT_IDS_INT, compress_numbers(&numbers));
     }
@@ -262,19 +230,13 @@ pub(crate) fn encode_ids(ids: &[String]) -> Vec<u8> {
         payload.extend(low);
         return seal(FORMAT_IDS_UUID, payload);
     }
-    seal(
-        FORMAT_IDS_TEXT,
-        pack(&postcard::to_stdvec(ids).unwrap_or_default(), 3),
-    )
+    seal(FORMAT_IDS_TEXT, pack(&postcard::to_stdvec(ids).unwrap_or_default(), 3))
 }
 
 pub(crate) fn decode_ids(blob: &[u8]) -> Result<Vec<String>> {
     let short = || damaged("a column of ids is cut short");
     match open(blob)? {
-        (FORMAT_IDS_INT, payload) => Ok(decompress_numbers::<i64>(payload)?
-            .iter()
-            .map(i64::to_string)
-            .collect()),
+        (FORMAT_IDS_INT, payload) => Ok(decompress_numbers::<i64>(payload)?.iter().map(i64::to_string).collect()),
         (FORMAT_IDS_UUID, payload) => {
             let (size, rest) = payload.split_at_checked(4).ok_or_else(short)?;
             let size = u32::from_le_bytes(size.try_into().map_err(|_| short())?) as usize;
@@ -283,11 +245,7 @@ pub(crate) fn decode_ids(blob: &[u8]) -> Result<Vec<String>> {
             if low.len() != high.len() * 8 {
                 return Err(short());
             }
-            Ok(high
-                .iter()
-                .zip(low.chunks_exact(8))
-                .map(|(h, l)| uuid_text(*h, half(l, 0)))
-                .collect())
+            Ok(high.iter().zip(low.chunks_exact(8)).map(|(h, l)| uuid_text(*h, half(l, 0))).collect())
         }
         (FORMAT_IDS_TEXT, payload) => postcard::from_bytes(&unpack(payload)?).map_err(|_| short()),
         (other, _) => Err(damaged(&format!("format {other} where ids were expected"))),
@@ -295,9 +253,7 @@ pub(crate) fn decode_ids(blob: &[u8]) -> Result<Vec<String>> {
 }
 
 fn half(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..at + 8]
-        .iter()
-        .fold(0, |value, byte| (value << 8) | u64::from(*byte))
+    bytes[at..at + 8].iter().fold(0, |value, byte| (value << 8) | u64::from(*byte))
 }
 
 /// Reads the one canonical spelling: 36 characters, lower case.
@@ -347,9 +303,7 @@ pub(crate) fn decode_samples(blob: &[u8]) -> Result<(Vec<i64>, Vec<f64>)> {
     let short = || damaged("a chunk of samples is cut short");
     let (format, payload) = open(blob)?;
     if format != FORMAT_SAMPLES {
-        return Err(damaged(&format!(
-            "format {format} where samples were expected"
-        )));
+        return Err(damaged(&format!("format {format} where samples were expected")));
     }
     let (size, rest) = payload.split_at_checked(4).ok_or_else(short)?;
     let size = u32::from_le_bytes(size.try_into().map_err(|_| short())?) as usize;
@@ -373,10 +327,7 @@ pub(crate) struct LabelColumn {
 impl LabelColumn {
     pub(crate) fn empty(rows: usize) -> LabelColumn {
         LabelColumn {
-            values: ColumnData::Category {
-                codes: vec![MISSING; rows],
-                dictionary: Vec::new(),
-            },
+            values: ColumnData::Category { codes: vec![MISSING; rows], dictionary: Vec::new() },
             times: vec![i64::MIN; rows],
             received: vec![i64::MIN; rows],
         }
@@ -384,21 +335,13 @@ impl LabelColumn {
 }
 
 pub(crate) fn encode_labels(labels: &LabelColumn) -> Vec<u8> {
-    let parts = (
-        encode_column(&labels.values),
-        encode_ints(&labels.times),
-        encode_ints(&labels.received),
-    );
+    let parts = (encode_column(&labels.values), encode_ints(&labels.times), encode_ints(&labels.received));
     encode_rows(&parts)
 }
 
 pub(crate) fn decode_labels(blob: &[u8]) -> Result<LabelColumn> {
     let (values, times, received): (Vec<u8>, Vec<u8>, Vec<u8>) = decode_rows(blob)?;
-    Ok(LabelColumn {
-        values: decode_column(&values)?,
-        times: decode_ints(&times)?,
-        received: decode_ints(&received)?,
-    })
+    Ok(LabelColumn { values: decode_column(&values)?, times: decode_ints(&times)?, received: decode_ints(&received)? })
 }
 
 #[cfg(test)]
@@ -448,17 +391,12 @@ mod tests {
 
     #[test]
     fn uuids_take_the_compact_shape_and_wide_dictionaries_their_own_width() {
-        let ids: Vec<String> = (0..100u64)
-            .map(|i| uuid_text(0x0190_0000_0000_7000 + (i << 16), i * 77))
-            .collect();
+        let ids: Vec<String> = (0..100u64).map(|i| uuid_text(0x0190_0000_0000_7000 + (i << 16), i * 77)).collect();
         let blob = encode_ids(&ids);
         assert_eq!(blob[0], FORMAT_IDS_UUID);
         assert_eq!(decode_ids(&blob).expect("decodes"), ids);
         for words in [254, 255, 300, 70_000] {
-            let values: Vec<Option<String>> = (0..words)
-                .map(|i| Some(format!("w{i}")))
-                .chain([None])
-                .collect();
+            let values: Vec<Option<String>> = (0..words).map(|i| Some(format!("w{i}"))).chain([None]).collect();
             let back = decode_column(&encode_column(&category(&values))).expect("decodes");
             assert_eq!(back.text(words - 1), values[words - 1]);
             assert_eq!(back.text(words), None);

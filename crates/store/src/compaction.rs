@@ -37,10 +37,7 @@ impl Store {
     pub async fn compact(&self, stream: &Stream, all: bool, at: Timestamp) -> Result<bool> {
         let waiting = self
             .database
-            .fetch(
-                "SELECT seq, event_rows FROM fresh WHERE stream_id = $1 ORDER BY seq",
-                params![stream.id],
-            )
+            .fetch("SELECT seq, event_rows FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
             .await?;
         let mut through = None;
         let mut rows = 0_usize;
@@ -68,10 +65,7 @@ impl Store {
                 params![stream.id, through],
             )
             .await?;
-        let bodies: Vec<Vec<u8>> = bodies
-            .iter()
-            .map(|row| row.blob(0))
-            .collect::<Result<_>>()?;
+        let bodies: Vec<Vec<u8>> = bodies.iter().map(|row| row.blob(0)).collect::<Result<_>>()?;
         let segments = tokio::task::block_in_place(|| encode(&bodies))?;
 
         let mut transaction = self.database.begin_exclusive().await?;
@@ -102,11 +96,7 @@ impl Store {
                     ],
                 )
                 .await?;
-            let id = row
-                .first()
-                .map(|r| r.int(0))
-                .transpose()?
-                .unwrap_or_default();
+            let id = row.first().map(|r| r.int(0)).transpose()?.unwrap_or_default();
             for column in segment.columns {
                 transaction
                     .execute(
@@ -131,21 +121,13 @@ fn encode(bodies: &[Vec<u8>]) -> Result<Vec<EncodedSegment>> {
     order.sort_by_key(|i| batch.times[*i]);
     let pieces = (batch.rows() / SEGMENT_ROWS).max(1);
     let size = batch.rows().div_ceil(pieces).max(1);
-    Ok(order
-        .chunks(size)
-        .map(|rows| encode_segment(&batch.take(rows)))
-        .collect())
+    Ok(order.chunks(size).map(|rows| encode_segment(&batch.take(rows))).collect())
 }
 
 fn encode_segment(batch: &EventBatch) -> EncodedSegment {
     let index = IdIndex::of(&batch.ids);
-    let internal = |name: &str, body: Vec<u8>| EncodedColumn {
-        name: name.into(),
-        min: None,
-        max: None,
-        missing: 0,
-        body,
-    };
+    let internal =
+        |name: &str, body: Vec<u8>| EncodedColumn { name: name.into(), min: None, max: None, missing: 0, body };
     let prints: Vec<i64> = fingerprints(batch).into_iter().map(i64::from).collect();
     let mut columns = vec![
         internal("#id", codec::encode_ids(&batch.ids)),

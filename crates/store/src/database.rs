@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Column as _, Postgres, Row as _, Sqlite};
 
@@ -130,9 +129,7 @@ impl Row {
                 Row::Sqlite(row) => row.columns()[column].name().to_string(),
                 Row::Postgres(row) => row.columns()[column].name().to_string(),
             };
-            StoreError::Corrupt(format!(
-                "the column {name} does not hold the JSON it should ({error})"
-            ))
+            StoreError::Corrupt(format!("the column {name} does not hold the JSON it should ({error})"))
         })
     }
 }
@@ -153,14 +150,8 @@ macro_rules! bind {
 }
 
 pub(crate) enum Database {
-    Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
-        file: PathBuf,
-    },
-    Postgres {
-        pool: PgPool,
-    },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, file: PathBuf },
+    Postgres { pool: PgPool },
 }
 
 /// Key of the advisory lock under which PostgreSQL's group commits take turns, so that sequence
@@ -171,38 +162,29 @@ impl Database {
     pub(crate) async fn open(options: &StoreOptions) -> Result<Database> {
         if let Some(path) = options.url.strip_prefix("sqlite:") {
             Self::open_sqlite(path.trim_start_matches("//"), options).await
-        } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://")
-        {
+        } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
             let pool = PgPoolOptions::new()
                 .max_connections(options.connections.max(2))
                 .acquire_timeout(Duration::from_secs(15))
                 .connect(&options.url)
                 .await?;
-            sqlx::migrate!("../../migrations/postgres")
-                .run(&pool)
-                .await?;
+            sqlx::migrate!("../../migrations/postgres").run(&pool).await?;
             Ok(Database::Postgres { pool })
         } else {
             Err(StoreError::Configuration(
-                "the database URL must begin with “sqlite:” and a path, or with “postgres://”"
-                    .into(),
+                "the database URL must begin with “sqlite:” and a path, or with “postgres://”".into(),
             ))
         }
     }
 
     async fn open_sqlite(path: &str, options: &StoreOptions) -> Result<Database> {
         if path.is_empty() || path.contains(":memory:") {
-            return Err(StoreError::Configuration(
-                "SQLite needs a file: write sqlite:PATH".into(),
-            ));
+            return Err(StoreError::Configuration("SQLite needs a file: write sqlite:PATH".into()));
         }
         let file = PathBuf::from(path);
         if let Some(folder) = file.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| {
-                StoreError::Configuration(format!(
-                    "cannot create the data directory {}: {error}",
-                    folder.display()
-                ))
+                StoreError::Configuration(format!("cannot create the data directory {}: {error}", folder.display()))
             })?;
         }
         let connect = SqliteConnectOptions::from_str("sqlite:")?
@@ -222,24 +204,15 @@ impl Database {
             .connect_with(connect.clone())
             .await
             .map_err(|error| {
-                StoreError::Configuration(format!(
-                    "cannot open the database {}: {error}",
-                    file.display()
-                ))
+                StoreError::Configuration(format!("cannot open the database {}: {error}", file.display()))
             })?;
-        sqlx::migrate!("../../migrations/sqlite")
-            .run(&writer)
-            .await?;
+        sqlx::migrate!("../../migrations/sqlite").run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.connections.max(1))
             .acquire_timeout(Duration::from_secs(15))
             .connect_with(connect.read_only(true).create_if_missing(false))
             .await?;
-        Ok(Database::Sqlite {
-            writer,
-            readers,
-            file,
-        })
+        Ok(Database::Sqlite { writer, readers, file })
     }
 
     pub(crate) fn backend(&self) -> Backend {
@@ -258,9 +231,7 @@ impl Database {
 
     pub(crate) async fn close(&self) {
         match self {
-            Database::Sqlite {
-                writer, readers, ..
-            } => {
+            Database::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -286,11 +257,7 @@ impl Database {
         })
     }
 
-    pub(crate) async fn fetch_one(
-        &self,
-        sql: &'static str,
-        values: Vec<Value>,
-    ) -> Result<Option<Row>> {
+    pub(crate) async fn fetch_one(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.fetch(sql, values).await?.into_iter().next())
     }
 
@@ -303,11 +270,7 @@ impl Database {
     }
 
     /// One statement with RETURNING, in a transaction of its own.
-    pub(crate) async fn execute_returning(
-        &self,
-        sql: &'static str,
-        values: Vec<Value>,
-    ) -> Result<Option<Row>> {
+    pub(crate) async fn execute_returning(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>> {
         let mut transaction = self.begin().await?;
         let row = transaction.fetch(sql, values).await?.into_iter().next();
         transaction.commit().await?;
@@ -317,9 +280,7 @@ impl Database {
     /// A transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Transaction> {
         Ok(match self {
-            Database::Sqlite { writer, .. } => {
-                Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
-            }
+            Database::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Database::Postgres { pool } => Transaction::Postgres(pool.begin().await?),
         })
     }
@@ -328,12 +289,7 @@ impl Database {
     pub(crate) async fn begin_exclusive(&self) -> Result<Transaction> {
         let mut transaction = self.begin().await?;
         if matches!(transaction, Transaction::Postgres(_)) {
-            transaction
-                .fetch(
-                    "SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS held",
-                    params![WRITER_LOCK],
-                )
-                .await?;
+            transaction.fetch("SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS held", params![WRITER_LOCK]).await?;
         }
         Ok(transaction)
     }
@@ -361,11 +317,7 @@ pub(crate) enum Transaction {
 }
 
 impl Transaction {
-    pub(crate) async fn fetch(
-        &mut self,
-        sql: &'static str,
-        values: Vec<Value>,
-    ) -> Result<Vec<Row>> {
+    pub(crate) async fn fetch(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>> {
         Ok(match self {
             Transaction::Sqlite(t) => bind!(sqlx::query::<Sqlite>(sql), values)
                 .fetch_all(&mut **t)
@@ -384,14 +336,12 @@ impl Transaction {
 
     pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
         Ok(match self {
-            Transaction::Sqlite(t) => bind!(sqlx::query::<Sqlite>(sql), values)
-                .execute(&mut **t)
-                .await?
-                .rows_affected(),
-            Transaction::Postgres(t) => bind!(sqlx::query::<Postgres>(sql), values)
-                .execute(&mut **t)
-                .await?
-                .rows_affected(),
+            Transaction::Sqlite(t) => {
+                bind!(sqlx::query::<Sqlite>(sql), values).execute(&mut **t).await?.rows_affected()
+            }
+            Transaction::Postgres(t) => {
+                bind!(sqlx::query::<Postgres>(sql), values).execute(&mut **t).await?.rows_affected()
+            }
         })
     }
 

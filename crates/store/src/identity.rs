@@ -18,11 +18,7 @@ pub(crate) fn id_hash_wide(id: &str) -> u128 {
 
 /// One figure a row, equal when time and all present values are.
 pub(crate) fn fingerprints(batch: &EventBatch) -> Vec<u32> {
-    let mut sums: Vec<u64> = batch
-        .times
-        .iter()
-        .map(|t| xxh3_64(&t.0.to_le_bytes()))
-        .collect();
+    let mut sums: Vec<u64> = batch.times.iter().map(|t| xxh3_64(&t.0.to_le_bytes())).collect();
     for column in &batch.columns {
         let salt = xxh3_64(column.name.as_bytes());
         // Addition: the order of columns in a request says nothing.
@@ -33,24 +29,17 @@ pub(crate) fn fingerprints(batch: &EventBatch) -> Vec<u32> {
                 }
             }
             ColumnData::Category { codes, dictionary } => {
-                let words: Vec<u64> = dictionary
-                    .iter()
-                    .map(|w| mix(salt ^ xxh3_64(w.as_bytes())))
-                    .collect();
+                let words: Vec<u64> = dictionary.iter().map(|w| mix(salt ^ xxh3_64(w.as_bytes()))).collect();
                 for (sum, code) in sums.iter_mut().zip(codes).filter(|(_, c)| **c != MISSING) {
                     *sum = sum.wrapping_add(words[*code as usize]);
                 }
             }
             ColumnData::Vector { dimension, values } => {
                 let width = (*dimension).max(1) as usize;
-                for (sum, row) in sums
-                    .iter_mut()
-                    .zip(values.chunks(width))
-                    .filter(|(_, r)| !r.iter().all(|v| v.is_nan()))
+                for (sum, row) in
+                    sums.iter_mut().zip(values.chunks(width)).filter(|(_, r)| !r.iter().all(|v| v.is_nan()))
                 {
-                    let row: u64 = row
-                        .iter()
-                        .fold(salt, |h, v| mix(h ^ u64::from(v.to_bits())));
+                    let row: u64 = row.iter().fold(salt, |h, v| mix(h ^ u64::from(v.to_bits())));
                     *sum = sum.wrapping_add(row);
                 }
             }
@@ -72,11 +61,7 @@ pub(crate) struct IdIndex(Vec<(u64, u32)>);
 
 impl IdIndex {
     pub(crate) fn of(ids: &[String]) -> IdIndex {
-        let mut entries: Vec<(u64, u32)> = ids
-            .iter()
-            .enumerate()
-            .map(|(row, id)| (id_hash(id), row as u32))
-            .collect();
+        let mut entries: Vec<(u64, u32)> = ids.iter().enumerate().map(|(row, id)| (id_hash(id), row as u32)).collect();
         entries.sort_unstable();
         IdIndex(entries)
     }
@@ -85,11 +70,7 @@ impl IdIndex {
     pub(crate) fn find(&self, id: &str, ids: &[String]) -> Option<usize> {
         let hash = id_hash(id);
         let start = self.0.partition_point(|(h, _)| *h < hash);
-        self.0[start..]
-            .iter()
-            .take_while(|(h, _)| *h == hash)
-            .map(|(_, row)| *row as usize)
-            .find(|row| ids[*row] == id)
+        self.0[start..].iter().take_while(|(h, _)| *h == hash).map(|(_, row)| *row as usize).find(|row| ids[*row] == id)
     }
 
     pub(crate) fn hashes(&self) -> Vec<u64> {
@@ -122,18 +103,12 @@ impl IdFilter {
     }
 
     pub(crate) fn read(bytes: &[u8]) -> IdFilter {
-        let (descriptor, fingerprints) = bytes
-            .split_at_checked(BinaryFuse16::DESCRIPTOR_LEN)
-            .unwrap_or_default();
+        let (descriptor, fingerprints) = bytes.split_at_checked(BinaryFuse16::DESCRIPTOR_LEN).unwrap_or_default();
         let mut buffer = vec![0; fingerprints.len() + 1];
         let start = buffer.as_ptr().align_offset(2).min(1);
         buffer[start..start + fingerprints.len()].copy_from_slice(fingerprints);
         buffer.truncate(start + fingerprints.len());
-        IdFilter {
-            descriptor: descriptor.to_vec(),
-            buffer,
-            start,
-        }
+        IdFilter { descriptor: descriptor.to_vec(), buffer, start }
     }
 
     pub(crate) fn may_contain(&self, hash: u64) -> bool {
@@ -151,29 +126,16 @@ mod tests {
     use domain::event::Column;
 
     fn batch(columns: Vec<Column>) -> EventBatch {
-        EventBatch {
-            ids: vec!["a".into(), "b".into()],
-            times: vec![Timestamp(1), Timestamp(2)],
-            columns,
-        }
+        EventBatch { ids: vec!["a".into(), "b".into()], times: vec![Timestamp(1), Timestamp(2)], columns }
     }
 
     #[test]
     fn a_fingerprint_changes_with_any_value_and_not_with_the_order_of_columns() {
-        let x = Column {
-            name: "x".into(),
-            data: ColumnData::Number(vec![1.0, 2.0]),
-        };
-        let y = Column {
-            name: "y".into(),
-            data: ColumnData::Number(vec![3.0, f64::NAN]),
-        };
+        let x = Column { name: "x".into(), data: ColumnData::Number(vec![1.0, 2.0]) };
+        let y = Column { name: "y".into(), data: ColumnData::Number(vec![3.0, f64::NAN]) };
         let one = fingerprints(&batch(vec![x.clone(), y.clone()]));
         assert_eq!(one, fingerprints(&batch(vec![y.clone(), x.clone()])));
-        let other = Column {
-            name: "x".into(),
-            data: ColumnData::Number(vec![1.0, 2.5]),
-        };
+        let other = Column { name: "x".into(), data: ColumnData::Number(vec![1.0, 2.5]) };
         let two = fingerprints(&batch(vec![other, y]));
         assert_eq!(one[0], two[0]);
         assert_ne!(one[1], two[1]);
@@ -184,9 +146,7 @@ mod tests {
         let hashes: Vec<u64> = (0..10_000u64).map(|i| id_hash(&i.to_string())).collect();
         let filter = IdFilter::read(&IdFilter::build(&hashes));
         assert!(hashes.iter().all(|h| filter.may_contain(*h)));
-        let strangers = (10_000..110_000u64)
-            .filter(|i| filter.may_contain(id_hash(&i.to_string())))
-            .count();
+        let strangers = (10_000..110_000u64).filter(|i| filter.may_contain(id_hash(&i.to_string()))).count();
         assert!(strangers < 20, "{strangers} of 100,000");
     }
 

@@ -46,11 +46,8 @@ impl Overlay {
             return;
         }
         let found = ids.iter().enumerate().filter_map(|(row, id)| {
-            let orphan = self
-                .orphans
-                .get(id)
-                .filter(|(_, checked)| segment.is_none_or(|s| *checked < s))
-                .map(|(l, _)| l);
+            let orphan =
+                self.orphans.get(id).filter(|(_, checked)| segment.is_none_or(|s| *checked < s)).map(|(l, _)| l);
             self.unmerged.get(id).or(orphan).map(|label| (row, label))
         });
         join(column, found);
@@ -59,10 +56,7 @@ impl Overlay {
 
 /// Sets labels by row; a label received before the one in place changes nothing. Returns the rows
 /// whose label is new or different.
-fn join<'a>(
-    column: &mut LabelColumn,
-    labels: impl Iterator<Item = (usize, &'a Label)>,
-) -> Vec<usize> {
+fn join<'a>(column: &mut LabelColumn, labels: impl Iterator<Item = (usize, &'a Label)>) -> Vec<usize> {
     let mut set: HashMap<usize, &Label> = HashMap::new();
     for (row, label) in labels {
         if label.received >= column.received[row] {
@@ -99,10 +93,7 @@ fn values_of(texts: &[Option<String>]) -> ColumnData {
         .iter()
         .map(|text| match text {
             None => Some(f64::NAN),
-            Some(text) => text
-                .parse::<f64>()
-                .ok()
-                .filter(|n| n.is_finite() && number_text(*n) == *text),
+            Some(text) => text.parse::<f64>().ok().filter(|n| n.is_finite() && number_text(*n) == *text),
         })
         .collect();
     if let Some(numbers) = numbers {
@@ -119,16 +110,7 @@ fn labels_of(batch: LabelBatch, received: i64) -> impl Iterator<Item = (String, 
         .into_iter()
         .zip(batch.values)
         .zip(batch.times)
-        .map(move |((id, value), time)| {
-            (
-                id,
-                Label {
-                    value,
-                    time: time.0,
-                    received,
-                },
-            )
-        })
+        .map(move |((id, value), time)| (id, Label { value, time: time.0, received }))
 }
 
 /// An orphan batch as it is kept.
@@ -136,10 +118,7 @@ type OrphanRows = Vec<(String, String, i64, i64)>;
 
 impl Store {
     pub(crate) async fn label_overlay(&self, model_id: i64) -> Result<Overlay> {
-        let mut overlay = Overlay {
-            oldest_check: i64::MAX,
-            ..Overlay::default()
-        };
+        let mut overlay = Overlay { oldest_check: i64::MAX, ..Overlay::default() };
         let rows = self
             .database
             .fetch(
@@ -153,27 +132,14 @@ impl Store {
         }
         let rows = self
             .database
-            .fetch(
-                "SELECT checked_segment, body FROM label_orphan WHERE model_id = $1 ORDER BY id",
-                params![model_id],
-            )
+            .fetch("SELECT checked_segment, body FROM label_orphan WHERE model_id = $1 ORDER BY id", params![model_id])
             .await?;
         for row in rows {
             let checked = row.int(0)?;
             overlay.oldest_check = overlay.oldest_check.min(checked);
             let labels: OrphanRows = codec::decode_rows(&row.blob(1)?)?;
             for (id, value, time, received) in labels {
-                overlay.orphans.insert(
-                    id,
-                    (
-                        Label {
-                            value,
-                            time,
-                            received,
-                        },
-                        checked,
-                    ),
-                );
+                overlay.orphans.insert(id, (Label { value, time, received }, checked));
             }
         }
         Ok(overlay)
@@ -188,11 +154,7 @@ impl Store {
                 params![model_id],
             )
             .await?;
-        Ok(row
-            .map(|r| r.int(0))
-            .transpose()?
-            .unwrap_or_default()
-            .max(0) as u64)
+        Ok(row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64)
     }
 
     /// Merges some waiting labels of a model into its segments and marks the windows they touch.
@@ -206,7 +168,10 @@ impl Store {
         let mut orphan_ids = Vec::new();
         let rows = self
             .database
-            .fetch("SELECT id, checked_segment, body FROM label_orphan WHERE model_id = $1 ORDER BY id", params![model_id])
+            .fetch(
+                "SELECT id, checked_segment, body FROM label_orphan WHERE model_id = $1 ORDER BY id",
+                params![model_id],
+            )
             .await?;
         for row in rows.iter().take(8) {
             let checked = row.int(1)?;
@@ -216,17 +181,7 @@ impl Store {
             orphan_ids.push(row.int(0)?);
             let labels: OrphanRows = codec::decode_rows(&row.blob(2)?)?;
             for (id, value, time, received) in labels {
-                waiting.insert(
-                    id,
-                    (
-                        Label {
-                            value,
-                            time,
-                            received,
-                        },
-                        checked,
-                    ),
-                );
+                waiting.insert(id, (Label { value, time, received }, checked));
             }
         }
         let rows = self
@@ -258,9 +213,7 @@ impl Store {
         for segment in &segments {
             let suspects: Vec<(&String, &Label)> = waiting
                 .iter()
-                .filter(|(id, (_, checked))| {
-                    *checked < segment.id && segment.filter.may_contain(id_hash(id))
-                })
+                .filter(|(id, (_, checked))| *checked < segment.id && segment.filter.may_contain(id_hash(id)))
                 .map(|(id, (label, _))| (id, label))
                 .collect();
             if suspects.is_empty() {
@@ -268,10 +221,7 @@ impl Store {
             }
             if let Some(merged) = self.merge_into(segment, &suspects).await? {
                 columns.push((segment.bucket, segment.id, merged.body));
-                if let (Some(span), Some(stream)) = (
-                    merged.span,
-                    streams.iter().find(|s| s.id == segment.stream_id),
-                ) {
+                if let (Some(span), Some(stream)) = (merged.span, streams.iter().find(|s| s.id == segment.stream_id)) {
                     dirty.push((stream.dirty_key(), span));
                 }
                 placed.extend(merged.ids);
@@ -281,10 +231,8 @@ impl Store {
             waiting.remove(&id);
         }
         dirty.extend(self.fresh_spans(&streams, &waiting).await?);
-        let rest: Vec<(String, String, i64, i64)> = waiting
-            .into_iter()
-            .map(|(id, (l, _))| (id, l.value, l.time, l.received))
-            .collect();
+        let rest: Vec<(String, String, i64, i64)> =
+            waiting.into_iter().map(|(id, (l, _))| (id, l.value, l.time, l.received)).collect();
 
         let mut transaction = self.database.begin_exclusive().await?;
         for (bucket, segment, body) in columns {
@@ -306,10 +254,7 @@ impl Store {
         }
         for id in orphan_ids {
             transaction
-                .execute(
-                    "DELETE FROM label_orphan WHERE bucket = $1 AND id = $2",
-                    params![model_id, id],
-                )
+                .execute("DELETE FROM label_orphan WHERE bucket = $1 AND id = $2", params![model_id, id])
                 .await?;
         }
         for chunk in rest.chunks(MERGE_ROWS as usize) {
@@ -317,13 +262,7 @@ impl Store {
                 .execute(
                     "INSERT INTO label_orphan (bucket, model_id, checked_segment, label_rows, body)
                      VALUES ($1, $2, $3, $4, $5)",
-                    params![
-                        model_id,
-                        model_id,
-                        newest,
-                        chunk.len() as i64,
-                        codec::encode_rows(&chunk)
-                    ],
+                    params![model_id, model_id, newest, chunk.len() as i64, codec::encode_rows(&chunk)],
                 )
                 .await?;
         }
@@ -342,7 +281,10 @@ impl Store {
     async fn filters(&self, model_id: i64) -> Result<Vec<SegmentFilter>> {
         let rows = self
             .database
-            .fetch("SELECT id, bucket, stream_id, id_filter FROM segment WHERE bucket = $1 ORDER BY id", params![model_id])
+            .fetch(
+                "SELECT id, bucket, stream_id, id_filter FROM segment WHERE bucket = $1 ORDER BY id",
+                params![model_id],
+            )
             .await?;
         rows.iter()
             .map(|row| {
@@ -356,11 +298,7 @@ impl Store {
             .collect()
     }
 
-    async fn merge_into(
-        &self,
-        segment: &SegmentFilter,
-        suspects: &[(&String, &Label)],
-    ) -> Result<Option<Merged>> {
+    async fn merge_into(&self, segment: &SegmentFilter, suspects: &[(&String, &Label)]) -> Result<Option<Merged>> {
         let rows = self
             .database
             .fetch(
@@ -382,21 +320,15 @@ impl Store {
         Ok(tokio::task::block_in_place(|| {
             let mut column = column.unwrap_or_else(|| LabelColumn::empty(ids.len()));
             let index = IdIndex::of(&ids);
-            let found: Vec<(usize, &Label)> = suspects
-                .iter()
-                .filter_map(|(id, label)| index.find(id, &ids).map(|row| (row, *label)))
-                .collect();
+            let found: Vec<(usize, &Label)> =
+                suspects.iter().filter_map(|(id, label)| index.find(id, &ids).map(|row| (row, *label))).collect();
             if found.is_empty() {
                 return None;
             }
             let placed = found.iter().map(|(row, _)| ids[*row].clone()).collect();
             let changed = join(&mut column, found.into_iter());
             let span = span_of(changed.iter().map(|row| times[*row]));
-            Some(Merged {
-                body: codec::encode_labels(&column),
-                span,
-                ids: placed,
-            })
+            Some(Merged { body: codec::encode_labels(&column), span, ids: placed })
         }))
     }
 
@@ -410,19 +342,12 @@ impl Store {
         for stream in streams {
             let rows = self
                 .database
-                .fetch(
-                    "SELECT body FROM fresh WHERE stream_id = $1 ORDER BY seq",
-                    params![stream.id],
-                )
+                .fetch("SELECT body FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
                 .await?;
             for row in rows {
                 let batch: EventBatch = codec::decode_rows(&row.blob(0)?)?;
-                let times = batch
-                    .ids
-                    .iter()
-                    .zip(&batch.times)
-                    .filter(|(id, _)| waiting.contains_key(*id))
-                    .map(|(_, t)| *t);
+                let times =
+                    batch.ids.iter().zip(&batch.times).filter(|(id, _)| waiting.contains_key(*id)).map(|(_, t)| *t);
                 spans.extend(span_of(times).map(|span| (stream.dirty_key(), span)));
             }
         }
@@ -454,43 +379,21 @@ mod tests {
     use super::*;
 
     fn label(value: &str, received: i64) -> Label {
-        Label {
-            value: value.into(),
-            time: received,
-            received,
-        }
+        Label { value: value.into(), time: received, received }
     }
 
     #[test]
     fn the_label_received_last_is_in_force_and_an_older_one_changes_nothing() {
         let mut column = LabelColumn::empty(3);
-        assert_eq!(
-            join(
-                &mut column,
-                [(0, &label("1", 10)), (2, &label("0", 10))].into_iter()
-            ),
-            [0, 2]
-        );
-        assert_eq!(
-            join(&mut column, [(0, &label("0", 5))].into_iter()),
-            Vec::<usize>::new()
-        );
+        assert_eq!(join(&mut column, [(0, &label("1", 10)), (2, &label("0", 10))].into_iter()), [0, 2]);
+        assert_eq!(join(&mut column, [(0, &label("0", 5))].into_iter()), Vec::<usize>::new());
         assert_eq!(join(&mut column, [(0, &label("0", 20))].into_iter()), [0]);
-        assert_eq!(
-            (column.values.text(0), column.values.text(1)),
-            (Some("0".into()), None)
-        );
+        assert_eq!((column.values.text(0), column.values.text(1)), (Some("0".into()), None));
     }
 
     #[test]
     fn labels_are_numbers_only_when_that_loses_nothing() {
-        assert!(matches!(
-            values_of(&[Some("1".into()), None, Some("-2.5".into())]),
-            ColumnData::Number(_)
-        ));
-        assert!(matches!(
-            values_of(&[Some("01".into())]),
-            ColumnData::Category { .. }
-        ));
+        assert!(matches!(values_of(&[Some("1".into()), None, Some("-2.5".into())]), ColumnData::Number(_)));
+        assert!(matches!(values_of(&[Some("01".into())]), ColumnData::Category { .. }));
     }
 }

@@ -8,13 +8,7 @@ use crate::{Result, Store};
 impl Store {
     /// Claims `name` for `holder` until `until`. True when it is theirs now: it was free, expired,
     /// or theirs already.
-    pub async fn claim(
-        &self,
-        name: &str,
-        holder: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool> {
+    pub async fn claim(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool> {
         let changed = self
             .database
             .execute(
@@ -28,12 +22,7 @@ impl Store {
     }
 
     pub async fn release(&self, name: &str, holder: &str) -> Result<()> {
-        self.database
-            .execute(
-                "DELETE FROM lease WHERE name = $1 AND holder = $2",
-                params![name, holder],
-            )
-            .await?;
+        self.database.execute("DELETE FROM lease WHERE name = $1 AND holder = $2", params![name, holder]).await?;
         Ok(())
     }
 }

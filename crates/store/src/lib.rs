@@ -47,9 +47,7 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     #[error("the database's schema could not be brought up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
-    #[error(
-        "stored data is damaged: {0}; run `plimsoll check` to see how far, and restore a backup"
-    )]
+    #[error("stored data is damaged: {0}; run `plimsoll check` to see how far, and restore a backup")]
     Corrupt(String),
     #[error("there is no {0}")]
     NotFound(String),
@@ -88,11 +86,7 @@ pub struct StoreOptions {
 
 impl StoreOptions {
     pub fn new(url: impl Into<String>) -> StoreOptions {
-        StoreOptions {
-            url: url.into(),
-            connections: 8,
-            queue: 1024,
-        }
+        StoreOptions { url: url.into(), connections: 8, queue: 1024 }
     }
 }
 
@@ -106,11 +100,7 @@ impl Store {
         let database = Arc::new(Database::open(options).await?);
         let samples = Arc::new(samples::Samples::default());
         let writer = writer::Writer::start(database.clone(), samples.clone(), options.queue);
-        let store = Store {
-            database,
-            writer,
-            samples,
-        };
+        let store = Store { database, writer, samples };
         store.load_samples().await?;
         Ok(store)
     }

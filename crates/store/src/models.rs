@@ -99,32 +99,19 @@ impl Store {
     }
 
     pub async fn models(&self) -> Result<Vec<Model>> {
-        const SQL: &str =
-            "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
                            FROM model ORDER BY name";
-        self.database
-            .fetch(SQL, vec![])
-            .await?
-            .iter()
-            .map(model)
-            .collect()
+        self.database.fetch(SQL, vec![]).await?.iter().map(model).collect()
     }
 
     pub async fn model(&self, name: &str) -> Result<Option<Model>> {
-        const SQL: &str =
-            "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
                            FROM model WHERE name = $1";
-        self.database
-            .fetch_one(SQL, params![name])
-            .await?
-            .as_ref()
-            .map(model)
-            .transpose()
+        self.database.fetch_one(SQL, params![name]).await?.as_ref().map(model).transpose()
     }
 
     pub async fn model_by_id(&self, id: i64) -> Result<Model> {
-        const SQL: &str =
-            "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
+        const SQL: &str = "SELECT id, name, title, system, task, \"schema\", settings, created_at, replayed, demo
                            FROM model WHERE id = $1";
         match self.database.fetch_one(SQL, params![id]).await? {
             Some(row) => model(&row),
@@ -150,11 +137,7 @@ impl Store {
                 ],
             )
             .await?;
-        if changed == 0 {
-            Err(StoreError::NotFound(format!("model “{}”", model.name)))
-        } else {
-            Ok(())
-        }
+        if changed == 0 { Err(StoreError::NotFound(format!("model “{}”", model.name))) } else { Ok(()) }
     }
 
     /// Removes a model and everything kept of it.
@@ -179,12 +162,7 @@ impl Store {
 
     /// The stream of a model's predictions in an environment, or of a baseline's rows; made when
     /// it is not there.
-    pub async fn stream(
-        &self,
-        model_id: i64,
-        kind: EventKind,
-        environment: &str,
-    ) -> Result<Stream> {
+    pub async fn stream(&self, model_id: i64, kind: EventKind, environment: &str) -> Result<Stream> {
         if let Some(stream) = self.existing_stream(model_id, kind, environment).await? {
             return Ok(stream);
         }
@@ -200,12 +178,7 @@ impl Store {
             .ok_or_else(|| StoreError::NotFound(format!("stream {environment}")))
     }
 
-    pub async fn existing_stream(
-        &self,
-        model_id: i64,
-        kind: EventKind,
-        environment: &str,
-    ) -> Result<Option<Stream>> {
+    pub async fn existing_stream(&self, model_id: i64, kind: EventKind, environment: &str) -> Result<Option<Stream>> {
         let row = self
             .database
             .fetch_one(
@@ -213,25 +186,14 @@ impl Store {
                 params![model_id, kind.name(), environment],
             )
             .await?;
-        row.map(|row| {
-            Ok(Stream {
-                id: row.int(0)?,
-                model_id,
-                kind,
-                environment: environment.to_string(),
-            })
-        })
-        .transpose()
+        row.map(|row| Ok(Stream { id: row.int(0)?, model_id, kind, environment: environment.to_string() })).transpose()
     }
 
     /// All streams of a model.
     pub async fn streams(&self, model_id: i64) -> Result<Vec<Stream>> {
         let rows = self
             .database
-            .fetch(
-                "SELECT id, kind, environment FROM stream WHERE model_id = $1 ORDER BY id",
-                params![model_id],
-            )
+            .fetch("SELECT id, kind, environment FROM stream WHERE model_id = $1 ORDER BY id", params![model_id])
             .await?;
         rows.iter()
             .map(|row| {
@@ -240,12 +202,7 @@ impl Store {
                 } else {
                     EventKind::Prediction
                 };
-                Ok(Stream {
-                    id: row.int(0)?,
-                    model_id,
-                    kind,
-                    environment: row.text(2)?,
-                })
+                Ok(Stream { id: row.int(0)?, model_id, kind, environment: row.text(2)? })
             })
             .collect()
     }

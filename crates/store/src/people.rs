@@ -30,9 +30,8 @@ fn person_at(row: &Row, first: usize) -> Result<Person> {
         id: row.int(first)?,
         email: row.text(first + 1)?,
         name: row.text(first + 2)?,
-        role: Role::parse(&role).ok_or_else(|| {
-            StoreError::Corrupt(format!("a person has the unknown role “{role}”"))
-        })?,
+        role: Role::parse(&role)
+            .ok_or_else(|| StoreError::Corrupt(format!("a person has the unknown role “{role}”")))?,
         disabled: row.flag(first + 4)?,
         created_at: row.time(first + 5)?,
         last_seen_at: row.opt_int(first + 6)?.map(Timestamp),
@@ -82,13 +81,7 @@ impl Store {
     }
 
     /// As [`Store::create_person`], only while nobody is here yet. `None` when somebody was.
-    pub async fn create_first_person(
-        &self,
-        email: &str,
-        name: &str,
-        hash: &str,
-        at: Timestamp,
-    ) -> Result<Option<i64>> {
+    pub async fn create_first_person(&self, email: &str, name: &str, hash: &str, at: Timestamp) -> Result<Option<i64>> {
         let row = self
             .database
             .execute_returning(
@@ -103,7 +96,10 @@ impl Store {
     pub async fn people(&self) -> Result<Vec<Person>> {
         let rows = self
             .database
-            .fetch("SELECT id, email, name, role, disabled, created_at, last_seen_at FROM person ORDER BY name, id", vec![])
+            .fetch(
+                "SELECT id, email, name, role, disabled, created_at, last_seen_at FROM person ORDER BY name, id",
+                vec![],
+            )
             .await?;
         rows.iter().map(|row| person_at(row, 0)).collect()
     }
@@ -120,11 +116,7 @@ impl Store {
     }
 
     pub async fn anybody(&self) -> Result<bool> {
-        Ok(self
-            .database
-            .fetch_one("SELECT 1 FROM person LIMIT 1", vec![])
-            .await?
-            .is_some())
+        Ok(self.database.fetch_one("SELECT 1 FROM person LIMIT 1", vec![]).await?.is_some())
     }
 
     /// The person with an address, and the hash of their password.
@@ -137,8 +129,7 @@ impl Store {
                 params![email],
             )
             .await?;
-        row.map(|row| Ok((person_at(&row, 0)?, row.text(7)?)))
-            .transpose()
+        row.map(|row| Ok((person_at(&row, 0)?, row.text(7)?))).transpose()
     }
 
     /// Changes name, role and whether disabled; ends the person's sessions when rights change.
@@ -147,21 +138,11 @@ impl Store {
         transaction
             .execute(
                 "UPDATE person SET name = $2, role = $3, disabled = $4 WHERE id = $1",
-                params![
-                    person.id,
-                    person.name.as_str(),
-                    person.role.name(),
-                    person.disabled
-                ],
+                params![person.id, person.name.as_str(), person.role.name(), person.disabled],
             )
             .await?;
         if end_sessions {
-            transaction
-                .execute(
-                    "DELETE FROM session WHERE person_id = $1",
-                    params![person.id],
-                )
-                .await?;
+            transaction.execute("DELETE FROM session WHERE person_id = $1", params![person.id]).await?;
         }
         transaction.commit().await
     }
@@ -169,18 +150,8 @@ impl Store {
     /// Sets a password and ends all sessions of the person.
     pub async fn set_password(&self, person_id: i64, hash: &str) -> Result<()> {
         let mut transaction = self.database.begin().await?;
-        transaction
-            .execute(
-                "UPDATE person SET password_hash = $2 WHERE id = $1",
-                params![person_id, hash],
-            )
-            .await?;
-        transaction
-            .execute(
-                "DELETE FROM session WHERE person_id = $1",
-                params![person_id],
-            )
-            .await?;
+        transaction.execute("UPDATE person SET password_hash = $2 WHERE id = $1", params![person_id, hash]).await?;
+        transaction.execute("DELETE FROM session WHERE person_id = $1", params![person_id]).await?;
         transaction.commit().await
     }
 
@@ -192,9 +163,7 @@ impl Store {
         until: Timestamp,
     ) -> Result<()> {
         let mut transaction = self.database.begin().await?;
-        transaction
-            .execute("DELETE FROM session WHERE expires_at < $1", params![at])
-            .await?;
+        transaction.execute("DELETE FROM session WHERE expires_at < $1", params![at]).await?;
         transaction
             .execute(
                 "INSERT INTO session (token_hash, person_id, created_at, last_used_at, expires_at)
@@ -202,12 +171,7 @@ impl Store {
                 params![token_hash.to_vec(), person_id, at, at, until],
             )
             .await?;
-        transaction
-            .execute(
-                "UPDATE person SET last_seen_at = $2 WHERE id = $1",
-                params![person_id, at],
-            )
-            .await?;
+        transaction.execute("UPDATE person SET last_seen_at = $2 WHERE id = $1", params![person_id, at]).await?;
         transaction.commit().await
     }
 
@@ -232,35 +196,17 @@ impl Store {
         .transpose()
     }
 
-    pub async fn touch_session(
-        &self,
-        token_hash: &[u8],
-        person_id: i64,
-        at: Timestamp,
-    ) -> Result<()> {
+    pub async fn touch_session(&self, token_hash: &[u8], person_id: i64, at: Timestamp) -> Result<()> {
         let mut transaction = self.database.begin().await?;
         transaction
-            .execute(
-                "UPDATE session SET last_used_at = $2 WHERE token_hash = $1",
-                params![token_hash.to_vec(), at],
-            )
+            .execute("UPDATE session SET last_used_at = $2 WHERE token_hash = $1", params![token_hash.to_vec(), at])
             .await?;
-        transaction
-            .execute(
-                "UPDATE person SET last_seen_at = $2 WHERE id = $1",
-                params![person_id, at],
-            )
-            .await?;
+        transaction.execute("UPDATE person SET last_seen_at = $2 WHERE id = $1", params![person_id, at]).await?;
         transaction.commit().await
     }
 
     pub async fn end_session(&self, token_hash: &[u8]) -> Result<()> {
-        self.database
-            .execute(
-                "DELETE FROM session WHERE token_hash = $1",
-                params![token_hash.to_vec()],
-            )
-            .await?;
+        self.database.execute("DELETE FROM session WHERE token_hash = $1", params![token_hash.to_vec()]).await?;
         Ok(())
     }
 
@@ -309,12 +255,7 @@ impl Store {
     }
 
     pub async fn touch_key(&self, id: i64, at: Timestamp) -> Result<()> {
-        self.database
-            .execute(
-                "UPDATE api_key SET last_used_at = $2 WHERE id = $1",
-                params![id, at],
-            )
-            .await?;
+        self.database.execute("UPDATE api_key SET last_used_at = $2 WHERE id = $1", params![id, at]).await?;
         Ok(())
     }
 
@@ -322,21 +263,12 @@ impl Store {
     pub async fn revoke_key(&self, id: i64, at: Timestamp) -> Result<bool> {
         let changed = self
             .database
-            .execute(
-                "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
-                params![id, at],
-            )
+            .execute("UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", params![id, at])
             .await?;
         Ok(changed > 0)
     }
 
-    pub async fn record_audit(
-        &self,
-        actor: &str,
-        action: &str,
-        object: &str,
-        at: Timestamp,
-    ) -> Result<()> {
+    pub async fn record_audit(&self, actor: &str, action: &str, object: &str, at: Timestamp) -> Result<()> {
         self.database
             .execute(
                 "INSERT INTO audit (at, actor, action, object) VALUES ($1, $2, $3, $4)",

@@ -58,10 +58,7 @@ impl Frame {
     }
 
     pub fn column(&self, name: &str) -> Option<&ColumnData> {
-        self.columns
-            .iter()
-            .find(|c| c.name == name)
-            .map(|c| &c.data)
+        self.columns.iter().find(|c| c.name == name).map(|c| &c.data)
     }
 
     pub fn numbers(&self, name: &str) -> Option<&[f64]> {
@@ -79,20 +76,9 @@ impl Frame {
 
     fn take(&self, keep: &[usize]) -> Frame {
         Frame {
-            ids: if self.ids.is_empty() {
-                Vec::new()
-            } else {
-                keep.iter().map(|&i| self.ids[i].clone()).collect()
-            },
+            ids: if self.ids.is_empty() { Vec::new() } else { keep.iter().map(|&i| self.ids[i].clone()).collect() },
             times: keep.iter().map(|&i| self.times[i]).collect(),
-            columns: self
-                .columns
-                .iter()
-                .map(|c| Column {
-                    name: c.name.clone(),
-                    data: c.data.take(keep),
-                })
-                .collect(),
+            columns: self.columns.iter().map(|c| Column { name: c.name.clone(), data: c.data.take(keep) }).collect(),
             labels: self.labels.as_ref().map(|l| l.take(keep)),
             label_times: if self.label_times.is_empty() {
                 Vec::new()
@@ -103,11 +89,7 @@ impl Frame {
     }
 
     fn append(&mut self, other: Frame) {
-        let mut ours = EventBatch {
-            ids: Vec::new(),
-            times: Vec::new(),
-            columns: std::mem::take(&mut self.columns),
-        };
+        let mut ours = EventBatch { ids: Vec::new(), times: Vec::new(), columns: std::mem::take(&mut self.columns) };
         let rows = self.times.len();
         // Let the batch's own rule for columns that one side lacks apply here too.
         ours.ids.resize(rows, String::new());
@@ -154,11 +136,7 @@ pub(crate) struct SegmentRow {
 impl Store {
     /// The rows of a stream within a range of event time, sorted by it.
     pub async fn read_events(&self, stream: &Stream, read: &Read) -> Result<Frame> {
-        let overlay = if read.labels {
-            self.label_overlay(stream.model_id).await?
-        } else {
-            Overlay::default()
-        };
+        let overlay = if read.labels { self.label_overlay(stream.model_id).await? } else { Overlay::default() };
         let fresh = self
             .database
             .fetch(
@@ -183,10 +161,7 @@ impl Store {
             frame.append(part);
         }
         if read.labels && frame.labels.is_none() {
-            frame.labels = Some(ColumnData::Category {
-                codes: Vec::new(),
-                dictionary: Vec::new(),
-            });
+            frame.labels = Some(ColumnData::Category { codes: Vec::new(), dictionary: Vec::new() });
         }
         tokio::task::block_in_place(|| frame.sort_by_time());
         Ok(frame)
@@ -226,11 +201,7 @@ impl Store {
         let mut segments = Vec::new();
         for row in &rows {
             through = through.max(row.int(3)?);
-            let segment = SegmentRow {
-                id: row.int(0)?,
-                min: row.time(1)?,
-                max: row.time(2)?,
-            };
+            let segment = SegmentRow { id: row.int(0)?, min: row.time(1)?, max: row.time(2)? };
             if range.overlaps(segment.min, segment.max) {
                 segments.push(segment);
             }
@@ -306,16 +277,11 @@ fn decode_segment(
     for (name, body) in &blobs {
         match name.as_str() {
             "#time" => frame.times = codec::decode_times(body)?,
-            "#id" if read.ids || overlay.concerns(segment.id) => {
-                frame.ids = codec::decode_ids(body)?
-            }
+            "#id" if read.ids || overlay.concerns(segment.id) => frame.ids = codec::decode_ids(body)?,
             "#label" if read.labels => labels = Some(codec::decode_labels(body)?),
             "#print" | "#id" | "#label" => {}
             name if read.columns.wants(name) => {
-                frame.columns.push(Column {
-                    name: name.to_string(),
-                    data: codec::decode_column(body)?,
-                });
+                frame.columns.push(Column { name: name.to_string(), data: codec::decode_column(body)? });
             }
             _ => {}
         }
@@ -333,18 +299,9 @@ fn decode_segment(
 }
 
 fn fresh_frame(batch: EventBatch, read: &Read, overlay: &Overlay) -> Frame {
-    let EventBatch {
-        ids,
-        times,
-        mut columns,
-    } = batch;
+    let EventBatch { ids, times, mut columns } = batch;
     columns.retain(|c| read.columns.wants(&c.name));
-    let mut frame = Frame {
-        ids,
-        times,
-        columns,
-        ..Frame::default()
-    };
+    let mut frame = Frame { ids, times, columns, ..Frame::default() };
     if read.labels {
         let mut labels = codec::LabelColumn::empty(frame.times.len());
         overlay.apply(None, &frame.ids, &mut labels);
@@ -361,8 +318,6 @@ fn within(frame: Frame, range: TimeRange) -> Frame {
     if frame.times.iter().all(|t| range.contains(*t)) {
         return frame;
     }
-    let keep: Vec<usize> = (0..frame.times.len())
-        .filter(|i| range.contains(frame.times[*i]))
-        .collect();
+    let keep: Vec<usize> = (0..frame.times.len()).filter(|i| range.contains(frame.times[*i])).collect();
     frame.take(&keep)
 }

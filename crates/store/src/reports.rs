@@ -29,7 +29,10 @@ impl Store {
     pub async fn dirty_spans(&self) -> Result<Vec<DirtySpan>> {
         let rows = self
             .database
-            .fetch("SELECT id, model_id, environment, from_time, to_time, reason FROM dirty ORDER BY id LIMIT 20000", vec![])
+            .fetch(
+                "SELECT id, model_id, environment, from_time, to_time, reason FROM dirty ORDER BY id LIMIT 20000",
+                vec![],
+            )
             .await?;
         rows.iter()
             .map(|row| {
@@ -37,10 +40,7 @@ impl Store {
                     id: row.int(0)?,
                     model_id: row.int(1)?,
                     environment: row.text(2)?,
-                    range: TimeRange {
-                        from: row.time(3)?,
-                        to: row.time(4)?,
-                    },
+                    range: TimeRange { from: row.time(3)?, to: row.time(4)? },
                     reason: row.text(5)?,
                 })
             })
@@ -92,9 +92,7 @@ impl Store {
                 .await?;
         }
         for span in cleared {
-            transaction
-                .execute("DELETE FROM dirty WHERE id = $1", params![span.id])
-                .await?;
+            transaction.execute("DELETE FROM dirty WHERE id = $1", params![span.id]).await?;
         }
         transaction.commit().await
     }
@@ -102,20 +100,13 @@ impl Store {
     pub async fn clear_dirty(&self, spans: &[DirtySpan]) -> Result<()> {
         let mut transaction = self.database.begin().await?;
         for span in spans {
-            transaction
-                .execute("DELETE FROM dirty WHERE id = $1", params![span.id])
-                .await?;
+            transaction.execute("DELETE FROM dirty WHERE id = $1", params![span.id]).await?;
         }
         transaction.commit().await
     }
 
     /// Reports of windows that share an instant with the range, in order of time.
-    pub async fn reports(
-        &self,
-        model_id: i64,
-        environment: &str,
-        range: TimeRange,
-    ) -> Result<Vec<WindowReport>> {
+    pub async fn reports(&self, model_id: i64, environment: &str, range: TimeRange) -> Result<Vec<WindowReport>> {
         let rows = self
             .database
             .fetch(
@@ -124,35 +115,24 @@ impl Store {
                 params![model_id, environment, range.from, range.to],
             )
             .await?;
-        rows.iter()
-            .map(|row| codec::decode_json(&row.blob(0)?))
-            .collect()
+        rows.iter().map(|row| codec::decode_json(&row.blob(0)?)).collect()
     }
 
-    /// The newest report of an environment.
-    pub async fn newest_report(
-        &self,
-        model_id: i64,
-        environment: &str,
-    ) -> Result<Option<WindowReport>> {
-        let row = self
+    /// The newest reports of an environment, at most `count`, in order of time.
+    pub async fn newest_reports(&self, model_id: i64, environment: &str, count: i64) -> Result<Vec<WindowReport>> {
+        let rows = self
             .database
-            .fetch_one(
+            .fetch(
                 "SELECT body FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
-                 ORDER BY from_time DESC LIMIT 1",
-                params![model_id, environment],
+                 ORDER BY from_time DESC LIMIT $3",
+                params![model_id, environment, count],
             )
             .await?;
-        row.map(|row| codec::decode_json(&row.blob(0)?)).transpose()
+        rows.iter().rev().map(|row| codec::decode_json(&row.blob(0)?)).collect()
     }
 
     /// The distributions of one window, by column.
-    pub async fn shares(
-        &self,
-        model_id: i64,
-        environment: &str,
-        from: Timestamp,
-    ) -> Result<Vec<(String, Shares)>> {
+    pub async fn shares(&self, model_id: i64, environment: &str, from: Timestamp) -> Result<Vec<(String, Shares)>> {
         let row = self
             .database
             .fetch_one(

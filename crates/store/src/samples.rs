@@ -62,20 +62,13 @@ impl Samples {
 
 fn insert(head: &mut Head, points: &[Point], seq: i64) {
     for point in points {
-        head.points
-            .entry(point.series)
-            .or_default()
-            .push((point.at.0, point.value, seq));
+        head.points.entry(point.series).or_default().push((point.at.0, point.value, seq));
     }
 }
 
 impl Store {
     pub(crate) async fn load_samples(&self) -> Result<()> {
-        for row in self
-            .database
-            .fetch("SELECT series_key, id FROM series", vec![])
-            .await?
-        {
+        for row in self.database.fetch("SELECT series_key, id FROM series", vec![]).await? {
             let (key, id) = (row.text(0)?, row.int(1)?);
             self.samples.write().series.insert(key, id);
         }
@@ -86,10 +79,7 @@ impl Store {
         let last = self.samples.read().last_seq;
         let rows = self
             .database
-            .fetch(
-                "SELECT seq, body FROM sample_fresh WHERE seq > $1 ORDER BY seq",
-                params![last],
-            )
+            .fetch("SELECT seq, body FROM sample_fresh WHERE seq > $1 ORDER BY seq", params![last])
             .await?;
         for row in rows {
             let points: Vec<Point> = codec::decode_rows(&row.blob(1)?)?;
@@ -126,17 +116,9 @@ impl Store {
     pub async fn append_samples(&self, samples: &[(Series, Sample)]) -> Result<()> {
         let mut points = Vec::with_capacity(samples.len());
         for (series, sample) in samples.iter().filter(|(_, s)| s.value.is_finite()) {
-            points.push(Point {
-                series: self.series_id(series).await?,
-                at: sample.at,
-                value: sample.value,
-            });
+            points.push(Point { series: self.series_id(series).await?, at: sample.at, value: sample.value });
         }
-        if points.is_empty() {
-            Ok(())
-        } else {
-            self.append_points(points).await
-        }
+        if points.is_empty() { Ok(()) } else { self.append_points(points).await }
     }
 
     /// All series whose name begins with `prefix`.
@@ -144,23 +126,13 @@ impl Store {
         let end = format!("{prefix}\u{10ffff}");
         let rows = self
             .database
-            .fetch(
-                "SELECT id, body FROM series WHERE name >= $1 AND name < $2 ORDER BY name, id",
-                params![prefix, end],
-            )
+            .fetch("SELECT id, body FROM series WHERE name >= $1 AND name < $2 ORDER BY name, id", params![prefix, end])
             .await?;
-        rows.iter()
-            .map(|row| Ok((row.int(0)?, row.json(1)?)))
-            .collect()
+        rows.iter().map(|row| Ok((row.int(0)?, row.json(1)?))).collect()
     }
 
     /// The points of one series within a range, at most four a bucket, extremes kept.
-    pub async fn read_samples(
-        &self,
-        series_id: i64,
-        range: TimeRange,
-        buckets: usize,
-    ) -> Result<Vec<Sample>> {
+    pub async fn read_samples(&self, series_id: i64, range: TimeRange, buckets: usize) -> Result<Vec<Sample>> {
         self.catch_up_samples().await?;
         let rows = self
             .database
@@ -173,37 +145,17 @@ impl Store {
         let mut points: BTreeMap<i64, f64> = BTreeMap::new();
         for row in rows {
             let (times, values) = codec::decode_samples(&row.blob(0)?)?;
-            points.extend(
-                times
-                    .into_iter()
-                    .zip(values)
-                    .filter(|(t, _)| range.contains(Timestamp(*t))),
-            );
+            points.extend(times.into_iter().zip(values).filter(|(t, _)| range.contains(Timestamp(*t))));
         }
         if let Some(head) = self.samples.read().points.get(&series_id) {
-            points.extend(
-                head.iter()
-                    .filter(|(t, _, _)| range.contains(Timestamp(*t)))
-                    .map(|(t, v, _)| (*t, *v)),
-            );
+            points.extend(head.iter().filter(|(t, _, _)| range.contains(Timestamp(*t))).map(|(t, v, _)| (*t, *v)));
         }
-        let samples: Vec<Sample> = points
-            .into_iter()
-            .map(|(t, value)| Sample {
-                at: Timestamp(t),
-                value,
-            })
-            .collect();
+        let samples: Vec<Sample> = points.into_iter().map(|(t, value)| Sample { at: Timestamp(t), value }).collect();
         Ok(downsample(&samples, buckets))
     }
 
     /// Every series whose name begins with `prefix`, with its points.
-    pub async fn read_signals(
-        &self,
-        prefix: &str,
-        range: TimeRange,
-        buckets: usize,
-    ) -> Result<Vec<SeriesData>> {
+    pub async fn read_signals(&self, prefix: &str, range: TimeRange, buckets: usize) -> Result<Vec<SeriesData>> {
         let mut found = Vec::new();
         for (id, series) in self.series(prefix).await? {
             let points = self.read_samples(id, range, buckets).await?;
@@ -216,11 +168,7 @@ impl Store {
 
     /// The newest point of every series whose name begins with `prefix`, if it is not older than
     /// `since`. Looks at the head only: what is newer than the last chunk.
-    pub async fn latest_samples(
-        &self,
-        prefix: &str,
-        since: Timestamp,
-    ) -> Result<Vec<(Series, Sample)>> {
+    pub async fn latest_samples(&self, prefix: &str, since: Timestamp) -> Result<Vec<(Series, Sample)>> {
         self.catch_up_samples().await?;
         let all = self.series(prefix).await?;
         let head = self.samples.read();
@@ -228,10 +176,7 @@ impl Store {
             .into_iter()
             .filter_map(|(id, series)| {
                 let newest = head.points.get(&id)?.iter().max_by_key(|(t, _, _)| *t)?;
-                let sample = Sample {
-                    at: Timestamp(newest.0),
-                    value: newest.1,
-                };
+                let sample = Sample { at: Timestamp(newest.0), value: newest.1 };
                 (sample.at >= since).then_some((series, sample))
             })
             .collect())
@@ -242,10 +187,7 @@ impl Store {
     pub async fn compact_samples(&self, cutoff: Timestamp) -> Result<usize> {
         let rows = self
             .database
-            .fetch(
-                "SELECT seq, body FROM sample_fresh WHERE max_time < $1 ORDER BY seq LIMIT 2000",
-                params![cutoff],
-            )
+            .fetch("SELECT seq, body FROM sample_fresh WHERE max_time < $1 ORDER BY seq LIMIT 2000", params![cutoff])
             .await?;
         if rows.is_empty() {
             return Ok(0);
@@ -256,10 +198,7 @@ impl Store {
             moved.insert(row.int(0)?);
             let points: Vec<Point> = codec::decode_rows(&row.blob(1)?)?;
             for point in points {
-                by_series
-                    .entry(point.series)
-                    .or_default()
-                    .insert(point.at.0, point.value);
+                by_series.entry(point.series).or_default().insert(point.at.0, point.value);
             }
         }
         let mut written = 0;
@@ -307,27 +246,18 @@ impl Store {
             }
         }
         for seq in &moved {
-            transaction
-                .execute("DELETE FROM sample_fresh WHERE seq = $1", params![*seq])
-                .await?;
+            transaction.execute("DELETE FROM sample_fresh WHERE seq = $1", params![*seq]).await?;
         }
         transaction.commit().await?;
         let mut head = self.samples.write();
-        head.points
-            .values_mut()
-            .for_each(|points| points.retain(|(_, _, seq)| !moved.contains(seq)));
+        head.points.values_mut().for_each(|points| points.retain(|(_, _, seq)| !moved.contains(seq)));
         head.points.retain(|_, points| !points.is_empty());
         Ok(written)
     }
 
     /// Drops chunks that ended before `before`.
     pub async fn expire_samples(&self, before: Timestamp) -> Result<u64> {
-        self.database
-            .execute(
-                "DELETE FROM sample_chunk WHERE end_time < $1",
-                params![before],
-            )
-            .await
+        self.database.execute("DELETE FROM sample_chunk WHERE end_time < $1", params![before]).await
     }
 
     /// Removes every series whose labels hold this pair, with its samples.
@@ -337,12 +267,8 @@ impl Store {
                 continue;
             }
             let mut transaction = self.database.begin().await?;
-            transaction
-                .execute("DELETE FROM sample_chunk WHERE series_id = $1", params![id])
-                .await?;
-            transaction
-                .execute("DELETE FROM series WHERE id = $1", params![id])
-                .await?;
+            transaction.execute("DELETE FROM sample_chunk WHERE series_id = $1", params![id]).await?;
+            transaction.execute("DELETE FROM series WHERE id = $1", params![id]).await?;
             transaction.commit().await?;
             let mut head = self.samples.write();
             head.points.remove(&id);

@@ -19,10 +19,7 @@ pub struct Probe {
 
 impl Store {
     pub async fn setting(&self, name: &str) -> Result<Option<String>> {
-        let row = self
-            .database
-            .fetch_one("SELECT value FROM setting WHERE name = $1", params![name])
-            .await?;
+        let row = self.database.fetch_one("SELECT value FROM setting WHERE name = $1", params![name]).await?;
         row.map(|row| row.text(0)).transpose()
     }
 
@@ -38,19 +35,14 @@ impl Store {
     }
 
     pub async fn remove_setting(&self, name: &str) -> Result<()> {
-        self.database
-            .execute("DELETE FROM setting WHERE name = $1", params![name])
-            .await?;
+        self.database.execute("DELETE FROM setting WHERE name = $1", params![name]).await?;
         Ok(())
     }
 
     pub async fn probes(&self) -> Result<Vec<Probe>> {
         let rows = self
             .database
-            .fetch(
-                "SELECT id, name, target, every_secs, timeout_ms, demo FROM probe ORDER BY name",
-                vec![],
-            )
+            .fetch("SELECT id, name, target, every_secs, timeout_ms, demo FROM probe ORDER BY name", vec![])
             .await?;
         rows.iter()
             .map(|row| {
@@ -86,11 +78,7 @@ impl Store {
     }
 
     pub async fn delete_probe(&self, id: i64) -> Result<bool> {
-        Ok(self
-            .database
-            .execute("DELETE FROM probe WHERE id = $1", params![id])
-            .await?
-            > 0)
+        Ok(self.database.execute("DELETE FROM probe WHERE id = $1", params![id]).await? > 0)
     }
 
     /// The newest change to telemetry, as four counters that only grow: events, labels, samples,

@@ -37,25 +37,10 @@ pub struct EventReceipt {
 }
 
 enum Request {
-    Events {
-        stream: Stream,
-        batch: EventBatch,
-        at: Timestamp,
-        reply: oneshot::Sender<Result<EventReceipt>>,
-    },
-    Labels {
-        model_id: i64,
-        batch: LabelBatch,
-        at: Timestamp,
-        reply: oneshot::Sender<Result<u64>>,
-    },
-    Samples {
-        points: Vec<Point>,
-        reply: oneshot::Sender<Result<()>>,
-    },
-    Stop {
-        reply: oneshot::Sender<()>,
-    },
+    Events { stream: Stream, batch: EventBatch, at: Timestamp, reply: oneshot::Sender<Result<EventReceipt>> },
+    Labels { model_id: i64, batch: LabelBatch, at: Timestamp, reply: oneshot::Sender<Result<u64>> },
+    Samples { points: Vec<Point>, reply: oneshot::Sender<Result<()>> },
+    Stop { reply: oneshot::Sender<()> },
 }
 
 #[derive(Clone)]
@@ -81,17 +66,12 @@ impl Writer {
         }
     }
 
-    async fn submit<T>(
-        &self,
-        make: impl FnOnce(oneshot::Sender<Result<T>>) -> Request,
-    ) -> Result<T> {
+    async fn submit<T>(&self, make: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        self.queue
-            .try_send(make(reply))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-            })?;
+        self.queue.try_send(make(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -101,12 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Overloaded`] when the queue is full; nothing was kept then.
-    pub async fn append_events(
-        &self,
-        stream: &Stream,
-        batch: EventBatch,
-        at: Timestamp,
-    ) -> Result<EventReceipt> {
+    pub async fn append_events(&self, stream: &Stream, batch: EventBatch, at: Timestamp) -> Result<EventReceipt> {
         let mut receipt = EventReceipt::default();
         let mut rest = batch;
         while rest.rows() > 0 {
@@ -120,15 +95,7 @@ impl Store {
                 std::mem::take(&mut rest)
             };
             let stream = stream.clone();
-            let one = self
-                .writer
-                .submit(|reply| Request::Events {
-                    stream,
-                    batch: part,
-                    at,
-                    reply,
-                })
-                .await?;
+            let one = self.writer.submit(|reply| Request::Events { stream, batch: part, at, reply }).await?;
             receipt.accepted += one.accepted;
             receipt.duplicates += one.duplicates;
             receipt.changed += one.changed;
@@ -139,37 +106,19 @@ impl Store {
     }
 
     /// Keeps labels in the log; they meet their events when merged. Returns how many.
-    pub async fn append_labels(
-        &self,
-        model_id: i64,
-        batch: LabelBatch,
-        at: Timestamp,
-    ) -> Result<u64> {
+    pub async fn append_labels(&self, model_id: i64, batch: LabelBatch, at: Timestamp) -> Result<u64> {
         if batch.rows() == 0 {
             return Ok(0);
         }
-        self.writer
-            .submit(|reply| Request::Labels {
-                model_id,
-                batch,
-                at,
-                reply,
-            })
-            .await
+        self.writer.submit(|reply| Request::Labels { model_id, batch, at, reply }).await
     }
 
     pub(crate) async fn append_points(&self, points: Vec<Point>) -> Result<()> {
-        self.writer
-            .submit(|reply| Request::Samples { points, reply })
-            .await
+        self.writer.submit(|reply| Request::Samples { points, reply }).await
     }
 }
 
-async fn run(
-    database: Arc<Database>,
-    samples: Arc<Samples>,
-    mut requests: mpsc::Receiver<Request>,
-) {
+async fn run(database: Arc<Database>, samples: Arc<Samples>, mut requests: mpsc::Receiver<Request>) {
     let mut state = Indexes::default();
     while let Some(first) = requests.recv().await {
         let mut group = Group::default();
@@ -212,28 +161,14 @@ impl Group {
                 self.requests -= 1;
                 return Some(reply);
             }
-            Request::Events {
-                stream,
-                batch,
-                at,
-                reply,
-            } => {
+            Request::Events { stream, batch, at, reply } => {
                 self.rows += batch.rows();
-                match self
-                    .events
-                    .iter_mut()
-                    .find(|(known, _, _)| known.id == stream.id)
-                {
+                match self.events.iter_mut().find(|(known, _, _)| known.id == stream.id) {
                     Some((_, batches, _)) => batches.push((batch, reply)),
                     None => self.events.push((stream, vec![(batch, reply)], at)),
                 }
             }
-            Request::Labels {
-                model_id,
-                batch,
-                at,
-                reply,
-            } => {
+            Request::Labels { model_id, batch, at, reply } => {
                 self.rows += batch.rows();
                 self.labels.push((model_id, batch, at, reply));
             }
@@ -247,13 +182,7 @@ impl Group {
     }
 
     async fn commit(self, database: &Database, samples: &Samples, state: &mut Indexes) {
-        let Group {
-            events,
-            labels,
-            samples: points,
-            sample_replies,
-            ..
-        } = self;
+        let Group { events, labels, samples: points, sample_replies, .. } = self;
         let outcome = write(database, state, &events, &labels, &points).await;
         match outcome {
             Ok(written) => {
@@ -269,25 +198,17 @@ impl Group {
                 for (_, batch, _, reply) in labels {
                     let _ = reply.send(Ok(batch.rows() as u64));
                 }
-                sample_replies
-                    .into_iter()
-                    .for_each(|reply| drop(reply.send(Ok(()))));
+                sample_replies.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
             }
             Err(error) => {
                 tracing::error!(%error, "a group commit failed; its senders are told");
                 let text = error.to_string();
                 let failed = || StoreError::WriteFailed(text.clone());
                 for (_, batches, _) in events {
-                    batches
-                        .into_iter()
-                        .for_each(|(_, reply)| drop(reply.send(Err(failed()))));
+                    batches.into_iter().for_each(|(_, reply)| drop(reply.send(Err(failed()))));
                 }
-                labels
-                    .into_iter()
-                    .for_each(|(_, _, _, reply)| drop(reply.send(Err(failed()))));
-                sample_replies
-                    .into_iter()
-                    .for_each(|reply| drop(reply.send(Err(failed()))));
+                labels.into_iter().for_each(|(_, _, _, reply)| drop(reply.send(Err(failed()))));
+                sample_replies.into_iter().for_each(|reply| drop(reply.send(Err(failed()))));
             }
         }
     }
@@ -308,11 +229,7 @@ async fn write(
     points: &[Point],
 ) -> Result<Written> {
     let mut transaction = database.begin_exclusive().await?;
-    let mut written = Written {
-        receipts: Vec::new(),
-        additions: Vec::new(),
-        sample_seq: 0,
-    };
+    let mut written = Written { receipts: Vec::new(), additions: Vec::new(), sample_seq: 0 };
     for (stream, batches, at) in events {
         let index = state.streams.entry(stream.id).or_default();
         index.catch_up(&mut transaction, stream).await?;
@@ -354,11 +271,7 @@ async fn write(
                 params![min, max, codec::encode_rows(&points)],
             )
             .await?;
-        written.sample_seq = rows
-            .first()
-            .map(|r| r.int(0))
-            .transpose()?
-            .unwrap_or_default();
+        written.sample_seq = rows.first().map(|r| r.int(0)).transpose()?.unwrap_or_default();
     }
     transaction.commit().await?;
     Ok(written)
@@ -386,10 +299,7 @@ async fn insert_fresh(
             params![stream.model_id, stream.dirty_key(), min, max.plus(1), "new events"],
         )
         .await?;
-    rows.first()
-        .map(|r| r.int(0))
-        .transpose()?
-        .ok_or_else(|| StoreError::Corrupt("an insert gave no number".into()))
+    rows.first().map(|r| r.int(0)).transpose()?.ok_or_else(|| StoreError::Corrupt("an insert gave no number".into()))
 }
 
 /// Which rows of a batch are new, given what is known of their ids.
@@ -404,11 +314,7 @@ fn decide(
     let mut keep = Vec::with_capacity(batch.rows());
     for (row, id) in batch.ids.iter().enumerate() {
         let wide = id_hash_wide(id);
-        match known
-            .get(&row)
-            .copied()
-            .or_else(|| in_group.get(&wide).copied())
-        {
+        match known.get(&row).copied().or_else(|| in_group.get(&wide).copied()) {
             None => {
                 in_group.insert(wide, prints[row]);
                 additions.push((wide, prints[row]));
@@ -438,9 +344,7 @@ impl Indexes {
     fn learn(&mut self, stream_id: i64, seq: i64, additions: Vec<(u128, u32)>) {
         let index = self.streams.entry(stream_id).or_default();
         index.last_seq = index.last_seq.max(seq);
-        index
-            .fresh
-            .extend(additions.into_iter().map(|(id, print)| (id, (print, seq))));
+        index.fresh.extend(additions.into_iter().map(|(id, print)| (id, (print, seq))));
     }
 }
 
@@ -479,8 +383,7 @@ impl StreamIndex {
         for row in rows {
             self.last_segment = row.int(0)?;
             through = through.max(row.int(1)?);
-            self.segments
-                .push((self.last_segment, IdFilter::read(&row.blob(2)?)));
+            self.segments.push((self.last_segment, IdFilter::read(&row.blob(2)?)));
         }
         if through > 0 {
             self.fresh.retain(|_, (_, seq)| *seq > through);
@@ -518,14 +421,9 @@ impl StreamIndex {
                 )
                 .await?;
             let [ids, prints] = found.as_slice() else {
-                return Err(StoreError::Corrupt(format!(
-                    "segment {segment} lacks its ids"
-                )));
+                return Err(StoreError::Corrupt(format!("segment {segment} lacks its ids")));
             };
-            let (ids, prints) = (
-                codec::decode_ids(&ids.blob(1)?)?,
-                codec::decode_ints(&prints.blob(1)?)?,
-            );
+            let (ids, prints) = (codec::decode_ids(&ids.blob(1)?)?, codec::decode_ints(&prints.blob(1)?)?);
             let index = IdIndex::of(&ids);
             for row in rows {
                 if let Some(at) = index.find(&batch.ids[row], &ids) {

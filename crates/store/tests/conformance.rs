@@ -6,9 +6,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::event::{
-    CategoryBuilder, Column, ColumnData, EventBatch, EventKind, LabelBatch, LabelSource,
-};
+use domain::event::{CategoryBuilder, Column, ColumnData, EventBatch, EventKind, LabelBatch, LabelSource};
 use domain::model::{Model, ModelSettings, Schema, Task};
 use domain::signal::{Layer, Sample, Series};
 use domain::{Role, TimeRange, Timestamp};
@@ -17,14 +15,8 @@ use store::{Columns, NewModel, Read, Store, StoreError, StoreOptions, Stream};
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn unique() -> String {
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.as_nanos());
-    format!(
-        "plimsoll_t_{}_{nanos}_{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    format!("plimsoll_t_{}_{nanos}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 struct TestDatabase {
@@ -35,34 +27,22 @@ struct TestDatabase {
 impl TestDatabase {
     fn sqlite() -> TestDatabase {
         let folder = std::env::temp_dir().join(unique());
-        TestDatabase {
-            url: format!("sqlite:{}", folder.join("t.db").display()),
-            folder: Some(folder),
-        }
+        TestDatabase { url: format!("sqlite:{}", folder.join("t.db").display()), folder: Some(folder) }
     }
 
     async fn postgres() -> TestDatabase {
-        let server = std::env::var("PLIMSOLL_TEST_POSTGRES")
-            .expect("PLIMSOLL_TEST_POSTGRES must name a server, as postgres://user@host:port; `cargo xtask test` starts one");
+        let server = std::env::var("PLIMSOLL_TEST_POSTGRES").expect(
+            "PLIMSOLL_TEST_POSTGRES must name a server, as postgres://user@host:port; `cargo xtask test` starts one",
+        );
         let name = unique();
-        let pool = sqlx::PgPool::connect(&format!("{server}/postgres"))
-            .await
-            .expect("the test server answers");
-        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .execute(&pool)
-            .await
-            .expect("may create");
+        let pool = sqlx::PgPool::connect(&format!("{server}/postgres")).await.expect("the test server answers");
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.expect("may create");
         pool.close().await;
-        TestDatabase {
-            url: format!("{server}/{name}"),
-            folder: None,
-        }
+        TestDatabase { url: format!("{server}/{name}"), folder: None }
     }
 
     async fn open(&self) -> Store {
-        Store::open(&StoreOptions::new(self.url.clone()))
-            .await
-            .expect("opens")
+        Store::open(&StoreOptions::new(self.url.clone())).await.expect("opens")
     }
 }
 
@@ -119,10 +99,7 @@ async fn a_model(store: &Store) -> (Model, Stream) {
         )
         .await
         .expect("created");
-    let stream = store
-        .stream(model.id, EventKind::Prediction, "production")
-        .await
-        .expect("made");
+    let stream = store.stream(model.id, EventKind::Prediction, "production").await.expect("made");
     (model, stream)
 }
 
@@ -134,14 +111,8 @@ fn rows(from: i64, to: i64) -> EventBatch {
         ids: (from..to).map(|i| i.to_string()).collect(),
         times: (from..to).map(Timestamp).collect(),
         columns: vec![
-            Column {
-                name: "feature.x".into(),
-                data: ColumnData::Number((from..to).map(|i| i as f64 / 8.0).collect()),
-            },
-            Column {
-                name: "feature.colour".into(),
-                data: builder.finish(),
-            },
+            Column { name: "feature.x".into(), data: ColumnData::Number((from..to).map(|i| i as f64 / 8.0).collect()) },
+            Column { name: "feature.colour".into(), data: builder.finish() },
         ],
     }
 }
@@ -156,43 +127,20 @@ fn labels(pairs: &[(i64, &str)]) -> LabelBatch {
 }
 
 fn everything() -> Read {
-    Read {
-        range: TimeRange::ALL,
-        columns: Columns::All,
-        ids: true,
-        labels: true,
-    }
+    Read { range: TimeRange::ALL, columns: Columns::All, ids: true, labels: true }
 }
 
 async fn every_acknowledged_row_is_read_once_before_and_after_compaction(database: TestDatabase) {
     let store = database.open().await;
     let (_, stream) = a_model(&store).await;
     for start in (0..40_000).step_by(5000) {
-        let receipt = store
-            .append_events(&stream, rows(start, start + 5000), Timestamp(9))
-            .await
-            .expect("kept");
+        let receipt = store.append_events(&stream, rows(start, start + 5000), Timestamp(9)).await.expect("kept");
         assert_eq!(receipt.accepted, 5000);
     }
-    let before = store
-        .read_events(&stream, &everything())
-        .await
-        .expect("reads");
-    assert!(
-        store
-            .compact(&stream, false, Timestamp(10))
-            .await
-            .expect("compacts")
-    );
-    while store
-        .compact(&stream, true, Timestamp(10))
-        .await
-        .expect("compacts")
-    {}
-    let after = store
-        .read_events(&stream, &everything())
-        .await
-        .expect("reads");
+    let before = store.read_events(&stream, &everything()).await.expect("reads");
+    assert!(store.compact(&stream, false, Timestamp(10)).await.expect("compacts"));
+    while store.compact(&stream, true, Timestamp(10)).await.expect("compacts") {}
+    let after = store.read_events(&stream, &everything()).await.expect("reads");
     assert_eq!(before.rows(), 40_000);
     assert_eq!(before.ids, after.ids);
     assert_eq!(before.numbers("feature.x"), after.numbers("feature.x"));
@@ -201,167 +149,81 @@ async fn every_acknowledged_row_is_read_once_before_and_after_compaction(databas
         assert_eq!(text(&before), text(&after));
     }
     let summary = store.stream_summary(&stream).await.expect("counts");
-    assert_eq!(
-        (summary.rows, summary.first, summary.last),
-        (40_000, Some(Timestamp(0)), Some(Timestamp(39_999)))
-    );
+    assert_eq!((summary.rows, summary.first, summary.last), (40_000, Some(Timestamp(0)), Some(Timestamp(39_999))));
     assert_eq!(store.footprint().await.expect("counts").fresh_events, 0);
 }
 
 async fn the_first_row_of_an_id_wins_and_a_changed_resend_is_reported(database: TestDatabase) {
     let store = database.open().await;
     let (_, stream) = a_model(&store).await;
-    store
-        .append_events(&stream, rows(0, 10), Timestamp(9))
-        .await
-        .expect("kept");
-    let same = store
-        .append_events(&stream, rows(5, 12), Timestamp(9))
-        .await
-        .expect("kept");
+    store.append_events(&stream, rows(0, 10), Timestamp(9)).await.expect("kept");
+    let same = store.append_events(&stream, rows(5, 12), Timestamp(9)).await.expect("kept");
     assert_eq!((same.accepted, same.duplicates, same.changed), (2, 5, 0));
     let mut changed = rows(3, 4);
     changed.columns[0].data = ColumnData::Number(vec![99.0]);
-    let answer = store
-        .append_events(&stream, changed, Timestamp(9))
-        .await
-        .expect("kept");
-    assert_eq!(
-        (answer.accepted, answer.changed, answer.changed_ids),
-        (0, 1, vec!["3".to_string()])
-    );
-    let frame = store
-        .read_events(&stream, &everything())
-        .await
-        .expect("reads");
+    let answer = store.append_events(&stream, changed, Timestamp(9)).await.expect("kept");
+    assert_eq!((answer.accepted, answer.changed, answer.changed_ids), (0, 1, vec!["3".to_string()]));
+    let frame = store.read_events(&stream, &everything()).await.expect("reads");
     assert_eq!(frame.numbers("feature.x").expect("there")[3], 3.0 / 8.0);
     // Twice in one batch is a duplicate as well.
     let mut twice = rows(20, 21);
     twice.append(&rows(20, 21));
-    let answer = store
-        .append_events(&stream, twice, Timestamp(9))
-        .await
-        .expect("kept");
+    let answer = store.append_events(&stream, twice, Timestamp(9)).await.expect("kept");
     assert_eq!((answer.accepted, answer.duplicates), (1, 1));
 }
 
 async fn duplicates_are_found_in_segments_too(database: TestDatabase) {
     let store = database.open().await;
     let (_, stream) = a_model(&store).await;
-    store
-        .append_events(&stream, rows(0, 1000), Timestamp(9))
-        .await
-        .expect("kept");
-    assert!(
-        store
-            .compact(&stream, true, Timestamp(10))
-            .await
-            .expect("compacts")
-    );
+    store.append_events(&stream, rows(0, 1000), Timestamp(9)).await.expect("kept");
+    assert!(store.compact(&stream, true, Timestamp(10)).await.expect("compacts"));
     let mut batch = rows(990, 1010);
-    batch.columns[0].data = ColumnData::Number(
-        (990..1010)
-            .map(|i| if i == 995 { -1.0 } else { i as f64 / 8.0 })
-            .collect(),
-    );
-    let answer = store
-        .append_events(&stream, batch, Timestamp(11))
-        .await
-        .expect("kept");
-    assert_eq!(
-        (answer.accepted, answer.duplicates, answer.changed),
-        (10, 9, 1)
-    );
+    batch.columns[0].data =
+        ColumnData::Number((990..1010).map(|i| if i == 995 { -1.0 } else { i as f64 / 8.0 }).collect());
+    let answer = store.append_events(&stream, batch, Timestamp(11)).await.expect("kept");
+    assert_eq!((answer.accepted, answer.duplicates, answer.changed), (10, 9, 1));
     assert_eq!(answer.changed_ids, ["995"]);
 }
 
 async fn labels_meet_their_events_whichever_comes_first(database: TestDatabase) {
     let store = database.open().await;
     let (model, stream) = a_model(&store).await;
-    store
-        .append_labels(model.id, labels(&[(5, "1"), (500, "0")]), Timestamp(100))
-        .await
-        .expect("kept");
+    store.append_labels(model.id, labels(&[(5, "1"), (500, "0")]), Timestamp(100)).await.expect("kept");
     while store.merge_labels(model.id).await.expect("merges") > 0 {}
     assert_eq!(store.orphaned_labels(model.id).await.expect("counts"), 2);
-    store
-        .append_events(&stream, rows(0, 100), Timestamp(101))
-        .await
-        .expect("kept");
+    store.append_events(&stream, rows(0, 100), Timestamp(101)).await.expect("kept");
     let labelled = async |at: usize| {
-        let frame = store
-            .read_events(&stream, &everything())
-            .await
-            .expect("reads");
+        let frame = store.read_events(&stream, &everything()).await.expect("reads");
         frame.labels.expect("asked for").text(at)
     };
-    assert_eq!(
-        labelled(5).await,
-        Some("1".into()),
-        "an orphan joins a fresh row"
-    );
-    assert!(
-        store
-            .compact(&stream, true, Timestamp(102))
-            .await
-            .expect("compacts")
-    );
-    assert_eq!(
-        labelled(5).await,
-        Some("1".into()),
-        "and a segment not merged yet"
-    );
+    assert_eq!(labelled(5).await, Some("1".into()), "an orphan joins a fresh row");
+    assert!(store.compact(&stream, true, Timestamp(102)).await.expect("compacts"));
+    assert_eq!(labelled(5).await, Some("1".into()), "and a segment not merged yet");
     while store.merge_labels(model.id).await.expect("merges") > 0 {}
     assert_eq!(labelled(5).await, Some("1".into()), "and a merged one");
     assert_eq!(store.orphaned_labels(model.id).await.expect("counts"), 1);
-    store
-        .append_labels(model.id, labels(&[(7, "0")]), Timestamp(103))
-        .await
-        .expect("kept");
-    assert_eq!(
-        labelled(7).await,
-        Some("0".into()),
-        "a label is seen before it is merged"
-    );
+    store.append_labels(model.id, labels(&[(7, "0")]), Timestamp(103)).await.expect("kept");
+    assert_eq!(labelled(7).await, Some("0".into()), "a label is seen before it is merged");
     assert_eq!(labelled(8).await, None);
 }
 
 async fn a_relabel_replaces_the_label_and_marks_its_window(database: TestDatabase) {
     let store = database.open().await;
     let (model, stream) = a_model(&store).await;
-    store
-        .append_events(&stream, rows(0, 50), Timestamp(1))
-        .await
-        .expect("kept");
-    store
-        .compact(&stream, true, Timestamp(2))
-        .await
-        .expect("compacts");
-    store
-        .append_labels(model.id, labels(&[(10, "0")]), Timestamp(3))
-        .await
-        .expect("kept");
+    store.append_events(&stream, rows(0, 50), Timestamp(1)).await.expect("kept");
+    store.compact(&stream, true, Timestamp(2)).await.expect("compacts");
+    store.append_labels(model.id, labels(&[(10, "0")]), Timestamp(3)).await.expect("kept");
     store.merge_labels(model.id).await.expect("merges");
     let spans = store.dirty_spans().await.expect("reads");
     store.clear_dirty(&spans).await.expect("clears");
-    store
-        .append_labels(model.id, labels(&[(10, "1")]), Timestamp(4))
-        .await
-        .expect("kept");
+    store.append_labels(model.id, labels(&[(10, "1")]), Timestamp(4)).await.expect("kept");
     store.merge_labels(model.id).await.expect("merges");
-    let frame = store
-        .read_events(&stream, &everything())
-        .await
-        .expect("reads");
+    let frame = store.read_events(&stream, &everything()).await.expect("reads");
     assert_eq!(frame.labels.expect("asked for").text(10), Some("1".into()));
     let spans = store.dirty_spans().await.expect("reads");
     assert_eq!(spans.len(), 1);
     assert_eq!(
-        (
-            spans[0].range.from,
-            spans[0].range.to,
-            spans[0].reason.as_str()
-        ),
+        (spans[0].range.from, spans[0].range.to, spans[0].reason.as_str()),
         (Timestamp(10), Timestamp(11), "labels")
     );
 }
@@ -369,32 +231,17 @@ async fn a_relabel_replaces_the_label_and_marks_its_window(database: TestDatabas
 async fn reading_a_range_gives_its_rows_and_no_others(database: TestDatabase) {
     let store = database.open().await;
     let (_, stream) = a_model(&store).await;
-    store
-        .append_events(&stream, rows(0, 20_000), Timestamp(9))
-        .await
-        .expect("kept");
-    store
-        .compact(&stream, true, Timestamp(9))
-        .await
-        .expect("compacts");
-    store
-        .append_events(&stream, rows(20_000, 20_100), Timestamp(9))
-        .await
-        .expect("kept");
+    store.append_events(&stream, rows(0, 20_000), Timestamp(9)).await.expect("kept");
+    store.compact(&stream, true, Timestamp(9)).await.expect("compacts");
+    store.append_events(&stream, rows(20_000, 20_100), Timestamp(9)).await.expect("kept");
     let read = Read {
-        range: TimeRange {
-            from: Timestamp(19_990),
-            to: Timestamp(20_010),
-        },
+        range: TimeRange { from: Timestamp(19_990), to: Timestamp(20_010) },
         columns: Columns::Named(vec!["feature.x".into()]),
         ids: false,
         labels: false,
     };
     let frame = store.read_events(&stream, &read).await.expect("reads");
-    assert_eq!(
-        frame.times,
-        (19_990..20_010).map(Timestamp).collect::<Vec<_>>()
-    );
+    assert_eq!(frame.times, (19_990..20_010).map(Timestamp).collect::<Vec<_>>());
     assert_eq!(frame.columns.len(), 1);
     assert!(frame.ids.is_empty() && frame.labels.is_none());
 }
@@ -408,10 +255,7 @@ async fn writers_and_readers_do_not_lose_or_see_twice(database: TestDatabase) {
             tokio::spawn(async move {
                 for batch in 0..20_i64 {
                     let start = (writer * 20 + batch) * 100;
-                    store
-                        .append_events(&stream, rows(start, start + 100), Timestamp(9))
-                        .await
-                        .expect("kept");
+                    store.append_events(&stream, rows(start, start + 100), Timestamp(9)).await.expect("kept");
                 }
             })
         })
@@ -420,14 +264,8 @@ async fn writers_and_readers_do_not_lose_or_see_twice(database: TestDatabase) {
         let (store, stream) = (store.clone(), stream.clone());
         async move {
             for _ in 0..20 {
-                store
-                    .compact(&stream, true, Timestamp(9))
-                    .await
-                    .expect("compacts");
-                let frame = store
-                    .read_events(&stream, &everything())
-                    .await
-                    .expect("reads");
+                store.compact(&stream, true, Timestamp(9)).await.expect("compacts");
+                let frame = store.read_events(&stream, &everything()).await.expect("reads");
                 let mut ids = frame.ids.clone();
                 ids.sort();
                 ids.dedup();
@@ -439,42 +277,19 @@ async fn writers_and_readers_do_not_lose_or_see_twice(database: TestDatabase) {
         writer.await.expect("writes");
     }
     reader.await.expect("reads");
-    assert_eq!(
-        store
-            .read_events(&stream, &everything())
-            .await
-            .expect("reads")
-            .rows(),
-        16_000
-    );
+    assert_eq!(store.read_events(&stream, &everything()).await.expect("reads").rows(), 16_000);
 }
 
 async fn two_handles_on_one_database_see_each_other(database: TestDatabase) {
     let (one, two) = (database.open().await, database.open().await);
     let (_, stream) = a_model(&one).await;
-    one.append_events(&stream, rows(0, 10), Timestamp(9))
-        .await
-        .expect("kept");
-    let answer = two
-        .append_events(&stream, rows(5, 15), Timestamp(9))
-        .await
-        .expect("kept");
+    one.append_events(&stream, rows(0, 10), Timestamp(9)).await.expect("kept");
+    let answer = two.append_events(&stream, rows(5, 15), Timestamp(9)).await.expect("kept");
     assert_eq!((answer.accepted, answer.duplicates), (5, 5));
-    one.compact(&stream, true, Timestamp(9))
-        .await
-        .expect("compacts");
-    let answer = two
-        .append_events(&stream, rows(0, 16), Timestamp(9))
-        .await
-        .expect("kept");
+    one.compact(&stream, true, Timestamp(9)).await.expect("compacts");
+    let answer = two.append_events(&stream, rows(0, 16), Timestamp(9)).await.expect("kept");
     assert_eq!((answer.accepted, answer.duplicates), (1, 15));
-    assert_eq!(
-        two.read_events(&stream, &everything())
-            .await
-            .expect("reads")
-            .rows(),
-        16
-    );
+    assert_eq!(two.read_events(&stream, &everything()).await.expect("reads").rows(), 16);
 }
 
 fn cpu() -> Series {
@@ -489,41 +304,21 @@ fn cpu() -> Series {
 
 async fn samples_survive_chunks_and_arrive_late(database: TestDatabase) {
     let store = database.open().await;
-    let at = |t: i64| {
-        (
-            cpu(),
-            Sample {
-                at: Timestamp(t),
-                value: t as f64,
-            },
-        )
-    };
+    let at = |t: i64| (cpu(), Sample { at: Timestamp(t), value: t as f64 });
     for t in (0..2000).filter(|t| *t != 700) {
         store.append_samples(&[at(t)]).await.expect("kept");
     }
-    assert_eq!(
-        store
-            .compact_samples(Timestamp(1500))
-            .await
-            .expect("chunks"),
-        3
-    );
+    assert_eq!(store.compact_samples(Timestamp(1500)).await.expect("chunks"), 3);
     store.append_samples(&[at(700)]).await.expect("kept late");
     let other = database.open().await;
     for handle in [&store, &other] {
         let (id, _) = handle.series("system.cpu").await.expect("lists")[0].clone();
-        let points = handle
-            .read_samples(id, TimeRange::ALL, 0)
-            .await
-            .expect("reads");
+        let points = handle.read_samples(id, TimeRange::ALL, 0).await.expect("reads");
         assert_eq!(points.len(), 2000);
         assert!(points.windows(2).all(|p| p[0].at < p[1].at));
         assert_eq!(points[700].value, 700.0);
     }
-    let latest = other
-        .latest_samples("system.", Timestamp(0))
-        .await
-        .expect("reads");
+    let latest = other.latest_samples("system.", Timestamp(0)).await.expect("reads");
     assert_eq!(latest[0].1.value, 1999.0);
 }
 
@@ -531,114 +326,35 @@ async fn a_killed_process_loses_nothing_acknowledged(database: TestDatabase) {
     {
         let store = database.open().await;
         let (_, stream) = a_model(&store).await;
-        store
-            .append_events(&stream, rows(0, 300), Timestamp(9))
-            .await
-            .expect("kept");
-        store
-            .append_samples(&[(
-                cpu(),
-                Sample {
-                    at: Timestamp(5),
-                    value: 0.5,
-                },
-            )])
-            .await
-            .expect("kept");
+        store.append_events(&stream, rows(0, 300), Timestamp(9)).await.expect("kept");
+        store.append_samples(&[(cpu(), Sample { at: Timestamp(5), value: 0.5 })]).await.expect("kept");
         // Dropped without `close`: nothing is flushed on the way out.
     }
     let store = database.open().await;
     let model = store.model("m").await.expect("reads").expect("there");
-    let stream = store
-        .stream(model.id, EventKind::Prediction, "production")
-        .await
-        .expect("there");
-    assert_eq!(
-        store
-            .read_events(&stream, &everything())
-            .await
-            .expect("reads")
-            .rows(),
-        300
-    );
-    assert_eq!(
-        store
-            .latest_samples("", Timestamp(0))
-            .await
-            .expect("reads")
-            .len(),
-        1
-    );
-    let answer = store
-        .append_events(&stream, rows(0, 300), Timestamp(9))
-        .await
-        .expect("kept");
+    let stream = store.stream(model.id, EventKind::Prediction, "production").await.expect("there");
+    assert_eq!(store.read_events(&stream, &everything()).await.expect("reads").rows(), 300);
+    assert_eq!(store.latest_samples("", Timestamp(0)).await.expect("reads").len(), 1);
+    let answer = store.append_events(&stream, rows(0, 300), Timestamp(9)).await.expect("kept");
     assert_eq!(answer.duplicates, 300);
 }
 
 async fn people_sessions_and_leases(database: TestDatabase) {
     let store = database.open().await;
-    let first = store
-        .create_first_person("a@b.c", "Ada", "hash", Timestamp(1))
-        .await
-        .expect("made")
-        .expect("is first");
-    assert_eq!(
-        store
-            .create_first_person("x@y.z", "X", "hash", Timestamp(1))
-            .await
-            .expect("asked"),
-        None
-    );
-    let again = store
-        .create_person("a@b.c", "Eve", Role::Viewer, "hash", Timestamp(1))
-        .await;
+    let first = store.create_first_person("a@b.c", "Ada", "hash", Timestamp(1)).await.expect("made").expect("is first");
+    assert_eq!(store.create_first_person("x@y.z", "X", "hash", Timestamp(1)).await.expect("asked"), None);
+    let again = store.create_person("a@b.c", "Eve", Role::Viewer, "hash", Timestamp(1)).await;
     assert!(matches!(again, Err(StoreError::Conflict(_))));
-    store
-        .create_session(b"token", first, Timestamp(2), Timestamp(99))
-        .await
-        .expect("made");
-    assert_eq!(
-        store
-            .session(b"token")
-            .await
-            .expect("reads")
-            .expect("there")
-            .person
-            .email,
-        "a@b.c"
-    );
+    store.create_session(b"token", first, Timestamp(2), Timestamp(99)).await.expect("made");
+    assert_eq!(store.session(b"token").await.expect("reads").expect("there").person.email, "a@b.c");
     store.set_password(first, "other").await.expect("set");
-    assert_eq!(
-        store.session(b"token").await.expect("reads"),
-        None,
-        "a new password ends sessions"
-    );
+    assert_eq!(store.session(b"token").await.expect("reads"), None, "a new password ends sessions");
 
+    assert!(store.claim("evaluate", "one", Timestamp(10), Timestamp(20)).await.expect("asks"));
+    assert!(!store.claim("evaluate", "two", Timestamp(15), Timestamp(25)).await.expect("asks"));
+    assert!(store.claim("evaluate", "one", Timestamp(15), Timestamp(30)).await.expect("asks"), "the holder may renew");
     assert!(
-        store
-            .claim("evaluate", "one", Timestamp(10), Timestamp(20))
-            .await
-            .expect("asks")
-    );
-    assert!(
-        !store
-            .claim("evaluate", "two", Timestamp(15), Timestamp(25))
-            .await
-            .expect("asks")
-    );
-    assert!(
-        store
-            .claim("evaluate", "one", Timestamp(15), Timestamp(30))
-            .await
-            .expect("asks"),
-        "the holder may renew"
-    );
-    assert!(
-        store
-            .claim("evaluate", "two", Timestamp(31), Timestamp(40))
-            .await
-            .expect("asks"),
+        store.claim("evaluate", "two", Timestamp(31), Timestamp(40)).await.expect("asks"),
         "an expired lease is free"
     );
 }
@@ -646,14 +362,8 @@ async fn people_sessions_and_leases(database: TestDatabase) {
 async fn damage_is_named(database: TestDatabase) {
     let store = database.open().await;
     let (_, stream) = a_model(&store).await;
-    store
-        .append_events(&stream, rows(0, 100), Timestamp(9))
-        .await
-        .expect("kept");
-    store
-        .compact(&stream, true, Timestamp(9))
-        .await
-        .expect("compacts");
+    store.append_events(&stream, rows(0, 100), Timestamp(9)).await.expect("kept");
+    store.compact(&stream, true, Timestamp(9)).await.expect("compacts");
     let report = store.check(|_, _| {}).await.expect("walks");
     assert!(report.blobs >= 5 && report.damaged.is_empty(), "{report:?}");
     store.close().await;
@@ -662,10 +372,7 @@ async fn damage_is_named(database: TestDatabase) {
     let report = store.check(|_, _| {}).await.expect("walks");
     assert_eq!(report.damaged.len(), 1, "{report:?}");
     assert!(report.damaged[0].contains("feature.x"), "{report:?}");
-    assert!(matches!(
-        store.read_events(&stream, &everything()).await,
-        Err(StoreError::Corrupt(_))
-    ));
+    assert!(matches!(store.read_events(&stream, &everything()).await, Err(StoreError::Corrupt(_))));
 }
 
 /// Overwrites one column's bytes behind the store's back.
@@ -673,22 +380,12 @@ async fn spoil(database: &TestDatabase) {
     const SQL: &str = "UPDATE segment_column SET body = $1 WHERE name = 'feature.x'";
     let bytes: &[u8] = b"\x02nonsense that is long enough";
     if database.folder.is_some() {
-        let pool = sqlx::SqlitePool::connect(&database.url)
-            .await
-            .expect("opens");
-        sqlx::query(SQL)
-            .bind(bytes)
-            .execute(&pool)
-            .await
-            .expect("writes");
+        let pool = sqlx::SqlitePool::connect(&database.url).await.expect("opens");
+        sqlx::query(SQL).bind(bytes).execute(&pool).await.expect("writes");
         pool.close().await;
     } else {
         let pool = sqlx::PgPool::connect(&database.url).await.expect("opens");
-        sqlx::query(SQL)
-            .bind(bytes)
-            .execute(&pool)
-            .await
-            .expect("writes");
+        sqlx::query(SQL).bind(bytes).execute(&pool).await.expect("writes");
         pool.close().await;
     }
 }

@@ -12,23 +12,14 @@ pub fn step(what: &str) {
 /// Runs to the end; its output is the user's to see.
 pub fn run(command: &mut Command, remedy: &str) -> Result<(), String> {
     let shown = show(command);
-    let status = command
-        .status()
-        .map_err(|e| format!("{shown} could not start ({e}); {remedy}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{shown} failed ({status}); {remedy}"))
-    }
+    let status = command.status().map_err(|e| format!("{shown} could not start ({e}); {remedy}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{shown} failed ({status}); {remedy}")) }
 }
 
 /// What a program prints, `None` when it fails or is not there.
 pub fn output(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
 }
 
 fn show(command: &Command) -> String {
@@ -40,10 +31,7 @@ fn show(command: &Command) -> String {
 /// Cargo in the checkout, with its output in the cache.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .args(arguments)
-        .current_dir(places::root())
-        .env("CARGO_TARGET_DIR", places::target());
+    command.args(arguments).current_dir(places::root()).env("CARGO_TARGET_DIR", places::target());
     // Set for xtask itself, and wrong for what it starts.
     for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
         command.env_remove(name);
@@ -53,9 +41,7 @@ pub fn cargo(arguments: &[&str]) -> Command {
 
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Becomes the program, so that signals reach it.
@@ -70,10 +56,7 @@ pub fn apt(packages: &[&str], why: &str) -> Result<(), String> {
     let by_hand = format!("install by hand: apt-get install {}", packages.join(" "));
     step(&format!("installing {} ({why})", packages.join(", ")));
     if find("apt-get").is_none() {
-        return Err(format!(
-            "{} missing, and this is no Debian; {by_hand}",
-            packages.join(", ")
-        ));
+        return Err(format!("{} missing, and this is no Debian; {by_hand}", packages.join(", ")));
     }
     let root = output(Command::new("id").arg("-u")).as_deref() == Some("0");
     let make = |arguments: &[&str]| {
@@ -84,11 +67,7 @@ pub fn apt(packages: &[&str], why: &str) -> Result<(), String> {
             command.arg("apt-get");
             command
         };
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(Stdio::null());
         command
     };
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];

@@ -16,9 +16,7 @@ pub fn programs() -> Option<PathBuf> {
         .filter(|folder| folder.join("initdb").exists())
         .collect();
     found.sort();
-    found
-        .pop()
-        .or_else(|| crate::command::find("initdb").and_then(|p| p.parent().map(Path::to_path_buf)))
+    found.pop().or_else(|| crate::command::find("initdb").and_then(|p| p.parent().map(Path::to_path_buf)))
 }
 
 pub struct Postgres {
@@ -31,8 +29,7 @@ pub struct Postgres {
 impl Postgres {
     pub fn start() -> Result<Postgres, String> {
         step("a private PostgreSQL for the tests");
-        let programs =
-            programs().ok_or("PostgreSQL’s programs are missing; run cargo xtask setup")?;
+        let programs = programs().ok_or("PostgreSQL’s programs are missing; run cargo xtask setup")?;
         let folder = std::env::temp_dir().join(format!("plimsoll-pg-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
@@ -40,21 +37,10 @@ impl Postgres {
         let root = output(Command::new("id").arg("-u")).as_deref() == Some("0");
         let as_user = root.then_some("postgres");
         if let Some(user) = as_user {
-            run(
-                Command::new("chown").arg(user).arg(&folder),
-                "does the account exist?",
-            )?;
+            run(Command::new("chown").arg(user).arg(&folder), "does the account exist?")?;
         }
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|l| l.local_addr())
-            .map_err(|e| e.to_string())?
-            .port();
-        let server = Postgres {
-            folder,
-            programs,
-            as_user,
-            url: format!("postgres://plimsoll@127.0.0.1:{port}"),
-        };
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(|e| e.to_string())?.port();
+        let server = Postgres { folder, programs, as_user, url: format!("postgres://plimsoll@127.0.0.1:{port}") };
         let data = server.folder.join("data");
         let data = data.to_string_lossy();
         run(
@@ -72,16 +58,7 @@ impl Postgres {
         run(
             server
                 .command("pg_ctl")
-                .args([
-                    "-D",
-                    &data,
-                    "-o",
-                    &options,
-                    "-w",
-                    "-l",
-                    &log.to_string_lossy(),
-                    "start",
-                ])
+                .args(["-D", &data, "-o", &options, "-w", "-l", &log.to_string_lossy(), "start"])
                 .stdout(Stdio::null()),
             "see its log in the temporary folder",
         )?;

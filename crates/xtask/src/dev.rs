@@ -8,42 +8,22 @@ use std::time::{Duration, SystemTime};
 use crate::command::{cargo, run, step};
 use crate::{places, setup, site};
 
-const WATCHED: [&str; 7] = [
-    "app",
-    "crates",
-    "frontend",
-    "server",
-    "style",
-    "public",
-    "migrations",
-];
+const WATCHED: [&str; 7] = ["app", "crates", "frontend", "server", "style", "public", "migrations"];
 
 /// The newest change below a folder.
 fn newest(path: &Path) -> SystemTime {
-    let own = std::fs::metadata(path)
-        .and_then(|m| m.modified())
-        .unwrap_or(SystemTime::UNIX_EPOCH);
-    let inside = std::fs::read_dir(path)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| newest(&entry.path()));
+    let own = std::fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let inside = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| newest(&entry.path()));
     inside.fold(own, SystemTime::max)
 }
 
 fn changed() -> SystemTime {
-    WATCHED
-        .iter()
-        .map(|folder| newest(&places::root().join(folder)))
-        .fold(SystemTime::UNIX_EPOCH, SystemTime::max)
+    WATCHED.iter().map(|folder| newest(&places::root().join(folder))).fold(SystemTime::UNIX_EPOCH, SystemTime::max)
 }
 
 fn build(arguments: &[String]) -> Result<Child, String> {
     let site = site::build(site::Kind::Development)?;
-    run(
-        &mut cargo(&["build", "--package", "plimsoll"]),
-        "mend what the compiler names; saving builds again",
-    )?;
+    run(&mut cargo(&["build", "--package", "plimsoll"]), "mend what the compiler names; saving builds again")?;
     Command::new(places::target().join("debug/plimsoll"))
         .args(arguments)
         .env("PLIMSOLL_SITE", site)

@@ -23,9 +23,7 @@ Build output lies in PLIMSOLL_CACHE, by default ~/.cache/plimsoll, so that a sec
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (name, rest) = arguments
-        .split_first()
-        .map_or(("help", &[][..]), |(n, r)| (n.as_str(), r));
+    let (name, rest) = arguments.split_first().map_or(("help", &[][..]), |(n, r)| (n.as_str(), r));
     let outcome = match name {
         "start" => start(rest),
         "test" => suite::suite(),
@@ -54,15 +52,8 @@ fn program() -> Result<std::path::PathBuf, String> {
     let site = site::build(site::Kind::Release)?;
     command::step("the program, with the site inside");
     command::run(
-        command::cargo(&[
-            "build",
-            "--release",
-            "--package",
-            "plimsoll",
-            "--features",
-            "embed",
-        ])
-        .env("PLIMSOLL_SITE", &site),
+        command::cargo(&["build", "--release", "--package", "plimsoll", "--features", "embed"])
+            .env("PLIMSOLL_SITE", &site),
         "see the compiler’s message above",
     )?;
     Ok(places::target().join("release/plimsoll"))

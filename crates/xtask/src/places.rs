@@ -5,10 +5,7 @@ use std::path::PathBuf;
 /// The checkout.
 pub fn root() -> PathBuf {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    manifest
-        .ancestors()
-        .nth(2)
-        .map_or(manifest.clone(), PathBuf::from)
+    manifest.ancestors().nth(2).map_or(manifest.clone(), PathBuf::from)
 }
 
 /// What outlives a clone: compiled code, tools, the tests' database.

@@ -29,10 +29,7 @@ pub fn for_testing() -> Result<(), String> {
         apt(&["chromium"], "pages are tested in a real browser")?;
     }
     if crate::database::programs().is_none() {
-        apt(
-            &["postgresql"],
-            "everything runs on PostgreSQL too; the tests start a private server",
-        )?;
+        apt(&["postgresql"], "everything runs on PostgreSQL too; the tests start a private server")?;
     }
     let folder = places::root().join("end2end");
     let installed = folder.join("node_modules/.package-lock.json");
@@ -54,9 +51,7 @@ pub fn for_testing() -> Result<(), String> {
 }
 
 pub fn chromium() -> Option<PathBuf> {
-    ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find_map(find)
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(find)
 }
 
 fn has_target(toolchain: Option<&str>) -> bool {
@@ -66,9 +61,7 @@ fn has_target(toolchain: Option<&str>) -> bool {
     }
     output(command.args(["--print", "target-libdir", "--target", WASM]))
         .and_then(|folder| std::fs::read_dir(folder).ok())
-        .is_some_and(|mut files| {
-            files.any(|f| f.is_ok_and(|f| f.file_name().to_string_lossy().starts_with("libcore")))
-        })
+        .is_some_and(|mut files| files.any(|f| f.is_ok_and(|f| f.file_name().to_string_lossy().starts_with("libcore"))))
 }
 
 /// The toolchain for the browser half, where it is not the default one, and its linker.
@@ -76,13 +69,7 @@ pub fn wasm_environment() -> Vec<(&'static str, String)> {
     if has_target(None) {
         return Vec::new();
     }
-    vec![
-        ("RUSTUP_TOOLCHAIN", "debian".into()),
-        (
-            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
-            "wasm-ld-22".into(),
-        ),
-    ]
+    vec![("RUSTUP_TOOLCHAIN", "debian".into()), ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-22".into())]
 }
 
 fn wasm_target() -> Result<(), String> {
@@ -90,38 +77,20 @@ fn wasm_target() -> Result<(), String> {
         return Ok(());
     }
     step("the compiler’s target for browsers");
-    if run(
-        Command::new("rustup").args(["target", "add", WASM]),
-        "trying Debian’s compiler",
-    )
-    .is_ok()
-        && has_target(None)
+    if run(Command::new("rustup").args(["target", "add", WASM]), "trying Debian’s compiler").is_ok() && has_target(None)
     {
         return Ok(());
     }
     // Where rustup cannot fetch: Debian's compiler and its sources make the target's library.
-    apt(
-        &["rustc-web", "cargo-web", "rust-web-src", "lld-22"],
-        "rustup could not fetch the target",
-    )?;
+    apt(&["rustc-web", "cargo-web", "rust-web-src", "lld-22"], "rustup could not fetch the target")?;
     let folder = places::tools().join("wasm-std");
     std::fs::create_dir_all(folder.join("src")).map_err(|e| e.to_string())?;
-    let write =
-        |name: &str, text: &str| std::fs::write(folder.join(name), text).map_err(|e| e.to_string());
-    write(
-        "Cargo.toml",
-        "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[workspace]\n",
-    )?;
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).map_err(|e| e.to_string());
+    write("Cargo.toml", "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[workspace]\n")?;
     write("src/lib.rs", "")?;
     run(
         Command::new("/usr/bin/cargo")
-            .args([
-                "build",
-                "-Zbuild-std=std,panic_abort",
-                "--target",
-                WASM,
-                "--release",
-            ])
+            .args(["build", "-Zbuild-std=std,panic_abort", "--target", WASM, "--release"])
             .current_dir(&folder)
             .env("CARGO_TARGET_DIR", folder.join("target"))
             .env("RUSTC_BOOTSTRAP", "1")
@@ -131,37 +100,24 @@ fn wasm_target() -> Result<(), String> {
     )?;
     let library = format!("/usr/lib/rustlib/{WASM}/lib");
     let built = folder.join("target").join(WASM).join("release/deps");
-    let copy = format!(
-        "mkdir -p {library} && cp {}/lib*.rlib {library}/",
-        built.display()
-    );
+    let copy = format!("mkdir -p {library} && cp {}/lib*.rlib {library}/", built.display());
     let root = output(Command::new("id").arg("-u")).as_deref() == Some("0");
-    let mut command = if root {
-        Command::new("sh")
-    } else {
-        Command::new("sudo")
-    };
+    let mut command = if root { Command::new("sh") } else { Command::new("sudo") };
     if !root {
         command.arg("sh");
     }
     run(command.args(["-c", &copy]), "copy the library by hand")?;
-    run(
-        Command::new("rustup").args(["toolchain", "link", "debian", "/usr"]),
-        "link the toolchain by hand",
-    )?;
+    run(Command::new("rustup").args(["toolchain", "link", "debian", "/usr"]), "link the toolchain by hand")?;
     if has_target(Some("debian")) {
         Ok(())
     } else {
-        Err(format!(
-            "the target {WASM} is still missing; run rustup target add {WASM}"
-        ))
+        Err(format!("the target {WASM} is still missing; run rustup target add {WASM}"))
     }
 }
 
 /// The version of wasm-bindgen that Cargo.lock holds: the tool must be exactly the same.
 fn locked_bindgen() -> Result<String, String> {
-    let lock = std::fs::read_to_string(places::root().join("Cargo.lock"))
-        .map_err(|e| format!("Cargo.lock: {e}"))?;
+    let lock = std::fs::read_to_string(places::root().join("Cargo.lock")).map_err(|e| format!("Cargo.lock: {e}"))?;
     let mut lines = lock.lines();
     lines
         .find(|l| *l == "name = \"wasm-bindgen\"")
@@ -172,9 +128,7 @@ fn locked_bindgen() -> Result<String, String> {
 }
 
 pub fn wasm_bindgen_path() -> Result<PathBuf, String> {
-    Ok(places::tools()
-        .join(format!("wasm-bindgen-{}", locked_bindgen()?))
-        .join("bin/wasm-bindgen"))
+    Ok(places::tools().join(format!("wasm-bindgen-{}", locked_bindgen()?)).join("bin/wasm-bindgen"))
 }
 
 fn wasm_bindgen() -> Result<(), String> {
@@ -183,33 +137,17 @@ fn wasm_bindgen() -> Result<(), String> {
         return Ok(());
     }
     let version = locked_bindgen()?;
-    step(&format!(
-        "wasm-bindgen {version} (the version of Cargo.lock; two minutes, once)"
-    ));
+    step(&format!("wasm-bindgen {version} (the version of Cargo.lock; two minutes, once)"));
     let root = places::tools().join(format!("wasm-bindgen-{version}"));
-    let install = [
-        "install",
-        "wasm-bindgen-cli",
-        "--version",
-        version.as_str(),
-        "--root",
-    ];
-    run(
-        cargo(&install)
-            .arg(root)
-            .env("CARGO_TARGET_DIR", places::tools().join("target")),
-        "is crates.io reachable?",
-    )
+    let install = ["install", "wasm-bindgen-cli", "--version", version.as_str(), "--root"];
+    run(cargo(&install).arg(root).env("CARGO_TARGET_DIR", places::tools().join("target")), "is crates.io reachable?")
 }
 
 fn node() -> Result<(), String> {
     if find("node").is_some() && find("npm").is_some() {
         Ok(())
     } else {
-        apt(
-            &["nodejs", "npm"],
-            "it packs the site and drives the browser tests",
-        )
+        apt(&["nodejs", "npm"], "it packs the site and drives the browser tests")
     }
 }
 
@@ -227,17 +165,12 @@ fn wasm_opt() {
     let install = std::fs::create_dir_all(&folder).is_ok()
         && ["binaryen", BINARYEN].iter().rev().any(|package| {
             run(
-                Command::new("npm")
-                    .args(["install", "--no-fund", "--no-audit", "--prefix"])
-                    .arg(&folder)
-                    .arg(package),
+                Command::new("npm").args(["install", "--no-fund", "--no-audit", "--prefix"]).arg(&folder).arg(package),
                 "the browser module stays larger",
             )
             .is_ok()
         });
     if !install {
-        eprintln!(
-            "  the npm registry did not answer: the browser module stays larger, all else is the same"
-        );
+        eprintln!("  the npm registry did not answer: the browser module stays larger, all else is the same");
     }
 }

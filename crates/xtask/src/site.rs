@@ -41,33 +41,16 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
 
 /// Builds the site where anything changed, and gives its folder.
 pub fn build(kind: Kind) -> Result<PathBuf, String> {
-    let profile = if kind == Kind::Release {
-        "wasm"
-    } else {
-        "wasm-dev"
-    };
+    let profile = if kind == Kind::Release { "wasm" } else { "wasm-dev" };
     step("the browser half (WebAssembly)");
-    let mut command = cargo(&[
-        "build",
-        "--package",
-        "frontend",
-        "--target",
-        "wasm32-unknown-unknown",
-        "--profile",
-        profile,
-    ]);
+    let mut command =
+        cargo(&["build", "--package", "frontend", "--target", "wasm32-unknown-unknown", "--profile", profile]);
     command.envs(setup::wasm_environment());
     run(&mut command, "see the compiler’s message above")?;
-    let module =
-        read(&places::target().join(format!("wasm32-unknown-unknown/{profile}/frontend.wasm")))?;
+    let module = read(&places::target().join(format!("wasm32-unknown-unknown/{profile}/frontend.wasm")))?;
     let style = bundle(&places::root().join("style/main.css"))?;
     let site = places::cache().join(format!("site-{profile}"));
-    let stamp = format!(
-        "{}-{}-{}",
-        hash(&module),
-        hash(style.as_bytes()),
-        hash(&public_files()?.concat_bytes())
-    );
+    let stamp = format!("{}-{}-{}", hash(&module), hash(style.as_bytes()), hash(&public_files()?.concat_bytes()));
     if fs::read_to_string(site.join("stamp.txt")).is_ok_and(|known| known == stamp) {
         return Ok(site);
     }
@@ -80,10 +63,7 @@ struct PublicFiles(Vec<(String, Vec<u8>)>);
 
 impl PublicFiles {
     fn concat_bytes(&self) -> Vec<u8> {
-        self.0
-            .iter()
-            .flat_map(|(name, bytes)| [name.as_bytes(), bytes].concat())
-            .collect()
+        self.0.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes].concat()).collect()
     }
 }
 
@@ -92,10 +72,7 @@ fn public_files() -> Result<PublicFiles, String> {
     let mut files = Vec::new();
     for entry in fs::read_dir(&folder).map_err(|e| e.to_string())?.flatten() {
         if entry.path().is_file() {
-            files.push((
-                entry.file_name().to_string_lossy().into_owned(),
-                read(&entry.path())?,
-            ));
+            files.push((entry.file_name().to_string_lossy().into_owned(), read(&entry.path())?));
         }
     }
     files.sort();
@@ -107,11 +84,7 @@ fn bundle(path: &Path) -> Result<String, String> {
     let text = String::from_utf8(read(path)?).map_err(|e| e.to_string())?;
     let mut out = String::new();
     for line in text.lines() {
-        match line
-            .trim()
-            .strip_prefix("@import \"")
-            .and_then(|rest| rest.strip_suffix("\";"))
-        {
+        match line.trim().strip_prefix("@import \"").and_then(|rest| rest.strip_suffix("\";")) {
             Some(name) => out.push_str(&bundle(&path.with_file_name(name))?),
             None => {
                 out.push_str(line);
@@ -134,6 +107,8 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
             .args([
                 "--target",
                 "web",
+                "--remove-name-section",
+                "--remove-producers-section",
                 "--no-typescript",
                 "--out-name",
                 "plimsoll",
@@ -147,12 +122,7 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
     if kind == Kind::Release && setup::wasm_opt_path().exists() {
         let small = work.join("small.wasm");
         let mut command = Command::new(setup::wasm_opt_path());
-        command
-            .arg("-Oz")
-            .args(FEATURES)
-            .arg(&module)
-            .arg("-o")
-            .arg(&small);
+        command.arg("-Oz").args(FEATURES).arg(&module).arg("-o").arg(&small);
         if run(&mut command, "the module stays larger").is_ok() {
             fs::rename(&small, &module).map_err(|e| e.to_string())?;
         }
@@ -161,10 +131,7 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
     let named = [
         (format!("pkg/plimsoll.{}.wasm", hash(&module)), module),
         (format!("pkg/plimsoll.{}.js", hash(&script)), script),
-        (
-            format!("pkg/plimsoll.{}.css", hash(style.as_bytes())),
-            style.as_bytes().to_vec(),
-        ),
+        (format!("pkg/plimsoll.{}.css", hash(style.as_bytes())), style.as_bytes().to_vec()),
     ];
     for (name, bytes) in &named {
         write(&site.join(name), bytes)?;
@@ -172,10 +139,7 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
     for (name, bytes) in public_files()?.0 {
         write(&site.join(name), &bytes)?;
     }
-    let manifest = format!(
-        "{{\"wasm\":\"/{}\",\"js\":\"/{}\",\"css\":\"/{}\"}}\n",
-        named[0].0, named[1].0, named[2].0
-    );
+    let manifest = format!("{{\"wasm\":\"/{}\",\"js\":\"/{}\",\"css\":\"/{}\"}}\n", named[0].0, named[1].0, named[2].0);
     write(&site.join("manifest.json"), manifest.as_bytes())?;
     if kind == Kind::Release {
         compress(&site.join("pkg"))?;
@@ -189,8 +153,5 @@ fn compress(folder: &Path) -> Result<(), String> {
         const b=f.readFileSync(p.join(process.argv[1],n)),o=p.join(process.argv[1],n);\
         f.writeFileSync(o+'.br',z.brotliCompressSync(b,{params:{[z.constants.BROTLI_PARAM_QUALITY]:11}}));\
         f.writeFileSync(o+'.gz',z.gzipSync(b,{level:9}))}";
-    run(
-        Command::new("node").args(["-e", SCRIPT]).arg(folder),
-        "is Node installed?",
-    )
+    run(Command::new("node").args(["-e", SCRIPT]).arg(folder), "is Node installed?")
 }

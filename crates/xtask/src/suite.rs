@@ -10,35 +10,17 @@ pub fn suite() -> Result<(), String> {
     setup::for_testing()?;
 
     step("formatting");
-    run(
-        &mut cargo(&["fmt", "--all", "--check"]),
-        "run cargo fmt --all",
-    )?;
+    run(&mut cargo(&["fmt", "--all", "--check"]), "run cargo fmt --all")?;
 
     step("lints, with warnings as errors");
-    let lint = [
-        "clippy",
-        "--workspace",
-        "--exclude",
-        "frontend",
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ];
+    let lint = ["clippy", "--workspace", "--exclude", "frontend", "--all-targets", "--", "--deny", "warnings"];
     run(&mut cargo(&lint), "mend what clippy names")?;
 
     let postgres = database::Postgres::start()?;
     step("unit, conformance and integration tests, on SQLite and PostgreSQL");
     run(
-        cargo(&[
-            "test",
-            "--workspace",
-            "--exclude",
-            "frontend",
-            "--no-fail-fast",
-        ])
-        .env("PLIMSOLL_TEST_POSTGRES", &postgres.url),
+        cargo(&["test", "--workspace", "--exclude", "frontend", "--no-fail-fast"])
+            .env("PLIMSOLL_TEST_POSTGRES", &postgres.url),
         "see the failing test above",
     )?;
 

@@ -27,21 +27,14 @@ pub struct Demo {
 impl Demo {
     pub async fn run(self, config: &Config) -> Outcome {
         let engine = open(config).await?;
-        let outcome = if self.remove {
-            remove(&engine).await
-        } else {
-            fill(&engine).await
-        };
+        let outcome = if self.remove { remove(&engine).await } else { fill(&engine).await };
         engine.store.close().await;
         outcome
     }
 }
 
 async fn remove(engine: &engine::Engine) -> Outcome {
-    engine
-        .delete_model(&Actor::Local, MODEL)
-        .await
-        .map_err(text)?;
+    engine.delete_model(&Actor::Local, MODEL).await.map_err(text)?;
     println!("the demonstration is gone");
     Ok(0)
 }
@@ -52,77 +45,26 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
         println!("the demonstration is there already; `plimsoll demo --remove` removes it");
         return Ok(0);
     }
-    let mapping = Mapping {
-        label: Some("employed".into()),
-        ignore: vec!["year".into()],
-        ..Mapping::default()
-    };
+    let mapping = Mapping { label: Some("employed".into()), ignore: vec!["year".into()], ..Mapping::default() };
     // Three years of real rows end now, thirty times as fast.
     let last = domain::Timestamp::parse("2018-12-31T23:59:59Z").unwrap_or_default();
-    let shift = Some(Replay {
-        last,
-        now: engine.now(),
-        speed: 30.0,
-    });
-    let baseline = Envelope {
-        mapping,
-        baseline: Some("2015".into()),
-        shift,
-        ..Envelope::default()
-    };
-    let body = |bytes: &'static [u8]| {
-        Box::new(std::io::Cursor::new(bytes)) as Box<dyn std::io::Read + Send>
-    };
-    engine
-        .ingest_predictions(
-            &Actor::Local,
-            MODEL,
-            &baseline,
-            None,
-            body(REFERENCE),
-            |_| (),
-        )
-        .await
-        .map_err(text)?;
+    let shift = Some(Replay { last, now: engine.now(), speed: 30.0 });
+    let baseline = Envelope { mapping, baseline: Some("2015".into()), shift, ..Envelope::default() };
+    let body = |bytes: &'static [u8]| Box::new(std::io::Cursor::new(bytes)) as Box<dyn std::io::Read + Send>;
+    engine.ingest_predictions(&Actor::Local, MODEL, &baseline, None, body(REFERENCE), |_| ()).await.map_err(text)?;
     let production = Envelope {
-        mapping: Mapping {
-            ignore: vec!["year".into()],
-            ..Mapping::default()
-        },
+        mapping: Mapping { ignore: vec!["year".into()], ..Mapping::default() },
         shift,
         ..Envelope::default()
     };
-    engine
-        .ingest_predictions(
-            &Actor::Local,
-            MODEL,
-            &production,
-            None,
-            body(ANALYSIS),
-            |_| (),
-        )
-        .await
-        .map_err(text)?;
-    engine
-        .ingest_labels(
-            &Actor::Local,
-            MODEL,
-            &production,
-            None,
-            body(LABELS),
-            |_| (),
-        )
-        .await
-        .map_err(text)?;
+    engine.ingest_predictions(&Actor::Local, MODEL, &production, None, body(ANALYSIS), |_| ()).await.map_err(text)?;
+    engine.ingest_labels(&Actor::Local, MODEL, &production, None, body(LABELS), |_| ()).await.map_err(text)?;
     let change = ModelChange {
         title: Some("Employment (demonstration)".into()),
         window: Some("500".into()),
         ..ModelChange::default()
     };
-    engine
-        .update_model(&Actor::Local, MODEL, change)
-        .await
-        .map_err(text)?;
+    engine.update_model(&Actor::Local, MODEL, change).await.map_err(text)?;
     engine.maintain(false).await.map_err(text)?;
     println!("the demonstration is there; `plimsoll demo --remove` removes it");
     Ok(0)

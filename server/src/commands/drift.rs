@@ -58,26 +58,15 @@ impl Drift {
         let chosen = self.chosen(&reference, &current)?;
         let pick = |table: Vec<(String, ColumnData)>| -> Vec<Column> {
             let kept = table.into_iter().filter(|(name, _)| chosen.contains(name));
-            kept.map(|(name, data)| Column {
-                name: format!("feature.{name}"),
-                data,
-            })
-            .collect()
+            kept.map(|(name, data)| Column { name: format!("feature.{name}"), data }).collect()
         };
         let rows_before = reference.first().map_or(0, |(_, d)| d.len());
         let rows_now = current.first().map_or(0, |(_, d)| d.len());
         let baseline = Reference::of(&pick(reference), rows_before, &HashMap::new());
         let columns = pick(current);
         let times = vec![domain::Timestamp(0); rows_now];
-        let rows = Rows {
-            times: &times,
-            columns: &columns,
-            labels: None,
-        };
-        let verdicts: Vec<ColumnVerdict> = compare(&baseline, &rows, &options)
-            .into_iter()
-            .map(|(v, _)| v)
-            .collect();
+        let rows = Rows { times: &times, columns: &columns, labels: None };
+        let verdicts: Vec<ColumnVerdict> = compare(&baseline, &rows, &options).into_iter().map(|(v, _)| v).collect();
         let report = DriftReport::of(&verdicts, self.share);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report).map_err(text)?);
@@ -92,26 +81,16 @@ impl Drift {
             if TESTS.contains(&test) {
                 Ok(())
             } else {
-                Err(format!(
-                    "there is no test “{test}”; there are {}",
-                    TESTS.join(", ")
-                ))
+                Err(format!("there is no test “{test}”; there are {}", TESTS.join(", ")))
             }
         };
         self.tests.iter().try_for_each(|t| known(t))?;
-        let mut options = DriftOptions {
-            tests: self.tests.clone(),
-            alpha: self.alpha,
-            ..DriftOptions::default()
-        };
+        let mut options = DriftOptions { tests: self.tests.clone(), alpha: self.alpha, ..DriftOptions::default() };
         for pair in &self.threshold {
-            let (test, value) = pair
-                .split_once('=')
-                .ok_or_else(|| format!("--threshold takes TEST=VALUE; “{pair}” has no “=”"))?;
+            let (test, value) =
+                pair.split_once('=').ok_or_else(|| format!("--threshold takes TEST=VALUE; “{pair}” has no “=”"))?;
             known(test)?;
-            let value: f64 = value
-                .parse()
-                .map_err(|_| format!("--threshold {test}: “{value}” is no number"))?;
+            let value: f64 = value.parse().map_err(|_| format!("--threshold {test}: “{value}” is no number"))?;
             match test {
                 "ks" => options.ks = value,
                 "psi" => options.psi = value,
@@ -128,27 +107,16 @@ impl Drift {
         reference: &[(String, ColumnData)],
         current: &[(String, ColumnData)],
     ) -> Result<Vec<String>, String> {
-        let names = |table: &[(String, ColumnData)]| -> Vec<String> {
-            table.iter().map(|(n, _)| n.clone()).collect()
-        };
+        let names = |table: &[(String, ColumnData)]| -> Vec<String> { table.iter().map(|(n, _)| n.clone()).collect() };
         let (before, now) = (names(reference), names(current));
         for wanted in &self.columns {
             if !before.contains(wanted) {
-                return Err(format!(
-                    "the reference has no column “{wanted}”; it has {}",
-                    before.join(", ")
-                ));
+                return Err(format!("the reference has no column “{wanted}”; it has {}", before.join(", ")));
             }
         }
         let mut chosen: Vec<String> = before
             .iter()
-            .filter(|n| {
-                if self.columns.is_empty() {
-                    now.contains(n)
-                } else {
-                    self.columns.contains(n)
-                }
-            })
+            .filter(|n| if self.columns.is_empty() { now.contains(n) } else { self.columns.contains(n) })
             .filter(|n| !self.ignore.contains(n))
             .cloned()
             .collect();
@@ -157,11 +125,7 @@ impl Drift {
             let mapping = domain::model::Mapping::default();
             if let Ok(schema) = domain::model::infer_schema(reference, &mapping) {
                 use domain::event::ColumnRole::{Id, LabelTime, Timestamp};
-                chosen.retain(|n| {
-                    !schema
-                        .field(n)
-                        .is_some_and(|f| matches!(f.role, Id | Timestamp | LabelTime))
-                });
+                chosen.retain(|n| !schema.field(n).is_some_and(|f| matches!(f.role, Id | Timestamp | LabelTime)));
             }
         }
         if chosen.is_empty() {
@@ -172,21 +136,13 @@ impl Drift {
 }
 
 fn read(path: &Path) -> Result<Vec<(String, ColumnData)>, String> {
-    let file =
-        std::fs::File::open(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let file = std::fs::File::open(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     let mut whole: Vec<(String, ColumnData)> = Vec::new();
     let mut rows = 0;
-    for table in
-        decode::tables(None, Box::new(file)).map_err(|e| format!("{}: {e}", path.display()))?
-    {
+    for table in decode::tables(None, Box::new(file)).map_err(|e| format!("{}: {e}", path.display()))? {
         let table = table.map_err(|e| format!("{}: {e}", path.display()))?;
         if let Some(error) = table.errors.first() {
-            return Err(format!(
-                "{}, line {}: {}",
-                path.display(),
-                error.line,
-                error.reason
-            ));
+            return Err(format!("{}, line {}: {}", path.display(), error.line, error.reason));
         }
         for (name, data) in table.typed() {
             match whole.iter_mut().find(|(n, _)| *n == name) {
@@ -205,30 +161,16 @@ fn read(path: &Path) -> Result<Vec<(String, ColumnData)>, String> {
             column.append(&filler);
         }
     }
-    if rows == 0 {
-        Err(format!("{} holds no rows", path.display()))
-    } else {
-        Ok(whole)
-    }
+    if rows == 0 { Err(format!("{} holds no rows", path.display())) } else { Ok(whole) }
 }
 
 fn print(report: &DriftReport, verdicts: &[ColumnVerdict]) {
     let mut ranked: Vec<&ColumnVerdict> = verdicts.iter().collect();
     ranked.sort_by(|a, b| b.finding.cmp(&a.finding));
-    println!(
-        "{:<24} {:<12} {:>8} {:>8} {:>10}  verdict",
-        "column", "drift", "PSI", "JS", "p"
-    );
+    println!("{:<24} {:<12} {:>8} {:>8} {:>10}  verdict", "column", "drift", "PSI", "JS", "p");
     for v in ranked {
-        let number = |test: &str| {
-            v.statistic(test)
-                .map_or_else(|| "–".into(), |s| format::fixed(s, 3))
-        };
-        let p = v
-            .tests
-            .iter()
-            .find_map(|t| t.p_adjusted)
-            .map_or_else(|| "–".into(), format::p_value);
+        let number = |test: &str| v.statistic(test).map_or_else(|| "–".into(), |s| format::fixed(s, 3));
+        let p = v.tests.iter().find_map(|t| t.p_adjusted).map_or_else(|| "–".into(), format::p_value);
         println!(
             "{:<24} {:<12} {:>8} {:>8} {:>10}  {}",
             v.name,
@@ -240,9 +182,5 @@ fn print(report: &DriftReport, verdicts: &[ColumnVerdict]) {
         );
     }
     let drifted = report.columns.iter().filter(|c| c.drifted).count();
-    println!(
-        "\n{}: {drifted} of {} columns",
-        if report.drifted { "Drift" } else { "No drift" },
-        report.columns.len()
-    );
+    println!("\n{}: {drifted} of {} columns", if report.drifted { "Drift" } else { "No drift" }, report.columns.len());
 }

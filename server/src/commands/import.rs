@@ -99,11 +99,7 @@ impl Import {
             None => None,
             Some(speed) if speed > 0.0 && speed.is_finite() => {
                 let last = newest_event(&self.files, self.timestamp.as_deref())?;
-                Some(Replay {
-                    last,
-                    now: engine.now(),
-                    speed,
-                })
+                Some(Replay { last, now: engine.now(), speed })
             }
             Some(speed) => return Err(format!("--replay takes a speed above 0; {speed} is none")),
         };
@@ -118,43 +114,25 @@ impl Import {
         for path in &self.files {
             let (reader, bar) = open_file(path)?;
             let receipt = engine
-                .ingest_predictions(
-                    &Actor::Local,
-                    &self.model,
-                    &envelope,
-                    None,
-                    reader,
-                    |rows| note(&bar, rows),
-                )
+                .ingest_predictions(&Actor::Local, &self.model, &envelope, None, reader, |rows| note(&bar, rows))
                 .await
                 .map_err(|e| format!("{}: {e}", path.display()))?;
             bar.finish_and_clear();
             rejected += report(path, &receipt, "rows");
         }
-        let labels = Envelope {
-            baseline: None,
-            ..envelope
-        };
+        let labels = Envelope { baseline: None, ..envelope };
         for path in &self.labels {
             let (reader, bar) = open_file(path)?;
             let receipt = engine
-                .ingest_labels(&Actor::Local, &self.model, &labels, None, reader, |rows| {
-                    note(&bar, rows)
-                })
+                .ingest_labels(&Actor::Local, &self.model, &labels, None, reader, |rows| note(&bar, rows))
                 .await
                 .map_err(|e| format!("{}: {e}", path.display()))?;
             bar.finish_and_clear();
             rejected += report(path, &receipt, "labels");
         }
         if let Some(window) = &self.window {
-            let change = engine::installation::ModelChange {
-                window: Some(window.clone()),
-                ..Default::default()
-            };
-            engine
-                .update_model(&Actor::Local, &self.model, change)
-                .await
-                .map_err(text)?;
+            let change = engine::installation::ModelChange { window: Some(window.clone()), ..Default::default() };
+            engine.update_model(&Actor::Local, &self.model, change).await.map_err(text)?;
         }
         if !self.no_evaluate {
             let bar = ProgressBar::new_spinner().with_message("evaluating windows");
@@ -179,20 +157,13 @@ fn report(path: &Path, receipt: &Receipt, what: &str) -> u64 {
         domain::format::count(receipt.changed_duplicates as f64),
         domain::format::count(receipt.rejected as f64),
         if receipt.labels > 0 {
-            format!(
-                "; {} labels came with them",
-                domain::format::count(receipt.labels as f64)
-            )
+            format!("; {} labels came with them", domain::format::count(receipt.labels as f64))
         } else {
             String::new()
         },
     );
     for error in receipt.errors.iter().take(10) {
-        let field = error
-            .field
-            .as_deref()
-            .map(|f| format!(", {f}"))
-            .unwrap_or_default();
+        let field = error.field.as_deref().map(|f| format!(", {f}")).unwrap_or_default();
         println!("  line {}{field}: {}", error.line, error.reason);
     }
     receipt.rejected
@@ -208,8 +179,7 @@ struct Counted {
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let got = self.file.read(buffer)?;
-        self.bar
-            .set_position(self.read.fetch_add(got as u64, Ordering::Relaxed) + got as u64);
+        self.bar.set_position(self.read.fetch_add(got as u64, Ordering::Relaxed) + got as u64);
         Ok(got)
     }
 }
@@ -220,11 +190,7 @@ fn open_file(path: &Path) -> Result<(Box<dyn Read + Send>, ProgressBar), String>
     let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {msg} {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(bytes).with_style(style);
-    let reader = Counted {
-        file,
-        bar: bar.clone(),
-        read: Arc::default(),
-    };
+    let reader = Counted { file, bar: bar.clone(), read: Arc::default() };
     Ok((Box::new(reader), bar))
 }
 
@@ -238,27 +204,14 @@ fn newest_event(files: &[PathBuf], column: Option<&str>) -> Result<Timestamp, St
             let name = column.map(String::from).or_else(|| {
                 let mapping = Mapping::default();
                 let schema = domain::model::infer_schema(&table.typed(), &mapping).ok()?;
-                schema
-                    .fields
-                    .iter()
-                    .find(|f| f.role == domain::event::ColumnRole::Timestamp)
-                    .map(|f| f.name.clone())
+                schema.fields.iter().find(|f| f.role == domain::event::ColumnRole::Timestamp).map(|f| f.name.clone())
             });
             let cells = name.as_deref().and_then(|n| table.column(n));
-            let cells = cells
-                .ok_or("--replay needs a column with the event time; name it with --timestamp")?;
-            for time in cells
-                .iter()
-                .filter_map(|c| c.text())
-                .filter_map(|t| Timestamp::parse(&t))
-            {
+            let cells = cells.ok_or("--replay needs a column with the event time; name it with --timestamp")?;
+            for time in cells.iter().filter_map(|c| c.text()).filter_map(|t| Timestamp::parse(&t)) {
                 newest = newest.max(time);
             }
         }
     }
-    if newest == Timestamp::MIN {
-        Err("--replay found no event time in the files".into())
-    } else {
-        Ok(newest)
-    }
+    if newest == Timestamp::MIN { Err("--replay found no event time in the files".into()) } else { Ok(newest) }
 }

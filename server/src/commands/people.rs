@@ -48,11 +48,8 @@ pub enum Key {
 }
 
 fn role(name: &str) -> Result<Role, String> {
-    Role::parse(name).ok_or_else(|| {
-        format!(
-            "there is no role “{name}”; there are viewer, executive, operator and administrator"
-        )
-    })
+    Role::parse(name)
+        .ok_or_else(|| format!("there is no role “{name}”; there are viewer, executive, operator and administrator"))
 }
 
 fn password() -> Result<String, String> {
@@ -71,10 +68,7 @@ impl User {
         let find = async |email: &str| {
             let people = engine.people(&Actor::Local).await.map_err(text)?;
             let email = email.trim().to_lowercase();
-            people
-                .into_iter()
-                .find(|p| p.email == email)
-                .ok_or_else(|| format!("nobody here has the address {email}"))
+            people.into_iter().find(|p| p.email == email).ok_or_else(|| format!("nobody here has the address {email}"))
         };
         match self {
             User::List => {
@@ -88,49 +82,27 @@ impl User {
                     );
                 }
             }
-            User::Add {
-                email,
-                name,
-                role: wanted,
-            } => {
-                engine
-                    .create_person(&Actor::Local, &email, &name, role(&wanted)?, &password()?)
-                    .await
-                    .map_err(text)?;
+            User::Add { email, name, role: wanted } => {
+                engine.create_person(&Actor::Local, &email, &name, role(&wanted)?, &password()?).await.map_err(text)?;
                 println!("{email} may sign in now");
             }
             User::Password { email } => {
-                engine
-                    .reset_password(&Actor::Local, &email, &password()?)
-                    .await
-                    .map_err(text)?;
+                engine.reset_password(&Actor::Local, &email, &password()?).await.map_err(text)?;
                 println!("the password of {email} is set; their sessions have ended");
             }
-            User::Role {
-                email,
-                role: wanted,
-            } => {
+            User::Role { email, role: wanted } => {
                 let person = find(&email).await?;
-                engine
-                    .change_person(&Actor::Local, person.id, role(&wanted)?, person.disabled)
-                    .await
-                    .map_err(text)?;
+                engine.change_person(&Actor::Local, person.id, role(&wanted)?, person.disabled).await.map_err(text)?;
                 println!("{email} is {wanted} now");
             }
             User::Disable { email } => {
                 let person = find(&email).await?;
-                engine
-                    .change_person(&Actor::Local, person.id, person.role, true)
-                    .await
-                    .map_err(text)?;
+                engine.change_person(&Actor::Local, person.id, person.role, true).await.map_err(text)?;
                 println!("{email} may not sign in any more");
             }
             User::Enable { email } => {
                 let person = find(&email).await?;
-                engine
-                    .change_person(&Actor::Local, person.id, person.role, false)
-                    .await
-                    .map_err(text)?;
+                engine.change_person(&Actor::Local, person.id, person.role, false).await.map_err(text)?;
                 println!("{email} may sign in again");
             }
         }
@@ -160,18 +132,11 @@ impl Key {
                 let scopes: Result<Vec<Scope>, String> = scope
                     .iter()
                     .map(|s| {
-                        Scope::parse(s).ok_or_else(|| {
-                            format!("there is no scope “{s}”; there are ingest, read and admin")
-                        })
+                        Scope::parse(s)
+                            .ok_or_else(|| format!("there is no scope “{s}”; there are ingest, read and admin"))
                     })
                     .collect();
-                println!(
-                    "{}",
-                    engine
-                        .create_key(&Actor::Local, &name, &scopes?, days)
-                        .await
-                        .map_err(text)?
-                );
+                println!("{}", engine.create_key(&Actor::Local, &name, &scopes?, days).await.map_err(text)?);
             }
             Key::Revoke { id } => {
                 engine.revoke_key(&Actor::Local, id).await.map_err(text)?;

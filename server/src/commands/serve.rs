@@ -22,14 +22,10 @@ pub async fn run(config: Config) -> Outcome {
         .to_socket_addrs()
         .ok()
         .and_then(|mut found| found.next())
-        .ok_or_else(|| {
-            format!(
-                "server.listen is “{}”; write ADDRESS:PORT",
-                config.server.listen
-            )
-        })?;
-    let listener = std::net::TcpListener::bind(address)
-        .map_err(|e| format!("cannot listen on {address}: {e}; is another Plimsoll running there? Choose another with --listen"))?;
+        .ok_or_else(|| format!("server.listen is “{}”; write ADDRESS:PORT", config.server.listen))?;
+    let listener = std::net::TcpListener::bind(address).map_err(|e| {
+        format!("cannot listen on {address}: {e}; is another Plimsoll running there? Choose another with --listen")
+    })?;
     listener.set_nonblocking(true).map_err(text)?;
     let address = listener.local_addr().map_err(text)?;
     announce(&config, &engine, address).await?;
@@ -46,25 +42,10 @@ pub async fn run(config: Config) -> Outcome {
             let tls = RustlsConfig::from_pem_file(certificate, key)
                 .await
                 .map_err(|e| format!("the TLS certificate or key cannot be used: {e}"))?;
-            tokio::spawn(renew_certificate(
-                tls.clone(),
-                certificate.clone(),
-                key.clone(),
-                stop.clone(),
-            ));
-            axum_server::from_tcp_rustls(listener, tls)
-                .map_err(text)?
-                .handle(handle)
-                .serve(service)
-                .await
+            tokio::spawn(renew_certificate(tls.clone(), certificate.clone(), key.clone(), stop.clone()));
+            axum_server::from_tcp_rustls(listener, tls).map_err(text)?.handle(handle).serve(service).await
         }
-        _ => {
-            axum_server::from_tcp(listener)
-                .map_err(text)?
-                .handle(handle)
-                .serve(service)
-                .await
-        }
+        _ => axum_server::from_tcp(listener).map_err(text)?.handle(handle).serve(service).await,
     };
     served.map_err(text)?;
     stop.cancel();
@@ -74,21 +55,9 @@ pub async fn run(config: Config) -> Outcome {
     Ok(0)
 }
 
-async fn announce(
-    config: &Config,
-    engine: &engine::Engine,
-    address: SocketAddr,
-) -> Result<(), String> {
-    let scheme = if config.server.tls_certificate.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let url = config
-        .server
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("{scheme}://{address}"));
+async fn announce(config: &Config, engine: &engine::Engine, address: SocketAddr) -> Result<(), String> {
+    let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
+    let url = config.server.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let url = url.trim_end_matches('/').to_string();
     tracing::info!(%address, database = engine.store.backend().name(), version = env!("CARGO_PKG_VERSION"), "Plimsoll is serving");
     match engine.new_setup_token().await.map_err(text)? {

@@ -31,20 +31,10 @@ impl Backup {
 pub async fn check(config: &Config) -> Outcome {
     println!("configuration: good");
     let engine = open(config).await?;
-    println!(
-        "database: {} answers, its schema is up to date",
-        engine.store.backend().name()
-    );
-    let report = engine
-        .store
-        .check(|table, blobs| println!("  {table}: walked, {blobs} blobs so far"))
-        .await
-        .map_err(text)?;
-    println!(
-        "{} blobs, {}",
-        report.blobs,
-        domain::format::bytes(report.bytes as f64)
-    );
+    println!("database: {} answers, its schema is up to date", engine.store.backend().name());
+    let report =
+        engine.store.check(|table, blobs| println!("  {table}: walked, {blobs} blobs so far")).await.map_err(text)?;
+    println!("{} blobs, {}", report.blobs, domain::format::bytes(report.bytes as f64));
     for damage in &report.damaged {
         println!("damaged: {damage}");
     }
@@ -53,9 +43,6 @@ pub async fn check(config: &Config) -> Outcome {
         println!("everything is whole");
         Ok(0)
     } else {
-        Err(format!(
-            "{} damaged; restore a backup, or delete what they belong to",
-            report.damaged.len()
-        ))
+        Err(format!("{} damaged; restore a backup, or delete what they belong to", report.damaged.len()))
     }
 }

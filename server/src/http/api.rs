@@ -42,13 +42,7 @@ pub struct IngestQuery {
 }
 
 fn list(text: Option<String>) -> Vec<String> {
-    text.map(|t| {
-        t.split(',')
-            .map(|p| p.trim().to_string())
-            .filter(|p| !p.is_empty())
-            .collect()
-    })
-    .unwrap_or_default()
+    text.map(|t| t.split(',').map(|p| p.trim().to_string()).filter(|p| !p.is_empty()).collect()).unwrap_or_default()
 }
 
 impl IngestQuery {
@@ -89,39 +83,25 @@ fn upload(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Upload> {
             format!("a body has at most {limit} bytes; send several, or raise limits.body_bytes"),
         )
     };
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.parse::<u64>().ok());
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
     if length.is_some_and(|l| l > limit) {
         return Err(too_large());
     }
-    let media = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok());
+    let media = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let format = match Format::from_media_type(media) {
         Ok(format) => format,
         Err(error) => {
-            return Err(Answer::new(
-                415,
-                "media-type",
-                "Unknown content type",
-                error.to_string(),
-            ));
+            return Err(Answer::new(415, "media-type", "Unknown content type", error.to_string()));
         }
     };
-    let permit = state.ingest.clone().try_acquire_owned().map_err(|_| {
-        Answer::busy("as many uploads as allowed are under way; send again in a second")
-    })?;
-    let stream = Body::new(http_body_limit(body, limit))
-        .into_data_stream()
-        .map_err(std::io::Error::other);
+    let permit = state
+        .ingest
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| Answer::busy("as many uploads as allowed are under way; send again in a second"))?;
+    let stream = Body::new(http_body_limit(body, limit)).into_data_stream().map_err(std::io::Error::other);
     let body = Box::new(SyncIoBridge::new(StreamReader::new(stream)));
-    Ok(Upload {
-        format,
-        body,
-        _permit: permit,
-    })
+    Ok(Upload { format, body, _permit: permit })
 }
 
 fn http_body_limit(body: Body, limit: u64) -> http_body_util::Limited<Body> {
@@ -131,11 +111,7 @@ fn http_body_limit(body: Body, limit: u64) -> http_body_util::Limited<Body> {
 /// 200 when anything was kept or known, 422 when every row was wrong.
 fn receipt(receipt: Receipt) -> Response {
     let taken = receipt.accepted + receipt.duplicates + receipt.changed_duplicates;
-    let status = if taken == 0 && receipt.rejected > 0 {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let status = if taken == 0 && receipt.rejected > 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     (status, Json(receipt)).into_response()
 }
 
@@ -149,17 +125,8 @@ pub async fn predictions(
 ) -> ApiResult<Response> {
     let upload = upload(&state, &headers, body)?;
     let envelope = query.envelope(false);
-    let answer = state
-        .engine
-        .ingest_predictions(
-            &caller.actor,
-            &model,
-            &envelope,
-            upload.format,
-            upload.body,
-            |_| (),
-        )
-        .await?;
+    let answer =
+        state.engine.ingest_predictions(&caller.actor, &model, &envelope, upload.format, upload.body, |_| ()).await?;
     state.metrics.predictions.inc_by(answer.accepted);
     Ok(receipt(answer))
 }
@@ -174,17 +141,8 @@ pub async fn baseline(
 ) -> ApiResult<Response> {
     let upload = upload(&state, &headers, body)?;
     let envelope = query.envelope(true);
-    let answer = state
-        .engine
-        .ingest_predictions(
-            &caller.actor,
-            &model,
-            &envelope,
-            upload.format,
-            upload.body,
-            |_| (),
-        )
-        .await?;
+    let answer =
+        state.engine.ingest_predictions(&caller.actor, &model, &envelope, upload.format, upload.body, |_| ()).await?;
     Ok(receipt(answer))
 }
 
@@ -198,25 +156,13 @@ pub async fn labels(
 ) -> ApiResult<Response> {
     let upload = upload(&state, &headers, body)?;
     let envelope = query.envelope(false);
-    let answer = state
-        .engine
-        .ingest_labels(
-            &caller.actor,
-            &model,
-            &envelope,
-            upload.format,
-            upload.body,
-            |_| (),
-        )
-        .await?;
+    let answer =
+        state.engine.ingest_labels(&caller.actor, &model, &envelope, upload.format, upload.body, |_| ()).await?;
     state.metrics.labels.inc_by(answer.accepted);
     Ok(receipt(answer))
 }
 
-pub async fn models(
-    From(state): From<State>,
-    Extension(caller): Extension<Caller>,
-) -> ApiResult<Json<Vec<Model>>> {
+pub async fn models(From(state): From<State>, Extension(caller): Extension<Caller>) -> ApiResult<Json<Vec<Model>>> {
     Ok(Json(state.engine.models(&caller.actor).await?))
 }
 
@@ -234,12 +180,7 @@ pub async fn update_model(
     Path(model): Path<String>,
     Json(change): Json<ModelChange>,
 ) -> ApiResult<Json<Model>> {
-    Ok(Json(
-        state
-            .engine
-            .update_model(&caller.actor, &model, change)
-            .await?,
-    ))
+    Ok(Json(state.engine.update_model(&caller.actor, &model, change).await?))
 }
 
 pub async fn delete_model(
@@ -277,12 +218,7 @@ pub async fn windows(
 ) -> ApiResult<Json<Vec<WindowReport>>> {
     let range = query.range(RangeChoice::All, state.engine.now());
     let environment = environment_name(query.environment.as_deref())?;
-    Ok(Json(
-        state
-            .engine
-            .windows(&caller.actor, &model, &environment, range, query.baseline)
-            .await?,
-    ))
+    Ok(Json(state.engine.windows(&caller.actor, &model, &environment, range, query.baseline).await?))
 }
 
 #[derive(Debug, Deserialize)]
@@ -315,10 +251,7 @@ pub async fn choose_baseline(
     };
     let name = choice.name.unwrap_or_else(|| "range".into());
     let environment = environment_name(choice.environment.as_deref())?;
-    state
-        .engine
-        .choose_baseline(&caller.actor, &model, &name, &environment, range)
-        .await?;
+    state.engine.choose_baseline(&caller.actor, &model, &name, &environment, range).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -328,22 +261,10 @@ pub async fn signals(
     Query(query): Query<RangeQuery>,
 ) -> ApiResult<Json<Vec<SeriesData>>> {
     let range = query.range(RangeChoice::Last(domain::time::HOUR), state.engine.now());
-    Ok(Json(
-        state
-            .engine
-            .signals(
-                &caller.actor,
-                query.prefix.as_deref().unwrap_or_default(),
-                range,
-            )
-            .await?,
-    ))
+    Ok(Json(state.engine.signals(&caller.actor, query.prefix.as_deref().unwrap_or_default(), range).await?))
 }
 
-pub async fn probes(
-    From(state): From<State>,
-    Extension(caller): Extension<Caller>,
-) -> ApiResult<Json<Vec<Probe>>> {
+pub async fn probes(From(state): From<State>, Extension(caller): Extension<Caller>) -> ApiResult<Json<Vec<Probe>>> {
     Ok(Json(state.engine.probes(&caller.actor).await?))
 }
 
@@ -365,10 +286,7 @@ pub async fn create_probe(
     Extension(caller): Extension<Caller>,
     Json(new): Json<NewProbe>,
 ) -> ApiResult<StatusCode> {
-    state
-        .engine
-        .create_probe(&caller.actor, &new.name, &new.target, new.every_secs)
-        .await?;
+    state.engine.create_probe(&caller.actor, &new.name, &new.target, new.every_secs).await?;
     Ok(StatusCode::CREATED)
 }
 

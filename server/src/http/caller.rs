@@ -15,11 +15,7 @@ use crate::config::ServerConfig;
 
 /// The name of the session cookie; `__Host-` ties it to this host and to TLS.
 pub fn cookie_name(secure: bool) -> &'static str {
-    if secure {
-        "__Host-plimsoll"
-    } else {
-        "plimsoll"
-    }
+    if secure { "__Host-plimsoll" } else { "plimsoll" }
 }
 
 /// The cookie that begins a session, or with an empty token ends it.
@@ -68,47 +64,32 @@ fn address(peer: Option<IpAddr>, headers: &HeaderMap, config: &ServerConfig) -> 
 /// Finds out who is calling and passes it on. A key that is wrong is refused at once; a session
 /// that is over is nobody.
 pub async fn identify(From(state): From<State>, mut request: Request, next: Next) -> Response {
-    let peer = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0.ip());
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let address = address(peer, request.headers(), &state.config.server);
     let bearer = request
         .headers()
         .get(header::AUTHORIZATION)
         .and_then(|v| v.to_str().ok())
-        .map(|v| {
-            v.strip_prefix("Bearer ")
-                .unwrap_or_default()
-                .trim()
-                .to_string()
-        });
-    let mut caller = Caller {
-        actor: Actor::Anonymous,
-        person: None,
-        address,
-        session: None,
-    };
+        .map(|v| v.strip_prefix("Bearer ").unwrap_or_default().trim().to_string());
+    let mut caller = Caller { actor: Actor::Anonymous, person: None, address, session: None };
     if let Some(secret) = bearer {
         match state.engine.key_actor(&secret).await {
             Ok(Some(actor)) => caller.actor = actor,
             Ok(None) => {
-                return Answer::new(401, "wrong-key", "Key not accepted", "this API key is unknown, revoked or past its end; make another under Settings, API keys")
-                    .into_response();
+                return Answer::new(
+                    401,
+                    "wrong-key",
+                    "Key not accepted",
+                    "this API key is unknown, revoked or past its end; make another under Settings, API keys",
+                )
+                .into_response();
             }
             Err(error) => return Answer::from(error).into_response(),
         }
-    } else if let Some(token) =
-        cookie_value(request.headers(), cookie_name(state.config.server.secure()))
-    {
+    } else if let Some(token) = cookie_value(request.headers(), cookie_name(state.config.server.secure())) {
         match state.engine.session_actor(&token).await {
             Ok(Some((actor, person))) => {
-                caller = Caller {
-                    actor,
-                    person: Some(person),
-                    session: Some(token),
-                    ..caller
-                };
+                caller = Caller { actor, person: Some(person), session: Some(token), ..caller };
             }
             Ok(None) => {}
             Err(error) => return Answer::from(error).into_response(),
@@ -125,25 +106,16 @@ mod tests {
     #[test]
     fn forwarded_addresses_count_only_from_trusted_proxies() {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            "x-forwarded-for",
-            "6.6.6.6, 1.2.3.4, 10.0.0.2".parse().expect("valid"),
-        );
+        headers.insert("x-forwarded-for", "6.6.6.6, 1.2.3.4, 10.0.0.2".parse().expect("valid"));
         let ip = |text: &str| text.parse::<IpAddr>().expect("valid");
-        let config = ServerConfig {
-            trusted_proxies: vec![ip("10.0.0.1"), ip("10.0.0.2")],
-            ..ServerConfig::default()
-        };
+        let config = ServerConfig { trusted_proxies: vec![ip("10.0.0.1"), ip("10.0.0.2")], ..ServerConfig::default() };
         assert_eq!(address(Some(ip("10.0.0.1")), &headers, &config), "1.2.3.4");
         assert_eq!(address(Some(ip("9.9.9.9")), &headers, &config), "9.9.9.9");
     }
 
     #[test]
     fn a_cookie_over_tls_is_tied_to_host_and_scheme() {
-        assert!(
-            cookie(true, "t", 1).starts_with("__Host-")
-                && cookie(true, "t", 1).contains("; Secure")
-        );
+        assert!(cookie(true, "t", 1).starts_with("__Host-") && cookie(true, "t", 1).contains("; Secure"));
         assert!(cookie(false, "t", 1).contains("HttpOnly; SameSite=Lax"));
     }
 }

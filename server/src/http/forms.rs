@@ -24,21 +24,14 @@ fn back(page: &str, error: &EngineError) -> Response {
 
 fn encode(text: &str) -> String {
     text.bytes()
-        .map(|b| {
-            if b.is_ascii_alphanumeric() {
-                (b as char).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
+        .map(|b| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") })
         .collect()
 }
 
 fn with_session(state: &State, token: &str, until: Timestamp, target: &str) -> Response {
     let seconds = (until.0 - state.engine.now().0) / 1_000_000;
     let mut response = Redirect::to(target).into_response();
-    if let Ok(value) = HeaderValue::from_str(&cookie(state.config.server.secure(), token, seconds))
-    {
+    if let Ok(value) = HeaderValue::from_str(&cookie(state.config.server.secure(), token, seconds)) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
     response
@@ -47,13 +40,7 @@ fn with_session(state: &State, token: &str, until: Timestamp, target: &str) -> R
 /// A path on this host, or the start: never somewhere else.
 fn local_path(next: Option<&str>) -> &str {
     match next {
-        Some(path)
-            if path.starts_with('/')
-                && !path.starts_with("//")
-                && !path.contains(['\\', '\r', '\n']) =>
-        {
-            path
-        }
+        Some(path) if path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']) => path,
         _ => "/",
     }
 }
@@ -70,11 +57,7 @@ pub async fn sign_in(
     Extension(caller): Extension<Caller>,
     Form(form): Form<SignIn>,
 ) -> Response {
-    match state
-        .engine
-        .sign_in(&form.email, &form.password, &caller.address)
-        .await
-    {
+    match state.engine.sign_in(&form.email, &form.password, &caller.address).await {
         Ok((_, token, until)) => {
             if let Some(old) = caller.session {
                 // Rotation: the token from before the sign-in is worth nothing after it.
@@ -106,17 +89,7 @@ pub async fn set_up(
     Extension(caller): Extension<Caller>,
     Form(form): Form<SetUp>,
 ) -> Response {
-    match state
-        .engine
-        .set_up(
-            &form.token,
-            &form.email,
-            &form.name,
-            &form.password,
-            &caller.address,
-        )
-        .await
-    {
+    match state.engine.set_up(&form.token, &form.email, &form.name, &form.password, &caller.address).await {
         Ok(person) => match state.engine.begin_session(person.id).await {
             Ok((token, until)) => with_session(&state, &token, until, "/"),
             Err(error) => back("/sign-in", &error),
@@ -137,11 +110,7 @@ pub async fn change_password(
     _headers: HeaderMap,
     Form(form): Form<ChangePassword>,
 ) -> Response {
-    match state
-        .engine
-        .change_own_password(&caller.actor, &form.current, &form.new, &caller.address)
-        .await
-    {
+    match state.engine.change_own_password(&caller.actor, &form.current, &form.new, &caller.address).await {
         Ok((token, until)) => with_session(&state, &token, until, "/settings?done=password"),
         Err(error) => back("/settings", &error),
     }

@@ -13,31 +13,23 @@ use super::State;
 
 pub async fn live(From(state): From<State>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let receiver = state.engine.live().subscribe();
-    let hello = Event::default()
-        .event("hello")
-        .data(super::site::assets().js);
+    let hello = Event::default().event("hello").data(super::site::assets().js);
     let stop = state.stop.clone();
-    let events = futures::stream::unfold(
-        (receiver, stop, Some(hello)),
-        |(mut receiver, stop, hello)| async move {
-            if let Some(hello) = hello {
-                return Some((Ok(hello), (receiver, stop, None)));
-            }
-            let event = tokio::select! {
-                () = stop.cancelled() => return None,
-                event = receiver.recv() => event,
-            };
-            let data = match event {
-                Ok(event) => event.changed.join(","),
-                // A slow reader missed some: everything may have changed.
-                Err(RecvError::Lagged(_)) => "events,labels,samples,reports".into(),
-                Err(RecvError::Closed) => return None,
-            };
-            Some((
-                Ok(Event::default().event("changed").data(data)),
-                (receiver, stop, None),
-            ))
-        },
-    );
+    let events = futures::stream::unfold((receiver, stop, Some(hello)), |(mut receiver, stop, hello)| async move {
+        if let Some(hello) = hello {
+            return Some((Ok(hello), (receiver, stop, None)));
+        }
+        let event = tokio::select! {
+            () = stop.cancelled() => return None,
+            event = receiver.recv() => event,
+        };
+        let data = match event {
+            Ok(event) => event.changed.join(","),
+            // A slow reader missed some: everything may have changed.
+            Err(RecvError::Lagged(_)) => "events,labels,samples,reports".into(),
+            Err(RecvError::Closed) => return None,
+        };
+        Some((Ok(Event::default().event("changed").data(data)), (receiver, stop, None)))
+    });
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }

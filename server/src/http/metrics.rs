@@ -6,9 +6,7 @@ use axum::extract::{MatchedPath, Request, State as From};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry, TextEncoder,
-};
+use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry, TextEncoder};
 
 use super::State;
 
@@ -28,19 +26,14 @@ impl Metrics {
     pub fn new() -> Metrics {
         let registry = Registry::new();
         let requests = HistogramVec::new(
-            HistogramOpts::new(
-                "plimsoll_http_request_seconds",
-                "Time to answer, by route and status",
-            )
-            .buckets(vec![0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0]),
+            HistogramOpts::new("plimsoll_http_request_seconds", "Time to answer, by route and status")
+                .buckets(vec![0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0]),
             &["method", "route", "status"],
         )
         .unwrap();
-        let predictions =
-            IntCounter::new("plimsoll_predictions_accepted_total", "Predictions kept").unwrap();
+        let predictions = IntCounter::new("plimsoll_predictions_accepted_total", "Predictions kept").unwrap();
         let labels = IntCounter::new("plimsoll_labels_accepted_total", "Labels kept").unwrap();
-        let queue =
-            IntGauge::new("plimsoll_write_queue", "Batches waiting for the writer").unwrap();
+        let queue = IntGauge::new("plimsoll_write_queue", "Batches waiting for the writer").unwrap();
         let listeners = IntGauge::new("plimsoll_live_listeners", "Open live streams").unwrap();
         registry.register(Box::new(requests.clone())).unwrap();
         for counter in [&predictions, &labels] {
@@ -49,14 +42,7 @@ impl Metrics {
         for gauge in [&queue, &listeners] {
             registry.register(Box::new(gauge.clone())).unwrap();
         }
-        Metrics {
-            registry,
-            requests,
-            predictions,
-            labels,
-            queue,
-            listeners,
-        }
+        Metrics { registry, requests, predictions, labels, queue, listeners }
     }
 }
 
@@ -69,31 +55,19 @@ pub async fn count(From(state): From<State>, request: Request, next: Next) -> Re
     } else {
         "other".into()
     };
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unmatched".to_string(), |p| p.as_str().to_string());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_string(), |p| p.as_str().to_string());
     let response = next.run(request).await;
     let status = response.status().as_u16().to_string();
-    state
-        .metrics
-        .requests
-        .with_label_values(&[&method, &route, &status])
-        .observe(started.elapsed().as_secs_f64());
+    state.metrics.requests.with_label_values(&[&method, &route, &status]).observe(started.elapsed().as_secs_f64());
     response
 }
 
 pub async fn metrics(From(state): From<State>) -> Response {
     state.metrics.queue.set(state.engine.store.queued() as i64);
-    state
-        .metrics
-        .listeners
-        .set(state.engine.live().listeners() as i64);
+    state.metrics.listeners.set(state.engine.live().listeners() as i64);
     let mut text = Vec::new();
-    if TextEncoder::new()
-        .encode(&state.metrics.registry.gather(), &mut text)
-        .is_err()
-    {
+    if TextEncoder::new().encode(&state.metrics.registry.gather(), &mut text).is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
@@ -108,11 +82,7 @@ pub async fn readyz(From(state): From<State>) -> Response {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready: the database does not answer");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the database does not answer\n",
-            )
-                .into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
         }
     }
 }

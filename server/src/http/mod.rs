@@ -72,63 +72,24 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .post("/session", Access::Public, forms::sign_in)
         .post("/session/end", Access::Public, forms::sign_out)
         .post("/first-person", Access::Public, forms::set_up)
-        .post(
-            "/account/password",
-            Access::Needs(Action::EditOwnAccount),
-            forms::change_password,
-        )
+        .post("/account/password", Access::Needs(Action::EditOwnAccount), forms::change_password)
         .get("/live", view, live::live)
         .get("/api/v1/models", view, api::models)
         .get("/api/v1/models/{model}", view, api::model)
-        .patch(
-            "/api/v1/models/{model}",
-            Access::Needs(Action::EditModel),
-            api::update_model,
-        )
-        .delete(
-            "/api/v1/models/{model}",
-            Access::Needs(Action::ManageInstallation),
-            api::delete_model,
-        )
+        .patch("/api/v1/models/{model}", Access::Needs(Action::EditModel), api::update_model)
+        .delete("/api/v1/models/{model}", Access::Needs(Action::ManageInstallation), api::delete_model)
         .get("/api/v1/models/{model}/windows", view, api::windows)
-        .post(
-            "/api/v1/models/{model}/predictions",
-            Access::Needs(Action::Ingest),
-            api::predictions,
-        )
-        .post(
-            "/api/v1/models/{model}/labels",
-            Access::Needs(Action::Ingest),
-            api::labels,
-        )
-        .post(
-            "/api/v1/models/{model}/baseline",
-            Access::Needs(Action::Ingest),
-            api::baseline,
-        )
-        .put(
-            "/api/v1/models/{model}/baseline",
-            Access::Needs(Action::EditModel),
-            api::choose_baseline,
-        )
+        .post("/api/v1/models/{model}/predictions", Access::Needs(Action::Ingest), api::predictions)
+        .post("/api/v1/models/{model}/labels", Access::Needs(Action::Ingest), api::labels)
+        .post("/api/v1/models/{model}/baseline", Access::Needs(Action::Ingest), api::baseline)
+        .put("/api/v1/models/{model}/baseline", Access::Needs(Action::EditModel), api::choose_baseline)
         .get("/api/v1/signals", view, api::signals)
         .get("/api/v1/probes", view, api::probes)
-        .post(
-            "/api/v1/probes",
-            Access::Needs(Action::EditProbes),
-            api::create_probe,
-        )
-        .delete(
-            "/api/v1/probes/{id}",
-            Access::Needs(Action::EditProbes),
-            api::delete_probe,
-        );
+        .post("/api/v1/probes", Access::Needs(Action::EditProbes), api::create_probe)
+        .delete("/api/v1/probes/{id}", Access::Needs(Action::EditProbes), api::delete_probe);
     let (guarded, entries) = routes.finish(&state);
     let header = |name: &'static str, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        )
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
     let mut csrf = CsrfLayer::new();
     if let Some(url) = &state.config.server.public_url {

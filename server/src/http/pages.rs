@@ -51,24 +51,22 @@ async fn guard(request: Request, next: Next) -> Response {
     let Access::Needs(action) = access(&path) else {
         return next.run(request).await;
     };
-    let actor = request
-        .extensions()
-        .get::<Caller>()
-        .map_or(Actor::Anonymous, |c| c.actor.clone());
+    let actor = request.extensions().get::<Caller>().map_or(Actor::Anonymous, |c| c.actor.clone());
     match authorize(&actor, action, &Object::Installation) {
         Ok(()) => next.run(request).await,
         Err(_) if actor == Actor::Anonymous && !path.starts_with("/do/") => {
             let target = request.uri().path_and_query().map_or("/", |p| p.as_str());
-            let next: String = target
-                .bytes()
-                .map(|b| {
-                    if b.is_ascii_alphanumeric() || b == b'/' {
-                        (b as char).to_string()
-                    } else {
-                        format!("%{b:02X}")
-                    }
-                })
-                .collect();
+            let next: String =
+                target
+                    .bytes()
+                    .map(|b| {
+                        if b.is_ascii_alphanumeric() || b == b'/' {
+                            (b as char).to_string()
+                        } else {
+                            format!("%{b:02X}")
+                        }
+                    })
+                    .collect();
             Redirect::to(&format!("/sign-in?next={next}")).into_response()
         }
         Err(denied) => Answer::from(denied).into_response(),
@@ -94,10 +92,7 @@ async fn first_things_first(
     if get && !needs_setup && path == "/setup" {
         return Redirect::to("/sign-in").into_response();
     }
-    let person = request
-        .extensions()
-        .get::<Caller>()
-        .and_then(|c| c.person.clone());
+    let person = request.extensions().get::<Caller>().and_then(|c| c.person.clone());
     if get && (path == "/" || path == "/sign-in") {
         if let Some(person) = person {
             return Redirect::to(person.role.start_page()).into_response();
@@ -109,9 +104,6 @@ async fn first_things_first(
 /// Pages show what one person may see: no cache keeps them.
 async fn no_store(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        axum::http::HeaderValue::from_static("no-store"),
-    );
+    response.headers_mut().insert(header::CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
     response
 }

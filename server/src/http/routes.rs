@@ -40,10 +40,7 @@ macro_rules! method {
 
 impl Routes {
     pub fn new() -> Routes {
-        Routes {
-            router: Router::new(),
-            entries: Vec::new(),
-        }
+        Routes { router: Router::new(), entries: Vec::new() }
     }
 
     method!(get, "GET");
@@ -52,22 +49,10 @@ impl Routes {
     method!(patch, "PATCH");
     method!(delete, "DELETE");
 
-    fn add(
-        mut self,
-        method: &'static str,
-        path: &'static str,
-        access: Access,
-        handler: MethodRouter<State>,
-    ) -> Routes {
-        let guarded = handler.layer(from_fn(move |request: Request, next: Next| {
-            check(access, request, next)
-        }));
+    fn add(mut self, method: &'static str, path: &'static str, access: Access, handler: MethodRouter<State>) -> Routes {
+        let guarded = handler.layer(from_fn(move |request: Request, next: Next| check(access, request, next)));
         self.router = self.router.route(path, guarded);
-        self.entries.push(Entry {
-            method,
-            path,
-            access,
-        });
+        self.entries.push(Entry { method, path, access });
         self
     }
 
@@ -79,10 +64,7 @@ impl Routes {
 /// Asks the one authorisation rule before the handler runs. Use-cases ask again with their object.
 async fn check(access: Access, request: Request, next: Next) -> Response {
     if let Access::Needs(action) = access {
-        let actor = request
-            .extensions()
-            .get::<Caller>()
-            .map_or(Actor::Anonymous, |c| c.actor.clone());
+        let actor = request.extensions().get::<Caller>().map_or(Actor::Anonymous, |c| c.actor.clone());
         if let Err(denied) = authorize(&actor, action, &Object::Installation) {
             return Answer::from(denied).into_response();
         }

@@ -22,14 +22,8 @@ fn read(path: &str) -> Option<Vec<u8>> {
     #[cfg(not(feature = "embed"))]
     {
         let folder = std::path::PathBuf::from(std::env::var("PLIMSOLL_SITE").ok()?);
-        let plain = path
-            .split('/')
-            .all(|part| !part.is_empty() && part != ".." && !part.contains('\\'));
-        if plain {
-            std::fs::read(folder.join(path)).ok()
-        } else {
-            None
-        }
+        let plain = path.split('/').all(|part| !part.is_empty() && part != ".." && !part.contains('\\'));
+        if plain { std::fs::read(folder.join(path)).ok() } else { None }
     }
 }
 
@@ -37,7 +31,9 @@ fn read(path: &str) -> Option<Vec<u8>> {
 pub fn assets() -> Assets {
     let manifest = read("manifest.json").unwrap_or_default();
     serde_json::from_slice(&manifest).unwrap_or_else(|_| {
-        tracing::warn!("no site files were found: pages come without style and script; build them with `cargo xtask start`");
+        tracing::warn!(
+            "no site files were found: pages come without style and script; build them with `cargo xtask start`"
+        );
         Assets::default()
     })
 }
@@ -55,16 +51,11 @@ fn media_type(path: &str) -> &'static str {
 }
 
 fn accepts(headers: &HeaderMap, coding: &str) -> bool {
-    headers
-        .get_all(header::ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .any(|c| {
-            c.split(';').next().is_some_and(|c| c.trim() == coding)
-                && !c.contains("q=0,")
-                && !c.trim().ends_with("q=0")
-        })
+    headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).any(
+        |c| {
+            c.split(';').next().is_some_and(|c| c.trim() == coding) && !c.contains("q=0,") && !c.trim().ends_with("q=0")
+        },
+    )
 }
 
 /// A site file, or the answer that there is nothing here.
@@ -82,13 +73,7 @@ pub async fn fallback(request: Request) -> Response {
         }
     }
     if request.uri().path().starts_with("/api/") {
-        return Answer::new(
-            404,
-            "not-found",
-            "Not there",
-            "there is no such address in the API",
-        )
-        .into_response();
+        return Answer::new(404, "not-found", "Not there", "there is no such address in the API").into_response();
     }
     (
         StatusCode::NOT_FOUND,
@@ -101,20 +86,13 @@ pub async fn fallback(request: Request) -> Response {
 fn file(path: &str, coding: &'static str, bytes: Vec<u8>) -> Response {
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(media_type(path)),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(path)));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if !coding.is_empty() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     // Names under pkg/ change with their content.
-    let cache = if path.starts_with("pkg/") {
-        "public, max-age=31536000, immutable"
-    } else {
-        "public, max-age=3600"
-    };
+    let cache = if path.starts_with("pkg/") { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     response
 }

@@ -15,11 +15,7 @@ const EVERY: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let set = |state: GpuState| {
-        *engine
-            .inner
-            .gpu
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = state;
+        *engine.inner.gpu.write().unwrap_or_else(std::sync::PoisonError::into_inner) = state;
     };
     let nvml = match tokio::task::block_in_place(Nvml::init) {
         Ok(nvml) => nvml,
@@ -30,9 +26,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     };
     match nvml.device_count() {
         Ok(0) => {
-            return set(GpuState::None(
-                "the driver answers and lists no device".into(),
-            ));
+            return set(GpuState::None("the driver answers and lists no device".into()));
         }
         Ok(count) => set(GpuState::Found(count)),
         Err(error) => return set(GpuState::None(error.to_string())),
@@ -61,84 +55,24 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
 
 /// Everything the device answers; what it does not support is left out.
 fn read(device: &Device<'_>, host: &str, at: Timestamp) -> Vec<(Series, Sample)> {
-    let (uuid, name) = (
-        device.uuid().unwrap_or_default(),
-        device.name().unwrap_or_default(),
-    );
+    let (uuid, name) = (device.uuid().unwrap_or_default(), device.name().unwrap_or_default());
     let mut out = Vec::new();
     let mut add = |signal: &str, unit: &str, better: Option<bool>, value: Option<f64>| {
         if let Some(value) = value {
-            let labels = [
-                ("host", host),
-                ("gpu", uuid.as_str()),
-                ("gpu_name", name.as_str()),
-            ];
-            out.push(reading(
-                signal,
-                &labels,
-                unit,
-                Layer::Infrastructure,
-                better,
-                at,
-                value,
-            ));
+            let labels = [("host", host), ("gpu", uuid.as_str()), ("gpu_name", name.as_str())];
+            out.push(reading(signal, &labels, unit, Layer::Infrastructure, better, at, value));
         }
     };
     let utilization = device.utilization_rates().ok();
-    add(
-        "gpu.utilization",
-        "1",
-        None,
-        utilization.as_ref().map(|u| f64::from(u.gpu) / 100.0),
-    );
-    add(
-        "gpu.memory.bandwidth.utilization",
-        "1",
-        None,
-        utilization.as_ref().map(|u| f64::from(u.memory) / 100.0),
-    );
+    add("gpu.utilization", "1", None, utilization.as_ref().map(|u| f64::from(u.gpu) / 100.0));
+    add("gpu.memory.bandwidth.utilization", "1", None, utilization.as_ref().map(|u| f64::from(u.memory) / 100.0));
     let memory = device.memory_info().ok();
-    add(
-        "gpu.memory.usage",
-        "By",
-        None,
-        memory.as_ref().map(|m| m.used as f64),
-    );
-    add(
-        "gpu.memory.utilization",
-        "1",
-        Some(false),
-        memory
-            .as_ref()
-            .map(|m| m.used as f64 / m.total.max(1) as f64),
-    );
-    add(
-        "gpu.temperature",
-        "Cel",
-        Some(false),
-        device
-            .temperature(TemperatureSensor::Gpu)
-            .ok()
-            .map(f64::from),
-    );
-    add(
-        "gpu.power",
-        "W",
-        None,
-        device.power_usage().ok().map(|mw| f64::from(mw) / 1000.0),
-    );
-    add(
-        "gpu.clock.sm",
-        "MHz",
-        None,
-        device.clock_info(Clock::SM).ok().map(f64::from),
-    );
-    add(
-        "gpu.clock.memory",
-        "MHz",
-        None,
-        device.clock_info(Clock::Memory).ok().map(f64::from),
-    );
+    add("gpu.memory.usage", "By", None, memory.as_ref().map(|m| m.used as f64));
+    add("gpu.memory.utilization", "1", Some(false), memory.as_ref().map(|m| m.used as f64 / m.total.max(1) as f64));
+    add("gpu.temperature", "Cel", Some(false), device.temperature(TemperatureSensor::Gpu).ok().map(f64::from));
+    add("gpu.power", "W", None, device.power_usage().ok().map(|mw| f64::from(mw) / 1000.0));
+    add("gpu.clock.sm", "MHz", None, device.clock_info(Clock::SM).ok().map(f64::from));
+    add("gpu.clock.memory", "MHz", None, device.clock_info(Clock::Memory).ok().map(f64::from));
     // Reasons that slow the device against its owner's will; idling and set limits are not among them.
     let held_back = device.current_throttle_reasons().ok().map(|reasons| {
         use nvml_wrapper::bitmasks::device::ThrottleReasons as Reason;
@@ -147,36 +81,12 @@ fn read(device: &Device<'_>, host: &str, at: Timestamp) -> Vec<(Series, Sample)>
             | Reason::HW_THERMAL_SLOWDOWN
             | Reason::HW_POWER_BRAKE_SLOWDOWN
             | Reason::SW_POWER_CAP;
-        if reasons.intersects(unwanted) {
-            1.0
-        } else {
-            0.0
-        }
+        if reasons.intersects(unwanted) { 1.0 } else { 0.0 }
     });
     add("gpu.throttled", "", Some(false), held_back);
-    let ecc = |kind| {
-        device
-            .total_ecc_errors(kind, EccCounter::Volatile)
-            .ok()
-            .map(|n| n as f64)
-    };
-    add(
-        "gpu.ecc.corrected",
-        "",
-        Some(false),
-        ecc(MemoryError::Corrected),
-    );
-    add(
-        "gpu.ecc.uncorrected",
-        "",
-        Some(false),
-        ecc(MemoryError::Uncorrected),
-    );
-    add(
-        "gpu.processes",
-        "",
-        None,
-        device.running_compute_processes_count().ok().map(f64::from),
-    );
+    let ecc = |kind| device.total_ecc_errors(kind, EccCounter::Volatile).ok().map(|n| n as f64);
+    add("gpu.ecc.corrected", "", Some(false), ecc(MemoryError::Corrected));
+    add("gpu.ecc.uncorrected", "", Some(false), ecc(MemoryError::Uncorrected));
+    add("gpu.processes", "", None, device.running_compute_processes_count().ok().map(f64::from));
     out
 }

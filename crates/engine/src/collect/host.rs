@@ -5,8 +5,8 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::signal::{Layer, Sample, Series};
 use sysinfo::{
-    CpuRefreshKind, DiskRefreshKind, Disks, MemoryRefreshKind, Networks, Pid, ProcessRefreshKind,
-    ProcessesToUpdate, System,
+    CpuRefreshKind, DiskRefreshKind, Disks, MemoryRefreshKind, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate,
+    System,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -64,78 +64,39 @@ impl Host {
     }
 
     fn read(&mut self, at: Timestamp) -> Vec<(Series, Sample)> {
-        let seconds = self
-            .last
-            .map(|last| (at.0 - last.0) as f64 / 1e6)
-            .filter(|s| *s > 0.05);
+        let seconds = self.last.map(|last| (at.0 - last.0) as f64 / 1e6).filter(|s| *s > 0.05);
         self.last = Some(at);
-        self.system
-            .refresh_cpu_specifics(CpuRefreshKind::nothing().with_usage());
-        self.system
-            .refresh_memory_specifics(MemoryRefreshKind::everything());
+        self.system.refresh_cpu_specifics(CpuRefreshKind::nothing().with_usage());
+        self.system.refresh_memory_specifics(MemoryRefreshKind::everything());
         self.networks.refresh(true);
         if let Some(pid) = self.own {
             let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
-            self.system
-                .refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, what);
+            self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, what);
         }
         let host = self.name.clone();
         let mut out = Vec::new();
-        let mut add =
-            |name: &str, more: &[(&str, &str)], unit: &str, better: Option<bool>, value: f64| {
-                let mut labels = vec![("host", host.as_str())];
-                labels.extend_from_slice(more);
-                out.push(reading(
-                    name,
-                    &labels,
-                    unit,
-                    Layer::Infrastructure,
-                    better,
-                    at,
-                    value,
-                ));
-            };
+        let mut add = |name: &str, more: &[(&str, &str)], unit: &str, better: Option<bool>, value: f64| {
+            let mut labels = vec![("host", host.as_str())];
+            labels.extend_from_slice(more);
+            out.push(reading(name, &labels, unit, Layer::Infrastructure, better, at, value));
+        };
         // Usage is a difference: the first reading after start says nothing.
         if seconds.is_some() {
-            add(
-                "system.cpu.utilization",
-                &[],
-                "1",
-                Some(false),
-                f64::from(self.system.global_cpu_usage()) / 100.0,
-            );
+            add("system.cpu.utilization", &[], "1", Some(false), f64::from(self.system.global_cpu_usage()) / 100.0);
             for (i, cpu) in self.system.cpus().iter().enumerate() {
                 let core = i.to_string();
-                add(
-                    "system.cpu.core.utilization",
-                    &[("cpu", &core)],
-                    "1",
-                    Some(false),
-                    f64::from(cpu.usage()) / 100.0,
-                );
+                add("system.cpu.core.utilization", &[("cpu", &core)], "1", Some(false), f64::from(cpu.usage()) / 100.0);
             }
         }
         if let Ok(load) = System::load_average() {
             add("system.cpu.load_average.1m", &[], "", Some(false), load.one);
-            add(
-                "system.cpu.load_average.15m",
-                &[],
-                "",
-                Some(false),
-                load.fifteen,
-            );
+            add("system.cpu.load_average.15m", &[], "", Some(false), load.fifteen);
         }
         let total = self.system.total_memory() as f64;
         if total > 0.0 {
             let used = total - self.system.available_memory() as f64;
             add("system.memory.usage", &[], "By", None, used);
-            add(
-                "system.memory.utilization",
-                &[],
-                "1",
-                Some(false),
-                used / total,
-            );
+            add("system.memory.utilization", &[], "1", Some(false), used / total);
         }
         if self.system.total_swap() > 0 {
             let share = self.system.used_swap() as f64 / self.system.total_swap() as f64;
@@ -149,20 +110,8 @@ impl Host {
                     sent += network.transmitted();
                 }
             }
-            add(
-                "system.network.receive",
-                &[],
-                "By/s",
-                None,
-                received as f64 / seconds,
-            );
-            add(
-                "system.network.transmit",
-                &[],
-                "By/s",
-                None,
-                sent as f64 / seconds,
-            );
+            add("system.network.receive", &[], "By/s", None, received as f64 / seconds);
+            add("system.network.transmit", &[], "By/s", None, sent as f64 / seconds);
         }
         if let Some(process) = self.own.and_then(|pid| self.system.process(pid)) {
             if seconds.is_some() {
@@ -174,20 +123,11 @@ impl Host {
                     f64::from(process.cpu_usage()) / 100.0,
                 );
             }
-            add(
-                "process.memory.usage",
-                &[("process", "plimsoll")],
-                "By",
-                Some(false),
-                process.memory() as f64,
-            );
+            add("process.memory.usage", &[("process", "plimsoll")], "By", Some(false), process.memory() as f64);
         }
         self.turn += 1;
         if self.turn % DISKS_EVERY == 1 {
-            self.disks.refresh_specifics(
-                true,
-                DiskRefreshKind::nothing().with_storage().with_io_usage(),
-            );
+            self.disks.refresh_specifics(true, DiskRefreshKind::nothing().with_storage().with_io_usage());
             let period = f64::from(DISKS_EVERY) * EVERY.as_secs_f64();
             let mut seen: Vec<std::ffi::OsString> = Vec::new();
             for disk in &self.disks {
@@ -198,13 +138,7 @@ impl Host {
                 seen.push(disk.name().to_os_string());
                 let mount = disk.mount_point().to_string_lossy().into_owned();
                 let used = (disk.total_space() - disk.available_space()) as f64;
-                add(
-                    "system.filesystem.usage",
-                    &[("mount", &mount)],
-                    "By",
-                    None,
-                    used,
-                );
+                add("system.filesystem.usage", &[("mount", &mount)], "By", None, used);
                 add(
                     "system.filesystem.utilization",
                     &[("mount", &mount)],
@@ -214,20 +148,8 @@ impl Host {
                 );
                 if self.turn > 1 {
                     let usage = disk.usage();
-                    add(
-                        "system.disk.read",
-                        &[("mount", &mount)],
-                        "By/s",
-                        None,
-                        usage.read_bytes as f64 / period,
-                    );
-                    add(
-                        "system.disk.write",
-                        &[("mount", &mount)],
-                        "By/s",
-                        None,
-                        usage.written_bytes as f64 / period,
-                    );
+                    add("system.disk.read", &[("mount", &mount)], "By/s", None, usage.read_bytes as f64 / period);
+                    add("system.disk.write", &[("mount", &mount)], "By/s", None, usage.written_bytes as f64 / period);
                 }
             }
         }

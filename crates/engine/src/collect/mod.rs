@@ -30,16 +30,7 @@ pub(crate) fn reading(
     at: Timestamp,
     value: f64,
 ) -> (Series, Sample) {
-    let labels: BTreeMap<String, String> = labels
-        .iter()
-        .map(|(k, v)| (k.to_string(), v.to_string()))
-        .collect();
-    let series = Series {
-        name: name.into(),
-        labels,
-        unit: unit.into(),
-        layer,
-        higher_is_better,
-    };
+    let labels: BTreeMap<String, String> = labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let series = Series { name: name.into(), labels, unit: unit.into(), layer, higher_is_better };
     (series, Sample { at, value })
 }

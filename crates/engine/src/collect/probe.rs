@@ -37,16 +37,8 @@ pub struct Outcome {
 /// Where a probe goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    Http {
-        tls: bool,
-        host: String,
-        port: u16,
-        path: String,
-    },
-    Tcp {
-        host: String,
-        port: u16,
-    },
+    Http { tls: bool, host: String, port: u16, path: String },
+    Tcp { host: String, port: u16 },
 }
 
 impl Target {
@@ -55,17 +47,11 @@ impl Target {
     /// # Errors
     /// A sentence saying what a target looks like.
     pub fn parse(text: &str) -> std::result::Result<Target, String> {
-        let wrong = || {
-            "a target is https://host/path, http://host:port/path or tcp://host:port".to_string()
-        };
+        let wrong = || "a target is https://host/path, http://host:port/path or tcp://host:port".to_string();
         let (scheme, rest) = text.trim().split_once("://").ok_or_else(wrong)?;
-        let (authority, path) = rest
-            .split_once('/')
-            .map_or((rest, String::new()), |(a, p)| (a, p.to_string()));
+        let (authority, path) = rest.split_once('/').map_or((rest, String::new()), |(a, p)| (a, p.to_string()));
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, Some(port.parse::<u16>().map_err(|_| wrong())?))
-            }
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse::<u16>().map_err(|_| wrong())?)),
             _ => (authority, None),
         };
         let host = host.trim_matches(['[', ']']).to_string();
@@ -75,18 +61,10 @@ impl Target {
         }
         match (scheme, port) {
             ("tcp", Some(port)) => Ok(Target::Tcp { host, port }),
-            ("http", port) => Ok(Target::Http {
-                tls: false,
-                host,
-                port: port.unwrap_or(80),
-                path: format!("/{path}"),
-            }),
-            ("https", port) => Ok(Target::Http {
-                tls: true,
-                host,
-                port: port.unwrap_or(443),
-                path: format!("/{path}"),
-            }),
+            ("http", port) => Ok(Target::Http { tls: false, host, port: port.unwrap_or(80), path: format!("/{path}") }),
+            ("https", port) => {
+                Ok(Target::Http { tls: true, host, port: port.unwrap_or(443), path: format!("/{path}") })
+            }
             _ => Err(wrong()),
         }
     }
@@ -108,19 +86,11 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             if due.get(&probe.id).is_some_and(|at| *at > now) {
                 continue;
             }
-            due.insert(
-                probe.id,
-                now + Duration::from_secs(probe.every_secs.max(1) as u64),
-            );
+            due.insert(probe.id, now + Duration::from_secs(probe.every_secs.max(1) as u64));
             let at = engine.now();
             if !engine
                 .store
-                .claim(
-                    &format!("probe/{}", probe.id),
-                    &engine.inner.holder,
-                    at,
-                    at.plus(probe.every_secs * 900_000),
-                )
+                .claim(&format!("probe/{}", probe.id), &engine.inner.holder, at, at.plus(probe.every_secs * 900_000))
                 .await
                 .unwrap_or(false)
             {
@@ -132,11 +102,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
                 if let Some(problem) = &outcome.problem {
                     tracing::debug!(probe = probe.name, problem, "a probe failed");
                 }
-                if let Err(error) = engine
-                    .store
-                    .append_samples(&readings(&probe, &outcome, engine.now()))
-                    .await
-                {
+                if let Err(error) = engine.store.append_samples(&readings(&probe, &outcome, engine.now())).await {
                     tracing::warn!(%error, probe = probe.name, "a probe's outcome was not kept");
                 }
             });
@@ -145,27 +111,11 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
 }
 
 fn readings(probe: &Probe, outcome: &Outcome, at: domain::Timestamp) -> Vec<(Series, Sample)> {
-    let labels = [
-        ("probe", probe.name.as_str()),
-        ("target", probe.target.as_str()),
-    ];
+    let labels = [("probe", probe.name.as_str()), ("target", probe.target.as_str())];
     let one = |name: &str, unit: &str, better: bool, value: f64| {
-        reading(
-            name,
-            &labels,
-            unit,
-            Layer::Application,
-            Some(better),
-            at,
-            value,
-        )
+        reading(name, &labels, unit, Layer::Application, Some(better), at, value)
     };
-    let mut out = vec![one(
-        "probe.availability",
-        "1",
-        true,
-        f64::from(u8::from(outcome.available)),
-    )];
+    let mut out = vec![one("probe.availability", "1", true, f64::from(u8::from(outcome.available)))];
     if outcome.available {
         out.push(one("probe.latency", "ms", false, outcome.latency_ms));
     }
@@ -187,62 +137,37 @@ pub async fn ask(probe: &Probe) -> Outcome {
     };
     let latency_ms = started.elapsed().as_secs_f64() * 1000.0;
     match answer {
-        Ok(certificate_days) => Outcome {
-            available: true,
-            latency_ms,
-            certificate_days,
-            problem: None,
-        },
-        Err(problem) => Outcome {
-            available: false,
-            latency_ms,
-            certificate_days: None,
-            problem: Some(problem),
-        },
+        Ok(certificate_days) => Outcome { available: true, latency_ms, certificate_days, problem: None },
+        Err(problem) => Outcome { available: false, latency_ms, certificate_days: None, problem: Some(problem) },
     }
 }
 
 async fn reach(target: &Target) -> std::result::Result<Option<f64>, String> {
     match target {
         Target::Tcp { host, port } => {
-            TcpStream::connect((host.as_str(), *port))
-                .await
-                .map_err(|e| e.to_string())?;
+            TcpStream::connect((host.as_str(), *port)).await.map_err(|e| e.to_string())?;
             Ok(None)
         }
-        Target::Http {
-            tls,
-            host,
-            port,
-            path,
-        } => {
-            let stream = TcpStream::connect((host.as_str(), *port))
-                .await
-                .map_err(|e| e.to_string())?;
+        Target::Http { tls, host, port, path } => {
+            let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|e| e.to_string())?;
             if !*tls {
                 request(TokioIo::new(stream), host, path).await?;
                 return Ok(None);
             }
-            let roots =
-                rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-            let config = rustls::ClientConfig::builder_with_provider(Arc::new(
-                rustls::crypto::ring::default_provider(),
-            ))
-            .with_safe_default_protocol_versions()
-            .map_err(|e| e.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            let config =
+                rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                    .with_safe_default_protocol_versions()
+                    .map_err(|e| e.to_string())?
+                    .with_root_certificates(roots)
+                    .with_no_client_auth();
             let name = ServerName::try_from(host.clone()).map_err(|e| e.to_string())?;
             let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
                 .connect(name, stream)
                 .await
                 .map_err(|e| e.to_string())?;
-            let days = stream
-                .get_ref()
-                .1
-                .peer_certificates()
-                .and_then(|chain| chain.first())
-                .and_then(|c| days_left(c));
+            let days =
+                stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(|c| days_left(c));
             request(TokioIo::new(stream), host, path).await?;
             Ok(days)
         }
@@ -258,32 +183,20 @@ async fn request<S>(stream: S, host: &str, path: &str) -> std::result::Result<()
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
-        .await
-        .map_err(|e| e.to_string())?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(|e| e.to_string())?;
     let driver = tokio::spawn(connection);
     let request = Request::get(path)
         .header("host", host)
-        .header(
-            "user-agent",
-            concat!("plimsoll/", env!("CARGO_PKG_VERSION")),
-        )
+        .header("user-agent", concat!("plimsoll/", env!("CARGO_PKG_VERSION")))
         .body(Empty::<bytes::Bytes>::new())
         .map_err(|e| e.to_string())?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|e| e.to_string());
+    let response = sender.send_request(request).await.map_err(|e| e.to_string());
     let outcome = match response {
         Err(error) => Err(error),
-        Ok(response) if response.status().as_u16() >= 400 => {
-            Err(format!("it answers {}", response.status()))
+        Ok(response) if response.status().as_u16() >= 400 => Err(format!("it answers {}", response.status())),
+        Ok(response) => {
+            Limited::new(response.into_body(), ANSWER_MAX).collect().await.map(|_| ()).map_err(|e| e.to_string())
         }
-        Ok(response) => Limited::new(response.into_body(), ANSWER_MAX)
-            .collect()
-            .await
-            .map(|_| ())
-            .map_err(|e| e.to_string()),
     };
     driver.abort();
     outcome
@@ -295,39 +208,21 @@ impl Engine {
         Ok(self.store.probes().await?)
     }
 
-    pub async fn create_probe(
-        &self,
-        actor: &Actor,
-        name: &str,
-        target: &str,
-        every_secs: i64,
-    ) -> Result<()> {
+    pub async fn create_probe(&self, actor: &Actor, name: &str, target: &str, every_secs: i64) -> Result<()> {
         self.may(actor, Action::EditProbes, &Object::Installation)?;
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-            return Err(EngineError::Invalid(
-                "a probe’s name has 1 to 80 characters".into(),
-            ));
+            return Err(EngineError::Invalid("a probe’s name has 1 to 80 characters".into()));
         }
         Target::parse(target).map_err(EngineError::Invalid)?;
         if !(1..=3600).contains(&every_secs) {
-            return Err(EngineError::Invalid(
-                "a probe asks every 1 to 3600 seconds".into(),
-            ));
+            return Err(EngineError::Invalid("a probe asks every 1 to 3600 seconds".into()));
         }
         if self.store.probes().await?.len() >= PROBES_MAX {
-            return Err(EngineError::TooLarge(format!(
-                "an installation has at most {PROBES_MAX} probes"
-            )));
+            return Err(EngineError::TooLarge(format!("an installation has at most {PROBES_MAX} probes")));
         }
-        let probe = Probe {
-            id: 0,
-            name: name.into(),
-            target: target.trim().into(),
-            every_secs,
-            timeout_ms: 5000,
-            demo: false,
-        };
+        let probe =
+            Probe { id: 0, name: name.into(), target: target.trim().into(), every_secs, timeout_ms: 5000, demo: false };
         self.store.create_probe(&probe).await?;
         self.audit(actor, "probe.create", name).await;
         Ok(())
@@ -349,31 +244,12 @@ mod tests {
 
     #[test]
     fn targets_are_read_and_nonsense_is_refused() {
-        assert_eq!(
-            Target::parse("tcp://db:5432"),
-            Ok(Target::Tcp {
-                host: "db".into(),
-                port: 5432
-            })
-        );
+        assert_eq!(Target::parse("tcp://db:5432"), Ok(Target::Tcp { host: "db".into(), port: 5432 }));
         assert_eq!(
             Target::parse("https://example.com/health?x=1"),
-            Ok(Target::Http {
-                tls: true,
-                host: "example.com".into(),
-                port: 443,
-                path: "/health?x=1".into()
-            })
+            Ok(Target::Http { tls: true, host: "example.com".into(), port: 443, path: "/health?x=1".into() })
         );
-        for bad in [
-            "",
-            "db:5432",
-            "tcp://db",
-            "ftp://x/",
-            "http://",
-            "http://a b/",
-            "http://u@h/",
-        ] {
+        for bad in ["", "db:5432", "tcp://db", "ftp://x/", "http://", "http://a b/", "http://u@h/"] {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
     }

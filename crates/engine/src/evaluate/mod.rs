@@ -44,10 +44,7 @@ pub struct References {
 impl References {
     fn get(&self, model_id: i64, key: &str) -> Option<Arc<Reference>> {
         let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        prepared
-            .get(&model_id)
-            .filter(|(known, _)| known == key)
-            .map(|(_, r)| r.clone())
+        prepared.get(&model_id).filter(|(known, _)| known == key).map(|(_, r)| r.clone())
     }
 
     fn put(&self, model_id: i64, key: String, reference: Arc<Reference>) {
@@ -81,11 +78,7 @@ impl Engine {
         for model in self.store.models().await? {
             let name = format!("maintain/{}", model.id);
             let now = self.now();
-            if !self
-                .store
-                .claim(&name, &self.inner.holder, now, now.plus(LEASE))
-                .await?
-            {
+            if !self.store.claim(&name, &self.inner.holder, now, now.plus(LEASE)).await? {
                 continue;
             }
             let outcome = self.maintain_model(&model, &name).await;
@@ -93,16 +86,9 @@ impl Engine {
             outcome?;
         }
         let now = self.now();
-        if slow
-            && self
-                .store
-                .claim("samples", &self.inner.holder, now, now.plus(LEASE))
-                .await?
-        {
+        if slow && self.store.claim("samples", &self.inner.holder, now, now.plus(LEASE)).await? {
             self.store.compact_samples(now.plus(-600 * SECOND)).await?;
-            self.store
-                .expire_samples(now.plus(-30 * domain::time::DAY))
-                .await?;
+            self.store.expire_samples(now.plus(-30 * domain::time::DAY)).await?;
             self.store.release("samples", &self.inner.holder).await?;
         }
         Ok(())
@@ -115,13 +101,8 @@ impl Engine {
         while self.store.merge_labels(model.id).await? > 0 {
             self.renew(lease).await?;
         }
-        let spans: Vec<DirtySpan> = self
-            .store
-            .dirty_spans()
-            .await?
-            .into_iter()
-            .filter(|s| s.model_id == model.id)
-            .collect();
+        let spans: Vec<DirtySpan> =
+            self.store.dirty_spans().await?.into_iter().filter(|s| s.model_id == model.id).collect();
         if spans.is_empty() {
             return Ok(());
         }
@@ -130,9 +111,7 @@ impl Engine {
 
     async fn renew(&self, lease: &str) -> Result<()> {
         let now = self.now();
-        self.store
-            .claim(lease, &self.inner.holder, now, now.plus(LEASE))
-            .await?;
+        self.store.claim(lease, &self.inner.holder, now, now.plus(LEASE)).await?;
         Ok(())
     }
 
@@ -145,9 +124,7 @@ impl Engine {
                 || spans.iter().any(|s| match &baseline.source {
                     BaselineSource::Upload => s.environment == key,
                     BaselineSource::Range { environment, range } => {
-                        s.environment == *environment
-                            && s.range.from < range.to
-                            && range.from < s.range.to
+                        s.environment == *environment && s.range.from < range.to && range.from < s.range.to
                     }
                 });
             if concerned {
@@ -163,21 +140,10 @@ impl Engine {
             if stream.kind != EventKind::Prediction {
                 continue;
             }
-            let of_stream: Vec<DirtySpan> = spans
-                .iter()
-                .filter(|s| s.environment == stream.environment || s.environment == "*")
-                .cloned()
-                .collect();
+            let of_stream: Vec<DirtySpan> =
+                spans.iter().filter(|s| s.environment == stream.environment || s.environment == "*").cloned().collect();
             if !of_stream.is_empty() {
-                self.evaluate_stream(
-                    model,
-                    &stream,
-                    &of_stream,
-                    reference.as_deref(),
-                    usual.as_ref(),
-                    lease,
-                )
-                .await?;
+                self.evaluate_stream(model, &stream, &of_stream, reference.as_deref(), usual.as_ref(), lease).await?;
             }
         }
         self.store.clear_dirty(spans).await?;
@@ -186,51 +152,30 @@ impl Engine {
 
     /// What the baseline's windows make usual for the model's leading measure.
     pub(crate) async fn usual(&self, model: &Model) -> Result<Option<Usual>> {
-        let reports = self
-            .store
-            .reports(model.id, BASELINE, TimeRange::ALL)
-            .await?;
+        let reports = self.store.reports(model.id, BASELINE, TimeRange::ALL).await?;
         Ok(usual(&reports, headline(model.task)))
     }
 
     /// The rows a baseline stands for.
-    async fn baseline_stream(
-        &self,
-        model: &Model,
-        baseline: &Baseline,
-    ) -> Result<(Stream, TimeRange)> {
+    async fn baseline_stream(&self, model: &Model, baseline: &Baseline) -> Result<(Stream, TimeRange)> {
         Ok(match &baseline.source {
-            BaselineSource::Upload => (
-                self.store
-                    .stream(model.id, EventKind::Baseline, &baseline.name)
-                    .await?,
-                TimeRange::ALL,
-            ),
-            BaselineSource::Range { environment, range } => (
-                self.store
-                    .stream(model.id, EventKind::Prediction, environment)
-                    .await?,
-                *range,
-            ),
+            BaselineSource::Upload => {
+                (self.store.stream(model.id, EventKind::Baseline, &baseline.name).await?, TimeRange::ALL)
+            }
+            BaselineSource::Range { environment, range } => {
+                (self.store.stream(model.id, EventKind::Prediction, environment).await?, *range)
+            }
         })
     }
 
     async fn reference(&self, model: &Model, baseline: &Baseline) -> Result<Arc<Reference>> {
         let (stream, range) = self.baseline_stream(model, baseline).await?;
         let summary = self.store.stream_summary(&stream).await?;
-        let key = format!(
-            "{}/{}/{:?}/{:?}",
-            baseline.id, summary.rows, baseline.source, model.schema
-        );
+        let key = format!("{}/{}/{:?}/{:?}", baseline.id, summary.rows, baseline.source, model.schema);
         if let Some(reference) = self.inner.references.get(model.id, &key) {
             return Ok(reference);
         }
-        let read = Read {
-            range,
-            columns: Columns::All,
-            ids: false,
-            labels: false,
-        };
+        let read = Read { range, columns: Columns::All, ids: false, labels: false };
         let mut frame = self.store.read_events(&stream, &read).await?;
         if frame.rows() > BASELINE_ROWS {
             frame = frame.slice(frame.rows() - BASELINE_ROWS, frame.rows());
@@ -242,19 +187,13 @@ impl Engine {
             .filter(|f| f.importance > 0.0)
             .filter_map(|f| Some((f.role.column()?, f.importance)))
             .collect();
-        let reference = Arc::new(tokio::task::block_in_place(|| {
-            Reference::of(&frame.columns, frame.rows(), &importance)
-        }));
+        let reference =
+            Arc::new(tokio::task::block_in_place(|| Reference::of(&frame.columns, frame.rows(), &importance)));
         self.inner.references.put(model.id, key, reference.clone());
         Ok(reference)
     }
 
-    async fn evaluate_baseline(
-        &self,
-        model: &Model,
-        baseline: &Baseline,
-        lease: &str,
-    ) -> Result<()> {
+    async fn evaluate_baseline(&self, model: &Model, baseline: &Baseline, lease: &str) -> Result<()> {
         let (stream, range) = self.baseline_stream(model, baseline).await?;
         let times = self.times(&stream, range).await?;
         let rule = self.rule(model).await?;
@@ -265,20 +204,12 @@ impl Engine {
         for window in &windows {
             let frame = self.window_rows(&stream, *window).await?;
             let (report, shares) = tokio::task::block_in_place(|| {
-                evaluate(
-                    &context,
-                    *window,
-                    WindowState::Settled,
-                    true,
-                    &rows_of(&frame),
-                )
+                evaluate(&context, *window, WindowState::Settled, true, &rows_of(&frame))
             });
             done.push(StoredReport { report, shares });
             self.renew(lease).await?;
         }
-        self.store
-            .put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[])
-            .await?;
+        self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[]).await?;
         Ok(())
     }
 
@@ -300,22 +231,12 @@ impl Engine {
     }
 
     async fn times(&self, stream: &Stream, range: TimeRange) -> Result<Vec<Timestamp>> {
-        let read = Read {
-            range,
-            columns: Columns::None,
-            ids: false,
-            labels: false,
-        };
+        let read = Read { range, columns: Columns::None, ids: false, labels: false };
         Ok(self.store.read_events(stream, &read).await?.times)
     }
 
     async fn window_rows(&self, stream: &Stream, range: TimeRange) -> Result<Frame> {
-        let read = Read {
-            range,
-            columns: Columns::All,
-            ids: false,
-            labels: true,
-        };
+        let read = Read { range, columns: Columns::All, ids: false, labels: true };
         Ok(self.store.read_events(stream, &read).await?)
     }
 
@@ -331,46 +252,27 @@ impl Engine {
         let now = self.now();
         let times = self.times(stream, TimeRange::ALL).await?;
         let rule = self.rule(model).await?;
-        let before = self
-            .store
-            .reports(model.id, &stream.environment, TimeRange::ALL)
-            .await?;
+        let before = self.store.reports(model.id, &stream.environment, TimeRange::ALL).await?;
         let windows = plan::windows(rule, &times, &before);
         // A changed rule moves every border: nothing of the old cut may stay.
         let moved = plan::borders_moved(&before, &windows);
         if moved {
-            self.store
-                .put_reports(model.id, &stream.environment, TimeRange::ALL, &[], &[])
-                .await?;
+            self.store.put_reports(model.id, &stream.environment, TimeRange::ALL, &[], &[]).await?;
         }
         let watermark = plan::watermark(&times, now, model.settings.allowed_lateness);
         let options = DriftOptions::default();
         let mut done = Vec::new();
         for window in windows {
-            let reason = spans
-                .iter()
-                .rev()
-                .find(|s| s.range.from < window.to && window.from < s.range.to);
-            let Some(reason) = reason
-                .map(|s| s.reason.as_str())
-                .or(moved.then_some("new windows"))
-            else {
+            let reason = spans.iter().rev().find(|s| s.range.from < window.to && window.from < s.range.to);
+            let Some(reason) = reason.map(|s| s.reason.as_str()).or(moved.then_some("new windows")) else {
                 continue;
             };
-            let context = Context {
-                reference,
-                usual,
-                ..Context::of(model, &options, now, reason)
-            };
+            let context = Context { reference, usual, ..Context::of(model, &options, now, reason) };
             let frame = self.window_rows(stream, window).await?;
             let state = WindowState::at(window.to, watermark, model.settings.label_horizon);
-            let (mut report, shares) = tokio::task::block_in_place(|| {
-                evaluate(&context, window, state, false, &rows_of(&frame))
-            });
-            if let Some(earlier) = before
-                .iter()
-                .find(|r| r.range.from == window.from && !moved)
-            {
+            let (mut report, shares) =
+                tokio::task::block_in_place(|| evaluate(&context, window, state, false, &rows_of(&frame)));
+            if let Some(earlier) = before.iter().find(|r| r.range.from == window.from && !moved) {
                 if same_answer(earlier, &report) {
                     continue;
                 }
@@ -385,19 +287,9 @@ impl Engine {
         self.write(model, stream, &mut done).await
     }
 
-    async fn write(
-        &self,
-        model: &Model,
-        stream: &Stream,
-        done: &mut Vec<StoredReport>,
-    ) -> Result<()> {
-        let nothing = TimeRange {
-            from: Timestamp(0),
-            to: Timestamp(0),
-        };
-        self.store
-            .put_reports(model.id, &stream.environment, nothing, done, &[])
-            .await?;
+    async fn write(&self, model: &Model, stream: &Stream, done: &mut Vec<StoredReport>) -> Result<()> {
+        let nothing = TimeRange { from: Timestamp(0), to: Timestamp(0) };
+        self.store.put_reports(model.id, &stream.environment, nothing, done, &[]).await?;
         done.clear();
         Ok(())
     }
@@ -416,9 +308,5 @@ impl Engine {
 }
 
 fn rows_of(frame: &Frame) -> Rows<'_> {
-    Rows {
-        times: &frame.times,
-        columns: &frame.columns,
-        labels: frame.labels.as_ref(),
-    }
+    Rows { times: &frame.times, columns: &frame.columns, labels: frame.labels.as_ref() }
 }

@@ -26,32 +26,20 @@ pub(super) fn cut(rule: WindowRule, times: &[Timestamp]) -> Vec<TimeRange> {
 
 /// The windows of a stream now. Count windows that closed keep their borders, so that a late row
 /// goes to the window its time belongs to; only the rest is cut anew.
-pub(super) fn windows(
-    rule: WindowRule,
-    times: &[Timestamp],
-    before: &[WindowReport],
-) -> Vec<TimeRange> {
+pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[WindowReport]) -> Vec<TimeRange> {
     let WindowRule::Count(count) = rule else {
         return cut(rule, times);
     };
     let closed: Vec<TimeRange> = before
         .iter()
-        .filter(|r| {
-            r.state != WindowState::Open
-                && r.rows >= u64::from(count)
-                && r.rows < u64::from(count) * 2
-        })
+        .filter(|r| r.state != WindowState::Open && r.rows >= u64::from(count) && r.rows < u64::from(count) * 2)
         .map(|r| r.range)
         .collect();
     let gapless = closed.windows(2).all(|p| p[0].to == p[1].from);
     match (closed.first(), closed.last()) {
         (Some(first), Some(last)) if gapless && times.first().is_some_and(|t| *t >= first.from) => {
             let rest = times.partition_point(|t| *t < last.to);
-            closed
-                .iter()
-                .copied()
-                .chain(cut(rule, &times[rest..]))
-                .collect()
+            closed.iter().copied().chain(cut(rule, &times[rest..])).collect()
         }
         _ => cut(rule, times),
     }
@@ -60,9 +48,7 @@ pub(super) fn windows(
 /// Whether stored windows begin where no window begins now.
 pub(super) fn borders_moved(before: &[WindowReport], windows: &[TimeRange]) -> bool {
     before.iter().any(|r| {
-        !windows
-            .iter()
-            .any(|w| w.from == r.range.from && (w.to == r.range.to || r.state == WindowState::Open))
+        !windows.iter().any(|w| w.from == r.range.from && (w.to == r.range.to || r.state == WindowState::Open))
     })
 }
 
@@ -82,21 +68,12 @@ mod tests {
     fn empty_stretches_make_no_windows() {
         let times = [0, 1, HOUR * 5, HOUR * 5 + 1].map(Timestamp);
         let windows = cut(WindowRule::Span(HOUR), &times);
-        assert_eq!(
-            windows.iter().map(|w| w.from.0 / HOUR).collect::<Vec<_>>(),
-            [0, 5]
-        );
+        assert_eq!(windows.iter().map(|w| w.from.0 / HOUR).collect::<Vec<_>>(), [0, 5]);
     }
 
     #[test]
     fn a_quiet_stream_closes_by_the_clock() {
-        assert_eq!(
-            watermark(&[Timestamp(100)], Timestamp(1000), 10),
-            Timestamp(990)
-        );
-        assert_eq!(
-            watermark(&[Timestamp(5000)], Timestamp(1000), 10),
-            Timestamp(4990)
-        );
+        assert_eq!(watermark(&[Timestamp(100)], Timestamp(1000), 10), Timestamp(990));
+        assert_eq!(watermark(&[Timestamp(5000)], Timestamp(1000), 10), Timestamp(4990));
     }
 }

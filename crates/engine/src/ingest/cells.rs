@@ -48,10 +48,7 @@ impl Cell {
 fn looks_numeric(text: &str) -> bool {
     let digits = text.trim_start_matches(['-', '+']);
     digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && !(digits.len() > 1
-            && digits.starts_with('0')
-            && !digits.starts_with("0.")
-            && !digits.starts_with("0e"))
+        && !(digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.") && !digits.starts_with("0e"))
 }
 
 /// Named columns of equal length, and the place each row had in the body.
@@ -69,21 +66,14 @@ impl Table {
     }
 
     pub fn column(&self, name: &str) -> Option<&[Cell]> {
-        self.columns
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, cells)| cells.as_slice())
+        self.columns.iter().find(|(n, _)| n == name).map(|(_, cells)| cells.as_slice())
     }
 
     /// Adds a row; columns it does not name are missing, new ones begin missing.
     ///
     /// # Errors
     /// More than [`COLUMNS_MAX`] columns.
-    pub fn push(
-        &mut self,
-        line: u64,
-        cells: impl IntoIterator<Item = (String, Cell)>,
-    ) -> Result<(), LineError> {
+    pub fn push(&mut self, line: u64, cells: impl IntoIterator<Item = (String, Cell)>) -> Result<(), LineError> {
         let rows = self.rows();
         for (name, cell) in cells {
             if let Some((_, column)) = self.columns.iter_mut().find(|(n, _)| *n == name) {
@@ -97,15 +87,9 @@ impl Table {
             }
             if self.columns.len() >= COLUMNS_MAX {
                 self.columns.iter_mut().for_each(|(_, c)| c.truncate(rows));
-                let reason = format!(
-                    "the row brings column number {}; a table has at most {COLUMNS_MAX}",
-                    COLUMNS_MAX + 1
-                );
-                return Err(LineError {
-                    line,
-                    field: Some(name),
-                    reason,
-                });
+                let reason =
+                    format!("the row brings column number {}; a table has at most {COLUMNS_MAX}", COLUMNS_MAX + 1);
+                return Err(LineError { line, field: Some(name), reason });
             }
             let mut column = vec![Cell::Missing; rows];
             column.push(cell);
@@ -122,10 +106,7 @@ impl Table {
 
     /// The columns with the type that holds all their cells.
     pub fn typed(&self) -> Vec<(String, ColumnData)> {
-        self.columns
-            .iter()
-            .map(|(name, cells)| (name.clone(), typed(cells, false)))
-            .collect()
+        self.columns.iter().map(|(name, cells)| (name.clone(), typed(cells, false))).collect()
     }
 }
 
@@ -171,18 +152,8 @@ mod tests {
     #[test]
     fn rows_of_different_shape_stay_aligned() {
         let mut table = Table::default();
-        table
-            .push(1, [("a".to_string(), Cell::Int(1))])
-            .expect("fits");
-        table
-            .push(
-                2,
-                [
-                    ("b".to_string(), Cell::Int(2)),
-                    ("b".to_string(), Cell::Int(3)),
-                ],
-            )
-            .expect("fits");
+        table.push(1, [("a".to_string(), Cell::Int(1))]).expect("fits");
+        table.push(2, [("b".to_string(), Cell::Int(2)), ("b".to_string(), Cell::Int(3))]).expect("fits");
         assert_eq!(table.column("a"), Some(&[Cell::Int(1), Cell::Missing][..]));
         assert_eq!(table.column("b"), Some(&[Cell::Missing, Cell::Int(3)][..]));
     }

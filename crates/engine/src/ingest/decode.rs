@@ -36,28 +36,16 @@ impl Format {
     /// # Errors
     /// A type that is certainly none of the four.
     pub fn from_media_type(media: Option<&str>) -> Result<Option<Format>> {
-        let kind = media
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let kind = media.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         Ok(match kind.as_str() {
-            ""
-            | "application/octet-stream"
-            | "application/x-www-form-urlencoded"
-            | "text/plain" => None,
-            "application/x-ndjson"
-            | "application/ndjson"
-            | "application/jsonl"
-            | "application/x-jsonlines" => Some(Format::Ndjson),
+            "" | "application/octet-stream" | "application/x-www-form-urlencoded" | "text/plain" => None,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Some(Format::Ndjson)
+            }
             // Both an array and lines travel under this name: look.
             "application/json" => None,
             "text/csv" | "application/csv" => Some(Format::Csv),
-            "application/vnd.apache.parquet" | "application/parquet" | "application/x-parquet" => {
-                Some(Format::Parquet)
-            }
+            "application/vnd.apache.parquet" | "application/parquet" | "application/x-parquet" => Some(Format::Parquet),
             other => {
                 let shown: String = other.chars().take(80).collect();
                 return Err(EngineError::Invalid(format!(
@@ -79,10 +67,7 @@ pub fn tables(format: Option<Format>, body: Box<dyn Read + Send>) -> Result<Piec
     let head = reader.fill_buf().map_err(unreadable)?;
     if head.starts_with(&[0x1f, 0x8b]) {
         let unpacked = flate2::bufread::MultiGzDecoder::new(reader);
-        return open(
-            format,
-            BufReader::with_capacity(1 << 16, Box::new(unpacked)),
-        );
+        return open(format, BufReader::with_capacity(1 << 16, Box::new(unpacked)));
     }
     open(format, reader)
 }
@@ -93,9 +78,7 @@ fn open(format: Option<Format>, mut reader: BufReader<Box<dyn Read + Send>>) -> 
     let first = head.iter().copied().find(|b| !b.is_ascii_whitespace());
     let found = match first {
         None => {
-            return Err(EngineError::Invalid(
-                "the body is empty; send rows as NDJSON, JSON, CSV or Parquet".into(),
-            ));
+            return Err(EngineError::Invalid("the body is empty; send rows as NDJSON, JSON, CSV or Parquet".into()));
         }
         Some(b'[') => Format::JsonArray,
         Some(b'{') => Format::Ndjson,
@@ -112,14 +95,10 @@ fn open(format: Option<Format>, mut reader: BufReader<Box<dyn Read + Send>>) -> 
         Format::Parquet => Ok(Box::new(ParquetPieces::open(limited)?)),
         Format::Csv => CsvPieces::open(limited),
         // What a person calls NDJSON and begins with a bracket is an array.
-        Format::Ndjson | Format::JsonArray if found == Format::JsonArray => {
-            Ok(Box::new(ArrayPieces::new(limited)))
+        Format::Ndjson | Format::JsonArray if found == Format::JsonArray => Ok(Box::new(ArrayPieces::new(limited))),
+        Format::Ndjson | Format::JsonArray => {
+            Ok(Box::new(LinePieces { reader: Box::new(BufReader::new(limited)), line: 0, done: false }))
         }
-        Format::Ndjson | Format::JsonArray => Ok(Box::new(LinePieces {
-            reader: Box::new(BufReader::new(limited)),
-            line: 0,
-            done: false,
-        })),
     }
 }
 
@@ -174,20 +153,14 @@ fn json_cell(name: &str, value: Value) -> std::result::Result<Cell, String> {
                 .ok_or(format!("“{name}” is no finite number"))?,
         },
         Value::String(text) if text.len() > TEXT_MAX => {
-            return Err(format!(
-                "“{name}” is a text of {} bytes; {TEXT_MAX} are allowed",
-                text.len()
-            ));
+            return Err(format!("“{name}” is a text of {} bytes; {TEXT_MAX} are allowed", text.len()));
         }
         Value::String(text) => Cell::Text(text),
         // Lists and nested objects are kept as their JSON text (ranked lists, embeddings).
         nested => {
             let text = nested.to_string();
             if text.len() > TEXT_MAX {
-                return Err(format!(
-                    "“{name}” holds {} bytes of nested JSON; {TEXT_MAX} are allowed",
-                    text.len()
-                ));
+                return Err(format!("“{name}” holds {} bytes of nested JSON; {TEXT_MAX} are allowed", text.len()));
             }
             Cell::Text(text)
         }
@@ -195,16 +168,11 @@ fn json_cell(name: &str, value: Value) -> std::result::Result<Cell, String> {
 }
 
 fn push_json(table: &mut Table, line: u64, bytes: &[u8]) {
-    let parsed = serde_json::from_slice::<Value>(bytes)
-        .map_err(|e| format!("this is no JSON: {e}"))
-        .and_then(object_cells);
+    let parsed =
+        serde_json::from_slice::<Value>(bytes).map_err(|e| format!("this is no JSON: {e}")).and_then(object_cells);
     let outcome = match parsed {
         Ok(cells) => table.push(line, cells),
-        Err(reason) => Err(LineError {
-            line,
-            field: None,
-            reason,
-        }),
+        Err(reason) => Err(LineError { line, field: None, reason }),
     };
     if let Err(error) = outcome {
         table.errors.push(error);
@@ -233,9 +201,7 @@ impl Iterator for LinePieces {
         let mut buffer = Vec::new();
         while !full(&table) {
             buffer.clear();
-            let read = (&mut self.reader)
-                .take(LINE_MAX as u64 + 1)
-                .read_until(b'\n', &mut buffer);
+            let read = (&mut self.reader).take(LINE_MAX as u64 + 1).read_until(b'\n', &mut buffer);
             match read {
                 Err(error) => {
                     self.done = true;
@@ -255,13 +221,8 @@ impl Iterator for LinePieces {
             self.line += 1;
             if buffer.len() > LINE_MAX {
                 self.done = true;
-                let reason =
-                    format!("the line is longer than {LINE_MAX} bytes; nothing after it was read");
-                table.errors.push(LineError {
-                    line: self.line,
-                    field: None,
-                    reason,
-                });
+                let reason = format!("the line is longer than {LINE_MAX} bytes; nothing after it was read");
+                table.errors.push(LineError { line: self.line, field: None, reason });
                 break;
             }
             let text = buffer.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&buffer);
@@ -289,11 +250,7 @@ enum ArrayState {
 
 impl<R: Read> ArrayPieces<R> {
     fn new(reader: R) -> Self {
-        ArrayPieces {
-            bytes: BufReader::new(reader).bytes(),
-            row: 0,
-            state: ArrayState::Before,
-        }
+        ArrayPieces { bytes: BufReader::new(reader).bytes(), row: 0, state: ArrayState::Before }
     }
 
     /// The bytes of the next element, `None` at the end, an explanation when cut short.
@@ -336,15 +293,10 @@ impl<R: Read> ArrayPieces<R> {
             }
             element.push(byte);
             if element.len() > LINE_MAX {
-                return Err(format!(
-                    "a row is longer than {LINE_MAX} bytes; nothing after it was read"
-                ));
+                return Err(format!("a row is longer than {LINE_MAX} bytes; nothing after it was read"));
             }
         }
-        Err(
-            "the array is cut short: its closing bracket is missing; the rows before were kept"
-                .into(),
-        )
+        Err("the array is cut short: its closing bracket is missing; the rows before were kept".into())
     }
 }
 
@@ -362,11 +314,7 @@ impl<R: Read + Send> Iterator for ArrayPieces<R> {
                 Ok(None) => break,
                 Err(reason) => {
                     self.state = ArrayState::Done;
-                    table.errors.push(LineError {
-                        line: self.row + 1,
-                        field: None,
-                        reason,
-                    });
+                    table.errors.push(LineError { line: self.row + 1, field: None, reason });
                 }
             }
         }
@@ -383,24 +331,15 @@ struct CsvPieces<R: Read> {
 impl<R: Read + Send + 'static> CsvPieces<R> {
     fn open(reader: R) -> Result<Pieces> {
         let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
-        let header = csv
-            .headers()
-            .map_err(|e| EngineError::Invalid(format!("the CSV header cannot be read: {e}")))?;
-        let names: Vec<String> = header
-            .iter()
-            .map(|n| n.trim_start_matches('\u{feff}').trim().to_string())
-            .collect();
+        let header = csv.headers().map_err(|e| EngineError::Invalid(format!("the CSV header cannot be read: {e}")))?;
+        let names: Vec<String> = header.iter().map(|n| n.trim_start_matches('\u{feff}').trim().to_string()).collect();
         if names.len() > COLUMNS_MAX {
             return Err(EngineError::TooLarge(format!(
                 "the table has {} columns; {COLUMNS_MAX} are allowed",
                 names.len()
             )));
         }
-        Ok(Box::new(CsvPieces {
-            records: csv.into_records(),
-            names,
-            done: false,
-        }))
+        Ok(Box::new(CsvPieces { records: csv.into_records(), names, done: false }))
     }
 }
 
@@ -414,33 +353,17 @@ impl<R: Read + Send> Iterator for CsvPieces<R> {
                 None => self.done = true,
                 Some(Err(error)) => {
                     let line = error.position().map_or(0, csv::Position::line);
-                    table.errors.push(LineError {
-                        line,
-                        field: None,
-                        reason: format!("this line is no CSV: {error}"),
-                    });
+                    table.errors.push(LineError { line, field: None, reason: format!("this line is no CSV: {error}") });
                     self.done = matches!(error.kind(), csv::ErrorKind::Io(_));
                 }
                 Some(Ok(record)) => {
                     let line = record.position().map_or(0, csv::Position::line);
                     if record.len() != self.names.len() {
-                        let reason = format!(
-                            "the line has {} fields, the header {}",
-                            record.len(),
-                            self.names.len()
-                        );
-                        table.errors.push(LineError {
-                            line,
-                            field: None,
-                            reason,
-                        });
+                        let reason = format!("the line has {} fields, the header {}", record.len(), self.names.len());
+                        table.errors.push(LineError { line, field: None, reason });
                         continue;
                     }
-                    let cells = self
-                        .names
-                        .iter()
-                        .cloned()
-                        .zip(record.iter().map(Cell::parse));
+                    let cells = self.names.iter().cloned().zip(record.iter().map(Cell::parse));
                     if let Err(error) = table.push(line, cells) {
                         table.errors.push(error);
                     }
@@ -462,34 +385,20 @@ impl ParquetPieces {
         let mut file = temporary_file().map_err(unreadable)?;
         std::io::copy(&mut body, &mut file).map_err(unreadable)?;
         file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-        let wrong = |e: parquet::errors::ParquetError| {
-            EngineError::Invalid(format!("this is no whole Parquet file: {e}"))
-        };
+        let wrong =
+            |e: parquet::errors::ParquetError| EngineError::Invalid(format!("this is no whole Parquet file: {e}"));
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(wrong)?;
         let columns = builder.schema().fields().len();
         if columns > COLUMNS_MAX {
-            return Err(EngineError::TooLarge(format!(
-                "the table has {columns} columns; {COLUMNS_MAX} are allowed"
-            )));
+            return Err(EngineError::TooLarge(format!("the table has {columns} columns; {COLUMNS_MAX} are allowed")));
         }
-        Ok(ParquetPieces {
-            reader: builder.with_batch_size(PIECE_ROWS).build().map_err(wrong)?,
-            row: 0,
-        })
+        Ok(ParquetPieces { reader: builder.with_batch_size(PIECE_ROWS).build().map_err(wrong)?, row: 0 })
     }
 }
 
 fn temporary_file() -> std::io::Result<std::fs::File> {
-    let path = std::env::temp_dir().join(format!(
-        "plimsoll-{}-{}",
-        std::process::id(),
-        crate::people::random_text(12)
-    ));
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
+    let path = std::env::temp_dir().join(format!("plimsoll-{}-{}", std::process::id(), crate::people::random_text(12)));
+    let file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
     // Gone from the folder at once; the space is freed when the handle closes, even on a crash.
     std::fs::remove_file(&path)?;
     Ok(file)
@@ -502,9 +411,7 @@ impl Iterator for ParquetPieces {
         let batch = match self.reader.next()? {
             Ok(batch) => batch,
             Err(error) => {
-                return Some(Err(EngineError::Invalid(format!(
-                    "the Parquet file is damaged: {error}"
-                ))));
+                return Some(Err(EngineError::Invalid(format!("the Parquet file is damaged: {error}"))));
             }
         };
         let rows = batch.num_rows() as u64;
@@ -516,10 +423,7 @@ impl Iterator for ParquetPieces {
 
 fn record_batch(batch: &RecordBatch, before: u64) -> Result<Table> {
     let rows = batch.num_rows();
-    let mut table = Table {
-        lines: (0..rows as u64).map(|i| before + i + 1).collect(),
-        ..Table::default()
-    };
+    let mut table = Table { lines: (0..rows as u64).map(|i| before + i + 1).collect(), ..Table::default() };
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
         // pandas writes its row index when it is not a plain count; it is no data.
         if field.name().starts_with("__index_level_") {
@@ -533,49 +437,33 @@ fn record_batch(batch: &RecordBatch, before: u64) -> Result<Table> {
             ))
         };
         let cells: Vec<Cell> = match field.data_type() {
-            DataType::Boolean => array
-                .as_boolean()
-                .iter()
-                .map(|v| v.map_or(Cell::Missing, |v| Cell::Text(v.to_string())))
-                .collect(),
+            DataType::Boolean => {
+                array.as_boolean().iter().map(|v| v.map_or(Cell::Missing, |v| Cell::Text(v.to_string()))).collect()
+            }
             DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => {
                 let unit = DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None);
-                let micros =
-                    cast(&cast(array, &unit).map_err(wrong)?, &DataType::Int64).map_err(wrong)?;
+                let micros = cast(&cast(array, &unit).map_err(wrong)?, &DataType::Int64).map_err(wrong)?;
                 micros
                     .as_primitive::<Int64Type>()
                     .iter()
-                    .map(|v| {
-                        v.map_or(Cell::Missing, |v| {
-                            Cell::Text(domain::Timestamp(v).to_string())
-                        })
-                    })
+                    .map(|v| v.map_or(Cell::Missing, |v| Cell::Text(domain::Timestamp(v).to_string())))
                     .collect()
             }
             kind if kind.is_integer() && *kind != DataType::UInt64 => {
                 let ints = cast(array, &DataType::Int64).map_err(wrong)?;
-                ints.as_primitive::<Int64Type>()
-                    .iter()
-                    .map(|v| v.map_or(Cell::Missing, Cell::Int))
-                    .collect()
+                ints.as_primitive::<Int64Type>().iter().map(|v| v.map_or(Cell::Missing, Cell::Int)).collect()
             }
             kind if kind.is_numeric() => {
                 let numbers = cast(array, &DataType::Float64).map_err(wrong)?;
                 numbers
                     .as_primitive::<Float64Type>()
                     .iter()
-                    .map(|v| {
-                        v.filter(|v| !v.is_nan())
-                            .map_or(Cell::Missing, Cell::Number)
-                    })
+                    .map(|v| v.filter(|v| !v.is_nan()).map_or(Cell::Missing, Cell::Number))
                     .collect()
             }
             _ => {
                 let text = cast(array, &DataType::Utf8).map_err(wrong)?;
-                text.as_string::<i32>()
-                    .iter()
-                    .map(|v| v.map_or(Cell::Missing, |v| Cell::Text(v.to_string())))
-                    .collect()
+                text.as_string::<i32>().iter().map(|v| v.map_or(Cell::Missing, |v| Cell::Text(v.to_string()))).collect()
             }
         };
         table.columns.push((field.name().clone(), cells));
@@ -589,10 +477,7 @@ mod tests {
 
     fn read(body: &[u8]) -> Vec<Table> {
         let body: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(body.to_vec()));
-        tables(None, body)
-            .expect("opens")
-            .map(|t| t.expect("reads"))
-            .collect()
+        tables(None, body).expect("opens").map(|t| t.expect("reads")).collect()
     }
 
     #[test]
@@ -601,14 +486,8 @@ mod tests {
         let array = read(b"  [ {\"id\":\"a\",\"x\":1.5}, {\"id\":\"b\",\"x\":null} ]");
         let csv = read(b"\xef\xbb\xbfid,x\na,1.5\nb,\n");
         for table in [&ndjson[0], &array[0], &csv[0]] {
-            assert_eq!(
-                table.column("id"),
-                Some(&[Cell::Text("a".into()), Cell::Text("b".into())][..])
-            );
-            assert_eq!(
-                table.column("x"),
-                Some(&[Cell::Number(1.5), Cell::Missing][..])
-            );
+            assert_eq!(table.column("id"), Some(&[Cell::Text("a".into()), Cell::Text("b".into())][..]));
+            assert_eq!(table.column("x"), Some(&[Cell::Number(1.5), Cell::Missing][..]));
             assert!(table.errors.is_empty());
         }
         assert_eq!(ndjson[0].lines, [1, 3]);
@@ -627,10 +506,7 @@ mod tests {
     fn wrong_lines_are_named_and_the_others_kept() {
         let table = &read(b"{\"id\":1}\nnot json\n[1]\n{\"id\":2}\n")[0];
         assert_eq!(table.rows(), 2);
-        assert_eq!(
-            table.errors.iter().map(|e| e.line).collect::<Vec<_>>(),
-            [2, 3]
-        );
+        assert_eq!(table.errors.iter().map(|e| e.line).collect::<Vec<_>>(), [2, 3]);
         let table = &read(b"[{\"id\":1},{\"id\":2")[0];
         assert_eq!((table.rows(), table.errors.len()), (1, 1));
         let table = &read(b"id,x\na,1\nb\nc,3\n")[0];
@@ -640,20 +516,8 @@ mod tests {
     #[test]
     fn quotes_brackets_and_backslashes_inside_strings_do_not_end_a_row() {
         let table = &read(br#"[{"id":"a\\"},{"id":"b\"],{"},{"id":"c\\\""}]"#)[0];
-        let ids: Vec<_> = table
-            .column("id")
-            .expect("there")
-            .iter()
-            .map(Cell::text)
-            .collect();
-        assert_eq!(
-            ids,
-            [
-                Some("a\\".into()),
-                Some("b\"],{".into()),
-                Some("c\\\"".into())
-            ]
-        );
+        let ids: Vec<_> = table.column("id").expect("there").iter().map(Cell::text).collect();
+        assert_eq!(ids, [Some("a\\".into()), Some("b\"],{".into()), Some("c\\\"".into())]);
         assert!(table.errors.is_empty(), "{:?}", table.errors);
     }
 

@@ -23,14 +23,9 @@ pub struct Mapped {
 pub fn positive_class(schema: &Schema, columns: &[(String, ColumnData)]) -> Option<String> {
     let column = |role: ColumnRole| {
         let field = schema.fields.iter().find(|f| f.role == role)?;
-        columns
-            .iter()
-            .find(|(name, _)| *name == field.name)
-            .map(|(_, data)| data)
+        columns.iter().find(|(name, _)| *name == field.name).map(|(_, data)| data)
     };
-    column(ColumnRole::Prediction)
-        .or_else(|| column(ColumnRole::Label))
-        .and_then(classes_in)
+    column(ColumnRole::Prediction).or_else(|| column(ColumnRole::Label)).and_then(classes_in)
 }
 
 fn time_of(cell: &Cell) -> Option<Timestamp> {
@@ -46,42 +41,23 @@ fn time_of(cell: &Cell) -> Option<Timestamp> {
 fn roles(table: &Table, schema: &Schema, mapping: &Mapping) -> Result<Vec<ColumnRole>> {
     let said = infer_schema(&table.typed(), mapping).map_err(EngineError::Invalid)?;
     let explicit = |name: &str| {
-        [
-            &mapping.id,
-            &mapping.timestamp,
-            &mapping.prediction,
-            &mapping.label,
-        ]
-        .iter()
-        .any(|m| m.as_deref() == Some(name))
+        [&mapping.id, &mapping.timestamp, &mapping.prediction, &mapping.label]
+            .iter()
+            .any(|m| m.as_deref() == Some(name))
             || mapping.ignore.iter().any(|n| n == name)
-            || mapping
-                .probability
-                .iter()
-                .any(|p| p.split('=').next_back() == Some(name))
+            || mapping.probability.iter().any(|p| p.split('=').next_back() == Some(name))
     };
     Ok(table
         .columns
         .iter()
         .map(|(name, _)| {
-            let inferred = said
-                .field(name)
-                .map(|f| f.role.clone())
-                .unwrap_or(ColumnRole::Ignored);
-            if explicit(name) {
-                inferred
-            } else {
-                schema.field(name).map_or(inferred, |f| f.role.clone())
-            }
+            let inferred = said.field(name).map(|f| f.role.clone()).unwrap_or(ColumnRole::Ignored);
+            if explicit(name) { inferred } else { schema.field(name).map_or(inferred, |f| f.role.clone()) }
         })
         .collect())
 }
 
-fn find<'a>(
-    table: &'a Table,
-    roles: &[ColumnRole],
-    role: &ColumnRole,
-) -> Option<(&'a str, &'a [Cell])> {
+fn find<'a>(table: &'a Table, roles: &[ColumnRole], role: &ColumnRole) -> Option<(&'a str, &'a [Cell])> {
     let place = roles.iter().position(|r| r == role)?;
     let (name, cells) = &table.columns[place];
     Some((name, cells))
@@ -90,10 +66,7 @@ fn find<'a>(
 fn id_of(cell: &Cell) -> std::result::Result<String, String> {
     match cell.text().filter(|t| !t.is_empty()) {
         None => Err("the prediction id is missing".into()),
-        Some(id) if id.len() > ID_MAX => Err(format!(
-            "the prediction id has {} bytes; {ID_MAX} are allowed",
-            id.len()
-        )),
+        Some(id) if id.len() > ID_MAX => Err(format!("the prediction id has {} bytes; {ID_MAX} are allowed", id.len())),
         Some(id) => Ok(id),
     }
 }
@@ -111,12 +84,7 @@ pub fn events(
     let roles = roles(table, &model.schema, mapping)?;
     let ids = find(table, &roles, &ColumnRole::Id);
     if ids.is_none() && !baseline {
-        let names: Vec<&str> = table
-            .columns
-            .iter()
-            .map(|(n, _)| n.as_str())
-            .take(40)
-            .collect();
+        let names: Vec<&str> = table.columns.iter().map(|(n, _)| n.as_str()).take(40).collect();
         return Err(EngineError::Invalid(format!(
             "no column holds the prediction id; name it with “id”. The columns are {}",
             names.join(", ")
@@ -127,21 +95,12 @@ pub fn events(
     let mut keep = Vec::with_capacity(table.rows());
     let mut batch = EventBatch::default();
     let finite: Vec<usize> = (0..table.columns.len())
-        .filter(|i| {
-            table.columns[*i]
-                .1
-                .iter()
-                .any(|c| matches!(c, Cell::Number(v) if !v.is_finite()))
-        })
+        .filter(|i| table.columns[*i].1.iter().any(|c| matches!(c, Cell::Number(v) if !v.is_finite())))
         .collect();
     for row in 0..table.rows() {
         let line = table.lines[row];
         let mut refuse = |field: Option<&str>, reason: String| {
-            errors.push(LineError {
-                line,
-                field: field.map(String::from),
-                reason,
-            });
+            errors.push(LineError { line, field: field.map(String::from), reason });
         };
         let id = match ids {
             Some((name, cells)) => match id_of(&cells[row]) {
@@ -157,16 +116,8 @@ pub fn events(
             Some((name, cells)) => match time_of(&cells[row]) {
                 Some(time) => shift.map_or(time, |s| s.apply(time)),
                 None => {
-                    let shown: String = cells[row]
-                        .text()
-                        .unwrap_or_default()
-                        .chars()
-                        .take(60)
-                        .collect();
-                    refuse(
-                        Some(name),
-                        format!("“{shown}” is no time; send RFC 3339, or seconds since 1970"),
-                    );
+                    let shown: String = cells[row].text().unwrap_or_default().chars().take(60).collect();
+                    refuse(Some(name), format!("“{shown}” is no time; send RFC 3339, or seconds since 1970"));
                     continue;
                 }
             },
@@ -174,14 +125,9 @@ pub fn events(
             None if baseline => Timestamp(now.0 - 1_000_000_000 + line as i64),
             None => now,
         };
-        if let Some(i) = finite
-            .iter()
-            .find(|i| matches!(table.columns[**i].1[row], Cell::Number(v) if !v.is_finite()))
+        if let Some(i) = finite.iter().find(|i| matches!(table.columns[**i].1[row], Cell::Number(v) if !v.is_finite()))
         {
-            refuse(
-                Some(&table.columns[*i].0),
-                "the number is infinite; send it as missing".into(),
-            );
+            refuse(Some(&table.columns[*i].0), "the number is infinite; send it as missing".into());
             continue;
         }
         batch.ids.push(id);
@@ -206,8 +152,7 @@ pub fn events(
                 | ColumnRole::Ranking
                 | ColumnRole::Text
         );
-        let categorical =
-            matches!(role, ColumnRole::Feature(_)) && field.is_some_and(|f| !f.numeric);
+        let categorical = matches!(role, ColumnRole::Feature(_)) && field.is_some_and(|f| !f.numeric);
         let data = match (role, embedding(&cells)) {
             (ColumnRole::Feature(_), Some(vectors)) => vectors,
             _ => typed(&cells, class || member || text || categorical),
@@ -218,21 +163,10 @@ pub fn events(
         None => LabelBatch::default(),
         Some((_, cells)) => {
             let label_times = find(table, &roles, &ColumnRole::LabelTime).map(|(_, cells)| cells);
-            collect_labels(
-                &batch.ids,
-                &keep,
-                cells,
-                label_times,
-                |i| batch.times[i],
-                shift,
-            )
+            collect_labels(&batch.ids, &keep, cells, label_times, |i| batch.times[i], shift)
         }
     };
-    Ok(Mapped {
-        events: batch,
-        labels,
-        errors,
-    })
+    Ok(Mapped { events: batch, labels, errors })
 }
 
 fn collect_labels(
@@ -243,17 +177,12 @@ fn collect_labels(
     default: impl Fn(usize) -> Timestamp,
     shift: Option<Replay>,
 ) -> LabelBatch {
-    let mut labels = LabelBatch {
-        source: LabelSource::Api,
-        ..LabelBatch::default()
-    };
+    let mut labels = LabelBatch { source: LabelSource::Api, ..LabelBatch::default() };
     for (i, row) in rows.iter().enumerate() {
         let Some(value) = cells[*row].text() else {
             continue;
         };
-        let said = times
-            .and_then(|t| time_of(&t[*row]))
-            .map(|t| shift.map_or(t, |s| s.apply(t)));
+        let said = times.and_then(|t| time_of(&t[*row])).map(|t| shift.map_or(t, |s| s.apply(t)));
         labels.ids.push(ids[i].clone());
         labels.values.push(value);
         labels.times.push(said.unwrap_or_else(|| default(i)));
@@ -268,23 +197,19 @@ pub fn labels(
     now: Timestamp,
     shift: Option<Replay>,
 ) -> Result<(LabelBatch, Vec<LineError>)> {
-    let roles = roles(table, &Schema::default(), mapping)?;
+    // What was said of the predictions' columns does not bind a file of labels.
+    let here = |name: &Option<String>| name.clone().filter(|n| table.column(n).is_some());
+    let mapping = Mapping { id: here(&mapping.id), label: here(&mapping.label), ..Mapping::default() };
+    let roles = roles(table, &Schema::default(), &mapping)?;
     let missing = |what: &str, option: &str| {
-        let names: Vec<&str> = table
-            .columns
-            .iter()
-            .map(|(n, _)| n.as_str())
-            .take(40)
-            .collect();
+        let names: Vec<&str> = table.columns.iter().map(|(n, _)| n.as_str()).take(40).collect();
         EngineError::Invalid(format!(
             "no column holds the {what}; name it with “{option}”. The columns are {}",
             names.join(", ")
         ))
     };
-    let (id_name, ids) =
-        find(table, &roles, &ColumnRole::Id).ok_or_else(|| missing("prediction id", "id"))?;
-    let (label_name, values) =
-        find(table, &roles, &ColumnRole::Label).ok_or_else(|| missing("label", "label"))?;
+    let (id_name, ids) = find(table, &roles, &ColumnRole::Id).ok_or_else(|| missing("prediction id", "id"))?;
+    let (label_name, values) = find(table, &roles, &ColumnRole::Label).ok_or_else(|| missing("label", "label"))?;
     let times = find(table, &roles, &ColumnRole::LabelTime).map(|(_, cells)| cells);
     let mut errors = Vec::new();
     let (mut kept_ids, mut rows) = (Vec::new(), Vec::new());
@@ -300,17 +225,10 @@ pub fn labels(
             }
         };
         if let Some((field, reason)) = problem {
-            errors.push(LineError {
-                line,
-                field: Some(field.to_string()),
-                reason,
-            });
+            errors.push(LineError { line, field: Some(field.to_string()), reason });
         }
     }
-    Ok((
-        collect_labels(&kept_ids, &rows, values, times, |_| now, shift),
-        errors,
-    ))
+    Ok((collect_labels(&kept_ids, &rows, values, times, |_| now, shift), errors))
 }
 
 /// Cells that are all JSON lists of numbers of one length are embedding vectors.
@@ -328,16 +246,7 @@ fn embedding(cells: &[Cell]) -> Option<ColumnData> {
             _ => return None,
         }
     }
-    let dimension = *lengths
-        .keys()
-        .next()
-        .filter(|d| lengths.len() == 1 && **d > 0)?;
-    let values = rows
-        .into_iter()
-        .flat_map(|row| row.unwrap_or_else(|| vec![f32::NAN; dimension]))
-        .collect();
-    Some(ColumnData::Vector {
-        dimension: dimension as u32,
-        values,
-    })
+    let dimension = *lengths.keys().next().filter(|d| lengths.len() == 1 && **d > 0)?;
+    let values = rows.into_iter().flat_map(|row| row.unwrap_or_else(|| vec![f32::NAN; dimension])).collect();
+    Some(ColumnData::Vector { dimension: dimension as u32, values })
 }

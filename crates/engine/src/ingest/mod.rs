@@ -9,12 +9,12 @@ use std::io::Read;
 use domain::baseline::BaselineSource;
 use domain::event::EventKind;
 use domain::model::{
-    Mapping, Model, ModelSettings, Task, infer_positive, infer_schema, infer_task,
-    model_name_problem,
+    Mapping, Model, ModelSettings, Task, infer_positive, infer_schema, infer_task, model_name_problem,
 };
 use domain::problem::{LineError, Receipt};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use store::{NewBaseline, NewModel, Stream};
+use tokio::sync::mpsc;
 
 use crate::{Engine, EngineError, Result};
 use cells::Table;
@@ -62,10 +62,7 @@ fn add_errors(receipt: &mut Receipt, errors: Vec<LineError>) {
 /// The environment's name, checked.
 pub fn environment_name(name: Option<&str>) -> Result<String> {
     let name = name.filter(|n| !n.is_empty()).unwrap_or("production");
-    let good = name.len() <= 100
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let good = name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     if good {
         Ok(name.to_string())
     } else {
@@ -92,26 +89,18 @@ impl Engine {
         body: Box<dyn Read + Send>,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Receipt> {
-        self.may(
-            actor,
-            Action::Ingest,
-            &Object::Model(model_name.to_string()),
-        )?;
+        self.may(actor, Action::Ingest, &Object::Model(model_name.to_string()))?;
         if let Some(problem) = model_name_problem(model_name) {
             return Err(EngineError::Invalid(problem));
         }
         let environment = environment_name(envelope.environment.as_deref())?;
-        let baseline = envelope
-            .baseline
-            .as_deref()
-            .map(|b| environment_name(Some(b)))
-            .transpose()?;
+        let baseline = envelope.baseline.as_deref().map(|b| environment_name(Some(b))).transpose()?;
         let now = self.now();
-        let mut tables = tokio::task::block_in_place(|| decode::tables(format, body))?;
+        let mut tables = pieces(format, body);
         let mut receipt = Receipt::default();
         let mut target: Option<(Model, Stream)> = None;
         let mut rows = 0;
-        while let Some(table) = tokio::task::block_in_place(|| tables.next()) {
+        while let Some(table) = tables.recv().await {
             let mut table = table?;
             add_errors(&mut receipt, std::mem::take(&mut table.errors));
             rows += table.rows() as u64;
@@ -121,16 +110,8 @@ impl Engine {
             if target.is_none() {
                 let model = self.model_for(model_name, &table, envelope, now).await?;
                 let stream = match &baseline {
-                    Some(name) => {
-                        self.store
-                            .stream(model.id, EventKind::Baseline, name)
-                            .await?
-                    }
-                    None => {
-                        self.store
-                            .stream(model.id, EventKind::Prediction, &environment)
-                            .await?
-                    }
+                    Some(name) => self.store.stream(model.id, EventKind::Baseline, name).await?,
+                    None => self.store.stream(model.id, EventKind::Prediction, &environment).await?,
                 };
                 target = Some((model, stream));
             }
@@ -138,19 +119,8 @@ impl Engine {
                 continue;
             };
             self.learn_columns(model, &table, &envelope.mapping).await?;
-            let Mapped {
-                events,
-                labels,
-                errors,
-            } = tokio::task::block_in_place(|| {
-                map::events(
-                    &table,
-                    model,
-                    &envelope.mapping,
-                    baseline.is_some(),
-                    now,
-                    envelope.shift,
-                )
+            let Mapped { events, labels, errors } = tokio::task::block_in_place(|| {
+                map::events(&table, model, &envelope.mapping, baseline.is_some(), now, envelope.shift)
             })?;
             add_errors(&mut receipt, errors);
             let kept = self.append_patiently(stream, events, now).await?;
@@ -163,11 +133,7 @@ impl Engine {
             progress(rows);
         }
         if let (Some((model, _)), Some(name)) = (&target, &baseline) {
-            let new = NewBaseline {
-                model_id: model.id,
-                name: name.clone(),
-                source: BaselineSource::Upload,
-            };
+            let new = NewBaseline { model_id: model.id, name: name.clone(), source: BaselineSource::Upload };
             self.store.activate_baseline(&new, now).await?;
             self.audit(actor, "baseline.upload", &model.name).await;
         }
@@ -203,23 +169,18 @@ impl Engine {
         body: Box<dyn Read + Send>,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Receipt> {
-        self.may(
-            actor,
-            Action::Ingest,
-            &Object::Model(model_name.to_string()),
-        )?;
+        self.may(actor, Action::Ingest, &Object::Model(model_name.to_string()))?;
         let model = self.known_model(model_name).await?;
         let now = self.now();
         let mut receipt = Receipt::default();
         let mut rows = 0;
-        let mut tables = tokio::task::block_in_place(|| decode::tables(format, body))?;
-        while let Some(table) = tokio::task::block_in_place(|| tables.next()) {
+        let mut tables = pieces(format, body);
+        while let Some(table) = tables.recv().await {
             let mut table = table?;
             add_errors(&mut receipt, std::mem::take(&mut table.errors));
             rows += table.rows() as u64;
-            let (labels, errors) = tokio::task::block_in_place(|| {
-                map::labels(&table, &envelope.mapping, now, envelope.shift)
-            })?;
+            let (labels, errors) =
+                tokio::task::block_in_place(|| map::labels(&table, &envelope.mapping, now, envelope.shift))?;
             add_errors(&mut receipt, errors);
             receipt.accepted += self.store.append_labels(model.id, labels, now).await?;
             progress(rows);
@@ -230,20 +191,12 @@ impl Engine {
     pub(crate) async fn known_model(&self, name: &str) -> Result<Model> {
         self.store.model(name).await?.ok_or_else(|| {
             let shown: String = name.chars().take(100).collect();
-            EngineError::NotFound(format!(
-                "there is no model “{shown}”; a model appears with its first predictions"
-            ))
+            EngineError::NotFound(format!("there is no model “{shown}”; a model appears with its first predictions"))
         })
     }
 
     /// The model, registered from its first rows where it is new.
-    async fn model_for(
-        &self,
-        name: &str,
-        table: &Table,
-        envelope: &Envelope,
-        now: Timestamp,
-    ) -> Result<Model> {
+    async fn model_for(&self, name: &str, table: &Table, envelope: &Envelope, now: Timestamp) -> Result<Model> {
         if let Some(mut model) = self.store.model(name).await? {
             if envelope.shift.is_some() && !model.replayed {
                 model.replayed = true;
@@ -255,8 +208,7 @@ impl Engine {
         let mut schema = infer_schema(&columns, &envelope.mapping).map_err(EngineError::Invalid)?;
         let task = infer_task(&schema, &columns);
         if task == Task::BinaryClassification {
-            schema.positive_class =
-                Some(map::positive_class(&schema, &columns).unwrap_or_else(|| "1".into()));
+            schema.positive_class = Some(map::positive_class(&schema, &columns).unwrap_or_else(|| "1".into()));
         }
         let new = NewModel {
             name: name.to_string(),
@@ -276,39 +228,23 @@ impl Engine {
                     model.replayed = true;
                     self.store.update_model(&model).await?;
                 }
-                tracing::info!(
-                    model = name,
-                    task = task.name(),
-                    "a model registered itself with its first rows"
-                );
+                tracing::info!(model = name, task = task.name(), "a model registered itself with its first rows");
                 Ok(model)
             }
         }
     }
 
     /// Adds columns that a later batch brings to the model's schema.
-    async fn learn_columns(
-        &self,
-        model: &mut Model,
-        table: &Table,
-        mapping: &Mapping,
-    ) -> Result<()> {
+    async fn learn_columns(&self, model: &mut Model, table: &Table, mapping: &Mapping) -> Result<()> {
         let columns = table.typed();
         let known = |name: &str| model.schema.field(name).is_some();
         if columns.iter().all(|(name, _)| known(name)) {
             return Ok(());
         }
         let inferred = infer_schema(&columns, mapping).map_err(EngineError::Invalid)?;
-        let new: Vec<_> = inferred
-            .fields
-            .into_iter()
-            .filter(|f| !known(&f.name))
-            .collect();
+        let new: Vec<_> = inferred.fields.into_iter().filter(|f| !known(&f.name)).collect();
         if model.schema.fields.len() + new.len() > cells::COLUMNS_MAX {
-            return Err(EngineError::TooLarge(format!(
-                "a model holds at most {} columns",
-                cells::COLUMNS_MAX
-            )));
+            return Err(EngineError::TooLarge(format!("a model holds at most {} columns", cells::COLUMNS_MAX)));
         }
         model.schema.fields.extend(new);
         if model.task == Task::BinaryClassification && model.schema.positive_class.is_none() {
@@ -327,34 +263,39 @@ impl Engine {
         environment: &str,
         range: TimeRange,
     ) -> Result<()> {
-        self.may(
-            actor,
-            Action::EditModel,
-            &Object::Model(model_name.to_string()),
-        )?;
+        self.may(actor, Action::EditModel, &Object::Model(model_name.to_string()))?;
         let model = self.known_model(model_name).await?;
-        let source = BaselineSource::Range {
-            environment: environment_name(Some(environment))?,
-            range,
-        };
-        let new = NewBaseline {
-            model_id: model.id,
-            name: environment_name(Some(name))?,
-            source,
-        };
+        let source = BaselineSource::Range { environment: environment_name(Some(environment))?, range };
+        let new = NewBaseline { model_id: model.id, name: environment_name(Some(name))?, source };
         self.store.activate_baseline(&new, self.now()).await?;
         self.audit(actor, "baseline.range", model_name).await;
         Ok(())
     }
 }
 
+/// Decodes a body on a thread of its own. The connection's task must stay free: it is what brings
+/// the rest of the body, and a handler that blocked it would wait for ever.
+fn pieces(format: Option<Format>, body: Box<dyn Read + Send>) -> mpsc::Receiver<Result<Table>> {
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::task::spawn_blocking(move || match decode::tables(format, body) {
+        Err(error) => drop(sender.blocking_send(Err(error))),
+        Ok(tables) => {
+            for table in tables {
+                // Nobody listens any more: the request is over.
+                if sender.blocking_send(table).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    receiver
+}
+
 /// `credit-risk` → `Credit risk`.
 fn title_of(name: &str) -> String {
     let words = name.replace(['-', '_', '.'], " ");
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The classes of a prediction or label column, for choosing the positive one.

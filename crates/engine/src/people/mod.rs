@@ -52,13 +52,9 @@ impl Guard {
             self.by_address.retain_recent();
         }
         let account = hex(&Sha256::digest(account.as_bytes()));
-        let free = self.by_account.check_key(&account).is_ok()
-            && self.by_address.check_key(&address.to_string()).is_ok();
-        if free {
-            Ok(())
-        } else {
-            Err(EngineError::TooMany(60))
-        }
+        let free =
+            self.by_account.check_key(&account).is_ok() && self.by_address.check_key(&address.to_string()).is_ok();
+        if free { Ok(()) } else { Err(EngineError::TooMany(60)) }
     }
 }
 
@@ -96,49 +92,27 @@ fn normal_email(email: &str) -> String {
 
 impl Engine {
     async fn hash_password(&self, password: &str) -> Result<String> {
-        let _permit = self
-            .inner
-            .people
-            .hashing
-            .acquire()
-            .await
-            .map_err(|_| EngineError::TooMany(1))?;
+        let _permit = self.inner.people.hashing.acquire().await.map_err(|_| EngineError::TooMany(1))?;
         let password = password.to_string();
-        tokio::task::spawn_blocking(move || {
-            argon2()
-                .hash_password(password.as_bytes())
-                .map(|h| h.to_string())
-        })
-        .await
-        .ok()
-        .and_then(std::result::Result::ok)
-        .ok_or_else(|| EngineError::Invalid("the password could not be hashed".into()))
+        tokio::task::spawn_blocking(move || argon2().hash_password(password.as_bytes()).map(|h| h.to_string()))
+            .await
+            .ok()
+            .and_then(std::result::Result::ok)
+            .ok_or_else(|| EngineError::Invalid("the password could not be hashed".into()))
     }
 
     async fn verify_password(&self, password: &str, hash: Option<String>) -> Result<bool> {
-        let _permit = self
-            .inner
-            .people
-            .hashing
-            .acquire()
-            .await
-            .map_err(|_| EngineError::TooMany(1))?;
+        let _permit = self.inner.people.hashing.acquire().await.map_err(|_| EngineError::TooMany(1))?;
         let password = password.to_string();
         let verified = tokio::task::spawn_blocking(move || {
             // Somebody unknown: hash all the same, so that time tells nothing.
             let known = hash.is_some();
             let hash = match hash {
                 Some(hash) => hash,
-                None => argon2()
-                    .hash_password(b"nobody")
-                    .map(|h| h.to_string())
-                    .unwrap_or_default(),
+                None => argon2().hash_password(b"nobody").map(|h| h.to_string()).unwrap_or_default(),
             };
-            let matches = PasswordHash::new(&hash).is_ok_and(|parsed| {
-                argon2()
-                    .verify_password(password.as_bytes(), &parsed)
-                    .is_ok()
-            });
+            let matches = PasswordHash::new(&hash)
+                .is_ok_and(|parsed| argon2().verify_password(password.as_bytes(), &parsed).is_ok());
             known && matches
         })
         .await;
@@ -157,28 +131,17 @@ impl Engine {
             return Ok(None);
         }
         let token = random_text(24);
-        self.store
-            .set_setting(SETUP_TOKEN, &hex(&token_hash(&token)))
-            .await?;
+        self.store.set_setting(SETUP_TOKEN, &hex(&token_hash(&token))).await?;
         Ok(Some(token))
     }
 
     /// Makes the first administrator. Needs the token from the console.
-    pub async fn set_up(
-        &self,
-        token: &str,
-        email: &str,
-        name: &str,
-        password: &str,
-        address: &str,
-    ) -> Result<Person> {
+    pub async fn set_up(&self, token: &str, email: &str, name: &str, password: &str, address: &str) -> Result<Person> {
         self.inner.people.check("set-up", address)?;
         let expected = self.store.setting(SETUP_TOKEN).await?;
         let given = hex(&token_hash(token.trim()));
         if !self.needs_setup().await? || expected.is_none() {
-            return Err(EngineError::Conflict(
-                "this installation is set up already; sign in".into(),
-            ));
+            return Err(EngineError::Conflict("this installation is set up already; sign in".into()));
         }
         if expected.as_deref() != Some(given.as_str()) {
             return Err(EngineError::Invalid(
@@ -193,15 +156,7 @@ impl Engine {
             .await?
             .ok_or_else(|| EngineError::Conflict("somebody else was first; sign in".into()))?;
         self.store.remove_setting(SETUP_TOKEN).await?;
-        self.audit(
-            &Actor::Person {
-                id,
-                role: Role::Administrator,
-            },
-            "person.first",
-            &email,
-        )
-        .await;
+        self.audit(&Actor::Person { id, role: Role::Administrator }, "person.first", &email).await;
         self.person_by_id(id).await
     }
 
@@ -211,9 +166,7 @@ impl Engine {
             return Err(EngineError::Invalid(problem));
         }
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            return Err(EngineError::Invalid(
-                "Write a name of 1 to 100 characters.".into(),
-            ));
+            return Err(EngineError::Invalid("Write a name of 1 to 100 characters.".into()));
         }
         match password.and_then(|p| password_problem(p, &email)) {
             Some(problem) => Err(EngineError::Invalid(problem)),
@@ -222,20 +175,12 @@ impl Engine {
     }
 
     async fn person_by_id(&self, id: i64) -> Result<Person> {
-        self.store
-            .person(id)
-            .await?
-            .ok_or_else(|| EngineError::NotFound("there is no such person".into()))
+        self.store.person(id).await?.ok_or_else(|| EngineError::NotFound("there is no such person".into()))
     }
 
     /// Checks address and password and begins a session. Gives the person and the token for the
     /// cookie, with the second it ends at the latest.
-    pub async fn sign_in(
-        &self,
-        email: &str,
-        password: &str,
-        address: &str,
-    ) -> Result<(Person, String, Timestamp)> {
+    pub async fn sign_in(&self, email: &str, password: &str, address: &str) -> Result<(Person, String, Timestamp)> {
         let email = normal_email(email);
         self.inner.people.check(&email, address)?;
         let found = self.store.person_for_sign_in(&email).await?;
@@ -244,20 +189,10 @@ impl Engine {
         match found {
             Some((person, _)) if right && !person.disabled => {
                 let (token, until) = self.begin_session(person.id).await?;
-                self.audit(
-                    &Actor::Person {
-                        id: person.id,
-                        role: person.role,
-                    },
-                    "session.begin",
-                    &person.email,
-                )
-                .await;
+                self.audit(&Actor::Person { id: person.id, role: person.role }, "session.begin", &person.email).await;
                 Ok((person, token, until))
             }
-            _ => Err(EngineError::Invalid(
-                "The address or the password is wrong.".into(),
-            )),
+            _ => Err(EngineError::Invalid("The address or the password is wrong.".into())),
         }
     }
 
@@ -265,9 +200,7 @@ impl Engine {
         let token = random_text(43);
         let now = self.now();
         let until = now.plus(ABSOLUTE);
-        self.store
-            .create_session(&token_hash(&token), person_id, now, until)
-            .await?;
+        self.store.create_session(&token_hash(&token), person_id, now, until).await?;
         Ok((token, until))
     }
 
@@ -277,13 +210,7 @@ impl Engine {
             return Ok(None);
         }
         let hash = token_hash(token);
-        let Some(Session {
-            person,
-            last_used_at,
-            expires_at,
-            ..
-        }) = self.store.session(&hash).await?
-        else {
+        let Some(Session { person, last_used_at, expires_at, .. }) = self.store.session(&hash).await? else {
             return Ok(None);
         };
         let now = self.now();
@@ -293,13 +220,7 @@ impl Engine {
         if now > last_used_at.plus(MINUTE) {
             self.store.touch_session(&hash, person.id, now).await?;
         }
-        Ok(Some((
-            Actor::Person {
-                id: person.id,
-                role: person.role,
-            },
-            person,
-        )))
+        Ok(Some((Actor::Person { id: person.id, role: person.role }, person)))
     }
 
     pub async fn sign_out(&self, token: &str) -> Result<()> {
@@ -321,10 +242,7 @@ impl Engine {
         if key.last_used_at.is_none_or(|at| now > at.plus(MINUTE)) {
             self.store.touch_key(key.id, now).await?;
         }
-        Ok(Some(Actor::Key {
-            id: key.id,
-            scopes: key.scopes,
-        }))
+        Ok(Some(Actor::Key { id: key.id, scopes: key.scopes }))
     }
 
     pub async fn people(&self, actor: &Actor) -> Result<Vec<Person>> {
@@ -343,55 +261,32 @@ impl Engine {
         self.may(actor, Action::ManagePeople, &Object::Installation)?;
         let (email, name) = self.checked(email, name, Some(password))?;
         let hash = self.hash_password(password).await?;
-        let id = self
-            .store
-            .create_person(&email, &name, role, &hash, self.now())
-            .await?;
+        let id = self.store.create_person(&email, &name, role, &hash, self.now()).await?;
         self.audit(actor, "person.create", &email).await;
         Ok(id)
     }
 
     /// Changes a person's role, or whether they may sign in. Their sessions end.
-    pub async fn change_person(
-        &self,
-        actor: &Actor,
-        id: i64,
-        role: Role,
-        disabled: bool,
-    ) -> Result<()> {
+    pub async fn change_person(&self, actor: &Actor, id: i64, role: Role, disabled: bool) -> Result<()> {
         self.may(actor, Action::ManagePeople, &Object::Person(id))?;
         let people = self.store.people().await?;
         let person = people
             .iter()
             .find(|p| p.id == id)
             .ok_or_else(|| EngineError::NotFound("there is no such person".into()))?;
-        let administrators = people
-            .iter()
-            .filter(|p| p.role == Role::Administrator && !p.disabled)
-            .count();
-        let loses = person.role == Role::Administrator
-            && !person.disabled
-            && (role != Role::Administrator || disabled);
+        let administrators = people.iter().filter(|p| p.role == Role::Administrator && !p.disabled).count();
+        let loses = person.role == Role::Administrator && !person.disabled && (role != Role::Administrator || disabled);
         if loses && administrators <= 1 {
             return Err(EngineError::Conflict(
                 "this is the only administrator; make somebody else one first, or nobody could manage people".into(),
             ));
         }
-        let changed = Person {
-            role,
-            disabled,
-            ..person.clone()
-        };
+        let changed = Person { role, disabled, ..person.clone() };
         self.store.update_person(&changed, true).await?;
         self.audit(
             actor,
             "person.change",
-            &format!(
-                "{} {} {}",
-                person.email,
-                role.name(),
-                if disabled { "disabled" } else { "enabled" }
-            ),
+            &format!("{} {} {}", person.email, role.name(), if disabled { "disabled" } else { "enabled" }),
         )
         .await;
         Ok(())
@@ -430,21 +325,15 @@ impl Engine {
         let person = self.person_by_id(*id).await?;
         self.inner.people.check(&person.email, address)?;
         let found = self.store.person_for_sign_in(&person.email).await?;
-        if !self
-            .verify_password(current, found.map(|(_, hash)| hash))
-            .await?
-        {
-            return Err(EngineError::Invalid(
-                "The current password is wrong.".into(),
-            ));
+        if !self.verify_password(current, found.map(|(_, hash)| hash)).await? {
+            return Err(EngineError::Invalid("The current password is wrong.".into()));
         }
         if let Some(problem) = password_problem(new, &person.email) {
             return Err(EngineError::Invalid(problem));
         }
         let hash = self.hash_password(new).await?;
         self.store.set_password(*id, &hash).await?;
-        self.audit(actor, "person.own_password", &person.email)
-            .await;
+        self.audit(actor, "person.own_password", &person.email).await;
         self.begin_session(*id).await
     }
 
@@ -454,23 +343,16 @@ impl Engine {
     }
 
     /// Makes a key and gives its secret, this once.
-    pub async fn create_key(
-        &self,
-        actor: &Actor,
-        name: &str,
-        scopes: &[Scope],
-        days: Option<u32>,
-    ) -> Result<String> {
+    pub async fn create_key(&self, actor: &Actor, name: &str, scopes: &[Scope], days: Option<u32>) -> Result<String> {
         self.may(actor, Action::ManageKeys, &Object::Installation)?;
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-            return Err(EngineError::Invalid(
-                "a key’s name has 1 to 80 characters; say what it is for".into(),
-            ));
+            return Err(EngineError::Invalid("a key’s name has 1 to 80 characters; say what it is for".into()));
         }
-        let first = scopes.iter().min().ok_or_else(|| {
-            EngineError::Invalid("a key needs a scope: ingest, read or admin".into())
-        })?;
+        let first = scopes
+            .iter()
+            .min()
+            .ok_or_else(|| EngineError::Invalid("a key needs a scope: ingest, read or admin".into()))?;
         let secret = format!("plk_{}_{}", first.name(), random_text(43));
         let now = self.now();
         let new = NewKey {
@@ -488,9 +370,7 @@ impl Engine {
     pub async fn revoke_key(&self, actor: &Actor, id: i64) -> Result<()> {
         self.may(actor, Action::ManageKeys, &Object::Key(id))?;
         if !self.store.revoke_key(id, self.now()).await? {
-            return Err(EngineError::NotFound(
-                "that key is revoked already, or never was".into(),
-            ));
+            return Err(EngineError::NotFound("that key is revoked already, or never was".into()));
         }
         self.audit(actor, "key.revoke", &id.to_string()).await;
         Ok(())

@@ -1,0 +1,158 @@
+// From a fresh installation to a judged model, as a person goes through it.
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test } from '@playwright/test';
+import { Plimsoll, complaints, password, signIn } from './plimsoll';
+
+const plimsoll = new Plimsoll();
+
+test.describe.configure({ mode: 'serial' });
+test.beforeAll(() => plimsoll.start());
+test.afterAll(async () => {
+  await plimsoll.stop();
+  plimsoll.clean();
+});
+
+test('the first administrator is created with the token from the console, and by nobody else', async ({ page }) => {
+  await page.goto(plimsoll.url);
+  await expect(page).toHaveURL(/\/setup$/);
+  await page.getByLabel('Set-up token').fill('a guess');
+  await page.getByLabel('Name').fill('Mara Lindqvist');
+  await page.getByLabel('Email').fill('mara@larkfield.example');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Create and sign in' }).click();
+  await expect(page.getByRole('alert')).toContainText('not the set-up token');
+
+  await page.goto(plimsoll.setupUrl);
+  await page.getByLabel('Name').fill('Mara Lindqvist');
+  await page.getByLabel('Email').fill('mara@larkfield.example');
+  await page.getByLabel('Password').fill('short');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Create and sign in' }).click();
+  await expect(page).toHaveURL(/\/operations$/);
+  await page.goto(`${plimsoll.url}/setup`);
+  await expect(page).not.toHaveURL(/\/setup/);
+});
+
+test('the host is measured live, without a reload', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await page.goto(`${plimsoll.url}/operations`);
+  await expect(page.getByRole('img', { name: /CPU and memory/ })).toBeVisible();
+  const read = page.getByText(/Read at/);
+  const before = await read.textContent();
+  await expect(read).not.toHaveText(before ?? '', { timeout: 15_000 });
+  await expect(page.getByText('no GPU found').first()).toBeVisible();
+});
+
+test('a model sent by one request is judged against its baseline', async ({ page, request }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await page.goto(`${plimsoll.url}/settings/keys`);
+  await page.getByLabel('What it is for').fill('the journey');
+  await page.getByRole('button', { name: 'New key' }).click();
+  const secret = await page.getByLabel('The new key').inputValue();
+  expect(secret).toMatch(/^plk_ingest_\w{43}$/);
+
+  const start = Date.now() - 4 * 3600_000;
+  const rows = (from: number, to: number, shift: number) => Array.from({ length: to - from }, (_, i) => {
+    const n = from + i;
+    const income = 1000 + ((n * 7919) % 997) + shift;
+    return { prediction_id: n, timestamp: new Date(start + n * 2000).toISOString(), prediction: n % 2, probability: (n % 2) * 0.5 + 0.25,
+      features: { income, region: ['north', 'south', 'east'][(n * 31) % 3] } };
+  });
+  const send = (path: string, body: unknown) => request.post(`${plimsoll.url}/api/v1/models/credit-risk/${path}`,
+    { headers: { authorization: `Bearer ${secret}` }, data: body });
+  expect((await send('baseline', rows(0, 3000, 0))).status()).toBe(200);
+  const answer = await send('predictions', rows(3000, 6000, 400));
+  expect(await answer.json()).toMatchObject({ accepted: 3000, rejected: 0 });
+  const labels = Array.from({ length: 3000 }, (_, i) => ({ prediction_id: 3000 + i, label: (3000 + i) % 10 === 0 ? 1 - (i % 2) : i % 2 }));
+  expect((await send('labels', labels)).status()).toBe(200);
+
+  const errors = complaints(page);
+  await page.goto(`${plimsoll.url}/models/credit-risk`);
+  await expect(page.getByRole('row', { name: /income/ })).toContainText('Large', { timeout: 30_000 });
+  await expect(page.getByRole('row', { name: /region/ })).toContainText('None');
+  await expect(page.getByRole('img', { name: /Accuracy over time/ })).toBeVisible({ timeout: 15_000 });
+  await page.getByRole('link', { name: 'region' }).click();
+  await expect(page).toHaveURL(/column=region/);
+  await expect(page.getByRole('img', { name: /Distribution of region/ })).toBeVisible();
+  expect(errors).toEqual([]);
+});
+
+test('a chart is read with the keyboard', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await page.goto(`${plimsoll.url}/models/credit-risk`);
+  const chart = page.getByRole('group', { name: /Drift score over time/ });
+  await chart.focus();
+  await expect(async () => {
+    await chart.press('ArrowLeft');
+    await expect(chart.locator('.tip')).toBeVisible({ timeout: 500 });
+  }).toPass();
+  await expect(chart.locator('.tip')).toContainText('UTC');
+  await chart.press('Escape');
+  await expect(chart.locator('.tip')).toHaveCount(0);
+});
+
+test('each role starts on its page and sees only what it may', async ({ browser }) => {
+  for (const [role, start] of [['viewer', 'overview'], ['executive', 'overview'], ['operator', 'operations']]) {
+    plimsoll.run('user', 'add', `${role}@larkfield.example`, '--name', `A ${role}`, '--role', role);
+    const page = await (await browser.newContext()).newPage();
+    await signIn(page, plimsoll, `${role}@larkfield.example`);
+    await expect(page).toHaveURL(new RegExp(`/${start}$`));
+    await expect(page.getByRole('link', { name: 'People and roles' })).toHaveCount(0);
+    expect((await page.goto(`${plimsoll.url}/settings/people`))?.status()).toBe(403);
+    await page.goto(`${plimsoll.url}/overview`);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await expect(page).toHaveURL(/sign-in/);
+    await page.goto(`${plimsoll.url}/overview`);
+    await expect(page).toHaveURL(/sign-in\?next=/);
+    await page.context().close();
+  }
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  test(`pages hydrate without a complaint and pass axe (${scheme})`, async ({ browser }) => {
+    const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1440, height: 900 } });
+    const page = await context.newPage();
+    await signIn(page, plimsoll, 'mara@larkfield.example');
+    const errors = complaints(page);
+    for (const path of ['/overview', '/operations', '/models/credit-risk', '/settings', '/settings/people', '/settings/keys', '/settings/probes']) {
+      await page.goto(plimsoll.url + path);
+      await page.waitForLoadState('load');
+      await page.waitForTimeout(1200);
+      const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
+      const words = found.violations.map((v) => `${path}: ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 4).join(' | ')}`);
+      expect(words).toEqual([]);
+    }
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+}
+
+test('nothing acknowledged is lost when the program is killed', async ({ page, request }) => {
+  const key = plimsoll.run('key', 'create', 'kill', '--scope', 'ingest').trim();
+  let acknowledged = 0;
+  let going = true;
+  const url = plimsoll.url;
+  const sender = (async () => {
+    for (let batch = 0; going; batch++) {
+      const data = Array.from({ length: 50 }, (_, i) => ({ prediction_id: `k-${batch}-${i}`, prediction: i % 2, x: i }));
+      const answer = await request.post(`${url}/api/v1/models/killed/predictions`, { headers: { authorization: `Bearer ${key}` }, data }).catch(() => null);
+      if (answer?.ok()) acknowledged += (await answer.json()).accepted;
+      else break;
+    }
+  })();
+  await page.waitForTimeout(1500);
+  await plimsoll.stop('SIGKILL');
+  going = false;
+  await sender;
+  expect(acknowledged).toBeGreaterThan(0);
+  await plimsoll.start();
+  expect(plimsoll.run('check')).toContain('everything is whole');
+  const read = plimsoll.run('key', 'create', 'read', '--scope', 'read').trim();
+  await expect(async () => {
+    const answer = await request.get(`${plimsoll.url}/api/v1/models/killed/windows`, { headers: { authorization: `Bearer ${read}` } });
+    const windows: { rows: number }[] = await answer.json();
+    const kept = windows.reduce((sum, window) => sum + window.rows, 0);
+    expect(kept).toBeGreaterThanOrEqual(acknowledged);
+    expect(kept).toBeLessThanOrEqual(acknowledged + 50);
+  }).toPass({ timeout: 30_000 });
+});

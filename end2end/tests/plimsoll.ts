@@ -1,0 +1,75 @@
+// Starts the program on a database of its own and gives what a test needs to use it.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Page, expect } from '@playwright/test';
+
+const program = process.env.PLIMSOLL_PROGRAM;
+if (!program) throw new Error('PLIMSOLL_PROGRAM must name the program; `cargo xtask test` sets it');
+
+export const password = 'four boats at noon';
+
+export class Plimsoll {
+  private child?: ChildProcess;
+  private folder = mkdtempSync(join(tmpdir(), 'plimsoll-e2e-'));
+  url = '';
+  setupUrl = '';
+
+  run(...args: string[]): string {
+    return execFileSync(program!, ['--database', `sqlite:${join(this.folder, 'p.db')}`, '--set', 'log.level=error', ...args],
+      { encoding: 'utf8', input: `${password}\n` });
+  }
+
+  async start(): Promise<void> {
+    this.child = spawn(program!, ['--database', `sqlite:${join(this.folder, 'p.db')}`, '--listen', '127.0.0.1:0'],
+      { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise<void>((resolve, reject) => {
+      this.child!.on('exit', (code) => reject(new Error(`the program ended with ${code}`)));
+      let text = '';
+      this.child!.stdout!.on('data', (data: Buffer) => {
+        text += data.toString();
+        const found = text.match(/(http:\/\/[^\s/]+)(\/setup\?token=\w+)?/);
+        if (found && text.endsWith('\n\n')) {
+          this.url = found[1];
+          this.setupUrl = found[0];
+          resolve();
+        }
+      });
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.child;
+    if (!child) return;
+    this.child = undefined;
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    child.removeAllListeners('exit');
+    child.on('exit', () => undefined);
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await Promise.race([ended, gone]);
+  }
+
+  clean(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Collects what a page says in its console that no page should say. */
+export function complaints(page: Page): string[] {
+  const found: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) found.push(message.text());
+  });
+  page.on('pageerror', (error) => found.push(error.message));
+  return found;
+}
+
+export async function signIn(page: Page, plimsoll: Plimsoll, email: string): Promise<void> {
+  await page.goto(`${plimsoll.url}/sign-in`);
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page).not.toHaveURL(/sign-in/);
+}

@@ -1,0 +1,365 @@
+//! A running server, asked from outside, on both databases.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+struct Server {
+    child: Child,
+    database: String,
+    folder: PathBuf,
+    address: String,
+}
+
+/// An answer: status, headers in lower case, body.
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
+    }
+}
+
+impl Server {
+    fn start(postgres: bool) -> Server {
+        let name = format!("plimsoll_i_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let database = if postgres {
+            let server = std::env::var("PLIMSOLL_TEST_POSTGRES")
+                .expect("PLIMSOLL_TEST_POSTGRES must name a server; `cargo xtask test` starts one");
+            create_database(&server, &name);
+            format!("{server}/{name}")
+        } else {
+            format!("sqlite:{}", folder.join("p.db").display())
+        };
+        let mut child = program(&database)
+            .args(["--listen", "127.0.0.1:0", "--set", "collect.host=false"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let address = lines
+            .find_map(|line| line.ok()?.split("http://").nth(1)?.split('/').next().map(String::from))
+            .expect("it says where it serves");
+        Server { child, database, folder, address }
+    }
+
+    fn key(&self, scope: &str) -> String {
+        let output = program(&self.database).args(["key", "create", scope, "--scope", scope]).output().expect("runs");
+        String::from_utf8(output.stdout).expect("text").trim().to_string()
+    }
+
+    fn ask(&self, method: &str, path: &str, key: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).expect("connects");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("sets");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        if !headers.iter().any(|(n, _)| *n == "content-length") {
+            head.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        if !key.is_empty() {
+            head.push_str(&format!("authorization: Bearer {key}\r\n"));
+        }
+        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        stream.write_all(format!("{head}\r\n").as_bytes()).expect("sends");
+        // A server that refuses early may close before it has read everything.
+        let _ = stream.write_all(body);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let split = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a whole head");
+        let head = String::from_utf8_lossy(&answer[..split]).to_lowercase();
+        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+        let body = answer[split + 4..].to_vec();
+        let body = if head.contains("transfer-encoding: chunked") { unchunk(&body) } else { body };
+        Answer { status, head, body }
+    }
+
+    fn post(&self, path: &str, key: &str, body: &[u8]) -> Answer {
+        self.ask("POST", path, key, &[], body)
+    }
+
+    /// Asks until the answer satisfies, or half a minute has passed.
+    fn wait_for(&self, path: &str, key: &str, what: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = self.ask("GET", path, key, &[], b"").json();
+            if what(&answer) || Instant::now() > until {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn program(database: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    command.args(["--database", database, "--set", "log.level=error"]);
+    command
+}
+
+fn create_database(server: &str, name: &str) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let pool = sqlx::PgPool::connect(&format!("{server}/postgres")).await.expect("the test server answers");
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.expect("may create");
+        pool.close().await;
+    });
+}
+
+fn unchunk(mut body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    while let Some(end) = body.windows(2).position(|w| w == b"\r\n") {
+        let size = usize::from_str_radix(&String::from_utf8_lossy(&body[..end]), 16).unwrap_or_default();
+        if size == 0 {
+            break;
+        }
+        out.extend_from_slice(&body[end + 2..end + 2 + size]);
+        body = &body[end + 4 + size..];
+    }
+    out
+}
+
+fn rows(from: u32, to: u32) -> Vec<Value> {
+    (from..to)
+        .map(|i| json!({"prediction_id": i, "timestamp": 1_700_000_000 + i, "prediction": i % 2, "probability": 0.25 + f64::from(i % 2) / 2.0, "features": {"x": i % 97, "c": (if i % 2 == 0 { "a" } else { "b" })}}))
+        .collect()
+}
+
+fn ndjson(rows: &[Value]) -> Vec<u8> {
+    rows.iter().map(|r| format!("{r}\n")).collect::<String>().into_bytes()
+}
+
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite { $(#[test] fn $name() { super::$name(super::Server::start(false)); })* }
+        mod postgres { $(#[test] fn $name() { super::$name(super::Server::start(true)); })* }
+    };
+}
+
+on_both!(
+    every_format_carries_the_same_rows,
+    wrong_rows_are_named_and_the_rest_is_kept,
+    labels_that_come_later_make_a_new_revision,
+    hostile_requests_get_a_reason_and_do_no_harm,
+    the_command_line_works_beside_the_server,
+);
+
+fn every_format_carries_the_same_rows(server: Server) {
+    let key = server.key("ingest");
+    let data = rows(0, 40);
+    let csv = {
+        let mut text = String::from("prediction_id,timestamp,prediction,probability,x,c\n");
+        for r in &data {
+            text.push_str(&format!(
+                "{},{},{},{},{},{}\n",
+                r["prediction_id"],
+                r["timestamp"],
+                r["prediction"],
+                r["probability"],
+                r["features"]["x"],
+                r["features"]["c"].as_str().unwrap_or_default()
+            ));
+        }
+        text.into_bytes()
+    };
+    let gzip = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&ndjson(&data)).expect("packs");
+        encoder.finish().expect("packs")
+    };
+    let first = server.post("/api/v1/models/m/predictions", &key, &ndjson(&data));
+    assert_eq!(first.status, 200);
+    assert_eq!(first.json()["accepted"], 40);
+    let array = serde_json::to_vec(&data).expect("JSON");
+    for (what, body) in [("array", array), ("CSV", csv), ("gzip", gzip)] {
+        let answer = server.post("/api/v1/models/m/predictions", &key, &body).json();
+        assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(0), &json!(40)), "{what}: {answer}");
+    }
+    let parquet = include_bytes!("../demo/analysis.parquet");
+    let answer = server.post("/api/v1/models/parquet/predictions?ignore=year", &key, parquet);
+    assert_eq!(answer.json()["accepted"], 10_445);
+    let mut changed = data[3].clone();
+    changed["probability"] = json!(0.99);
+    let answer = server.post("/api/v1/models/m/predictions", &key, &ndjson(&[changed])).json();
+    assert_eq!((&answer["changed_duplicates"], &answer["changed_ids"]), (&json!(1), &json!(["3"])));
+}
+
+fn wrong_rows_are_named_and_the_rest_is_kept(server: Server) {
+    let key = server.key("ingest");
+    let body = b"{\"prediction_id\":1,\"prediction\":1}\nnot json\n{\"prediction\":1}\n{\"prediction_id\":4,\"prediction\":0,\"timestamp\":\"tomorrow\"}\n{\"prediction_id\":5,\"prediction\":0,\"timestamp\":1700000000}\n";
+    let answer = server.post("/api/v1/models/m/predictions", &key, body);
+    assert_eq!(answer.status, 200);
+    let receipt = answer.json();
+    assert_eq!(receipt["rejected"].as_u64().expect("a count") + receipt["accepted"].as_u64().expect("a count"), 5);
+    let lines: Vec<u64> =
+        receipt["errors"].as_array().expect("errors").iter().filter_map(|e| e["line"].as_u64()).collect();
+    assert!(lines.contains(&2) && lines.contains(&3) && lines.contains(&4), "{receipt}");
+    let all_wrong = server.post("/api/v1/models/m/predictions", &key, b"{\"prediction_id\":null}\n");
+    assert_eq!(all_wrong.status, 422);
+}
+
+fn labels_that_come_later_make_a_new_revision(server: Server) {
+    let (ingest, read) = (server.key("ingest"), server.key("read"));
+    let path = "/api/v1/models/m/windows";
+    assert_eq!(server.post("/api/v1/models/m/baseline?name=b", &ingest, &ndjson(&rows(0, 500))).status, 200);
+    assert_eq!(server.post("/api/v1/models/m/predictions", &ingest, &ndjson(&rows(1000, 1600))).status, 200);
+    let before = server.wait_for(path, &read, |w| w.as_array().is_some_and(|w| !w.is_empty()));
+    assert_eq!(before[0]["quality"], Value::Null, "no labels is no quality, not zero");
+    let columns = before[0]["columns"].as_array().expect("columns");
+    assert!(
+        columns.iter().any(|c| c["name"] == "x" && c["tests"].as_array().is_some_and(|t| t.len() >= 3)),
+        "{before}"
+    );
+    let labels: Vec<Value> = (1000..1600)
+        .map(|i| json!({"prediction_id": i, "y_true": if i % 4 == 0 { 1 - i % 2 } else { i % 2 }}))
+        .collect();
+    assert_eq!(server.post("/api/v1/models/m/labels", &ingest, &ndjson(&labels)).json()["accepted"], 600);
+    let labelled = |w: &Value| -> u64 {
+        w.as_array().into_iter().flatten().filter_map(|w| w["quality"]["labelled"].as_u64()).sum()
+    };
+    let after = server.wait_for(path, &read, |w| labelled(w) == 600);
+    assert_eq!(labelled(&after), 600);
+    let right: f64 = after
+        .as_array()
+        .expect("windows")
+        .iter()
+        .map(|w| {
+            w["quality"]["metrics"][0]["estimate"]["value"].as_f64().expect("accuracy")
+                * w["rows"].as_f64().expect("rows")
+        })
+        .sum();
+    assert!((right - 450.0).abs() < 1e-6, "three of four are right: {right}");
+    assert_eq!(after[0]["reason"], "labels");
+    assert!(after[0]["revision"].as_u64() > before[0]["revision"].as_u64());
+}
+
+fn hostile_requests_get_a_reason_and_do_no_harm(server: Server) {
+    let (ingest, read) = (server.key("ingest"), server.key("read"));
+    let path = "/api/v1/models/m/predictions";
+    let mut cut = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    cut.write_all(&ndjson(&rows(0, 2000))).expect("packs");
+    let mut cut = cut.finish().expect("packs");
+    cut.truncate(cut.len() / 2);
+    let deep = "[".repeat(100_000).into_bytes();
+    let wide: String =
+        format!("{{\"prediction_id\":1,{}}}", (0..1500).map(|i| format!("\"f{i}\":1")).collect::<Vec<_>>().join(","));
+    for (what, body, statuses) in [
+        ("empty", &b""[..], &[400][..]),
+        ("binary", b"\x00\x01\x02\x03", &[400]),
+        ("half a Parquet", b"PAR1 and no more", &[400]),
+        ("cut gzip", &cut, &[200, 400, 422]),
+        ("deep", &deep, &[400, 413, 422]),
+        ("too wide", wide.as_bytes(), &[422, 413]),
+        ("no id", b"{\"x\":1}\n", &[400]),
+    ] {
+        let answer = server.post(path, &ingest, body);
+        assert!(
+            statuses.contains(&answer.status),
+            "{what}: {} {}",
+            answer.status,
+            String::from_utf8_lossy(&answer.body)
+        );
+    }
+    let big = server.ask("POST", path, &ingest, &[("content-length", "99999999999")], b"");
+    assert_eq!(big.status, 413);
+    let media = server.ask("POST", path, &ingest, &[("content-type", "image/png")], b"{}");
+    assert_eq!(media.status, 415);
+    assert_eq!(server.post("/api/v1/models/a%20b/predictions", &ingest, b"{\"id\":1}").status, 400);
+    assert_eq!(server.post("/api/v1/models/m/predictions?nonsense=1", &ingest, b"{\"id\":1}").status, 400);
+    for (key, status) in [("", 401), ("plk_ingest_guess", 401), (read.as_str(), 403)] {
+        let answer = server.post(path, key, &ndjson(&rows(0, 1)));
+        assert_eq!(answer.status, status);
+        assert!(answer.head.contains("application/problem+json"), "{}", answer.head);
+        assert!(answer.json()["detail"].as_str().is_some_and(|d| d.len() > 10));
+    }
+    let script = json!({"prediction_id": "<script>alert(1)</script>", "prediction": "<b>1</b>", "<img src=x>": "'; DROP TABLE model; --"});
+    assert_eq!(server.post("/api/v1/models/hostile/predictions", &ingest, &ndjson(&[script])).status, 200);
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(server.ask("GET", path, "", &[], b"").status, 200, "{path}");
+    }
+    assert_eq!(server.ask("GET", "/api/v1/models", &read, &[], b"").status, 200);
+    assert_eq!(server.ask("GET", "/../../etc/passwd", "", &[], b"").status, 404);
+}
+
+fn the_command_line_works_beside_the_server(server: Server) {
+    let read = server.key("read");
+    let demo = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("demo");
+    let file = |name: &str| demo.join(name).display().to_string();
+    let reference = program(&server.database)
+        .args([
+            "import",
+            "census",
+            &file("reference.parquet"),
+            "--baseline",
+            "2015",
+            "--label",
+            "employed",
+            "--ignore",
+            "year",
+            "--window",
+            "500",
+        ])
+        .output()
+        .expect("runs");
+    assert!(reference.status.success(), "{}", String::from_utf8_lossy(&reference.stderr));
+    let production = program(&server.database)
+        .args(["import", "census", &file("analysis.parquet"), "--labels", &file("labels.parquet"), "--ignore", "year"])
+        .output()
+        .expect("runs");
+    assert!(production.status.success(), "{}", String::from_utf8_lossy(&production.stderr));
+    let labelled = |w: &Value| -> u64 {
+        w.as_array().into_iter().flatten().filter_map(|w| w["quality"]["labelled"].as_u64()).sum()
+    };
+    let windows = server.wait_for("/api/v1/models/census/windows", &read, |w| labelled(w) == 10_445);
+    assert_eq!(labelled(&windows), 10_445);
+    assert_eq!(windows.as_array().expect("windows").len(), 21);
+    let check = program(&server.database).arg("check").output().expect("runs");
+    assert!(String::from_utf8_lossy(&check.stdout).contains("everything is whole"));
+    let table = |name: &str, shift: u32| {
+        let text: String = (0..2000u32).map(|i| format!("{},{}\n", (i * 7919) % 997 + shift, i % 3)).collect();
+        let path = server.folder.join(name);
+        std::fs::write(&path, format!("x,c\n{text}")).expect("writes");
+        path.display().to_string()
+    };
+    let (before, same, other) = (table("before.csv", 0), table("same.csv", 0), table("other.csv", 300));
+    for (a, b, code) in [(&before, &same, 0), (&before, &other, 1), (&before, &"nothing.csv".to_string(), 2)] {
+        let drift = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+            .args(["drift", "--reference", a, "--current", b, "--json"])
+            .output()
+            .expect("runs");
+        assert_eq!(drift.status.code(), Some(code), "{a} {b}");
+        if code < 2 {
+            let report: Value = serde_json::from_slice(&drift.stdout).expect("JSON");
+            assert_eq!(report["drifted"], code == 1);
+            assert!(report["columns"][0]["tests"][0]["name"].is_string());
+        }
+    }
+    if server.database.starts_with("sqlite:") {
+        let copy = server.folder.join("copy.db");
+        let backup = program(&server.database).args(["backup", &copy.display().to_string()]).output().expect("runs");
+        assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
+        let check = program(&format!("sqlite:{}", copy.display())).arg("check").output().expect("runs");
+        assert!(check.status.success());
+    }
+    let unknown = program(&server.database).args(["--set", "server.lissen=x", "check"]).output().expect("runs");
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("server.listen"));
+}
