@@ -29,7 +29,7 @@ enum Command {
     /// Serve pages and API (the default)
     Serve,
     /// Import predictions, a baseline or labels from files
-    Import(commands::import::Import),
+    Import(Box<commands::import::Import>),
     /// Compare two tables without a server; exit code 0: no drift, 1: drift, 2: error
     Drift(commands::drift::Drift),
     /// Manage people

@@ -221,10 +221,9 @@ pub fn infer_schema(columns: &[(String, ColumnData)], mapping: &Mapping) -> Resu
         };
         fields.push(Field { name: name.clone(), role, numeric, unit: String::new(), importance: 0.0 });
         // A group is also a feature: it can drift like any other.
-        if mapping.group.contains(name) && !mapping.feature.is_empty() && !mapping.feature.contains(name) {
-            if let Some(last) = fields.last_mut() {
-                last.role = ColumnRole::Group(name.clone());
-            }
+        let only_group = mapping.group.contains(name) && !mapping.feature.is_empty() && !mapping.feature.contains(name);
+        if let Some(last) = fields.last_mut().filter(|_| only_group) {
+            last.role = ColumnRole::Group(name.clone());
         }
     }
     Ok(Schema { fields, positive_class: None })

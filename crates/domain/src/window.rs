@@ -58,15 +58,23 @@ impl WindowRule {
     }
 
     /// Turns `Auto` into the shortest listed span that holds about [`ROWS_WANTED`] rows, given the
-    /// rows seen and the time they cover. Everything else stays itself.
-    pub fn settle(self, rows: u64, covered: i64) -> WindowRule {
+    /// rows seen and the time they cover. The span in use `before` stays while it holds between a
+    /// fifth and twenty times as many: windows that kept moving could not be compared. Everything
+    /// but `Auto` stays itself.
+    pub fn settle(self, before: Option<WindowRule>, rows: u64, covered: i64) -> WindowRule {
         if self != WindowRule::Auto {
             return self;
         }
         if rows < 2 || covered <= 0 {
-            return WindowRule::Span(HOUR);
+            return before.unwrap_or(WindowRule::Span(HOUR));
         }
         let per_micro = rows as f64 / covered as f64;
+        if let Some(WindowRule::Span(span)) = before {
+            let held = per_micro * span as f64;
+            if (ROWS_WANTED / 5.0..=ROWS_WANTED * 20.0).contains(&held) {
+                return WindowRule::Span(span);
+            }
+        }
         let wanted = ROWS_WANTED / per_micro;
         let span = SPANS.into_iter().find(|s| *s as f64 >= wanted).unwrap_or(28 * DAY);
         WindowRule::Span(span)
@@ -143,10 +151,13 @@ mod tests {
     #[test]
     fn automatic_windows_hold_about_a_thousand_rows() {
         // 69,000 rows a year: 1000 rows take 5.3 days, the next listed span is a week.
-        assert_eq!(WindowRule::Auto.settle(69_000, 365 * DAY), WindowRule::Span(7 * DAY));
+        assert_eq!(WindowRule::Auto.settle(None, 69_000, 365 * DAY), WindowRule::Span(7 * DAY));
         // 40 a second: a minute is enough.
-        assert_eq!(WindowRule::Auto.settle(40 * 3600, HOUR), WindowRule::Span(MINUTE));
-        assert_eq!(WindowRule::Count(5000).settle(1, 1), WindowRule::Count(5000));
+        assert_eq!(WindowRule::Auto.settle(None, 40 * 3600, HOUR), WindowRule::Span(MINUTE));
+        // Half as many rows as wanted are no reason to move every window.
+        let weekly = Some(WindowRule::Span(7 * DAY));
+        assert_eq!(WindowRule::Auto.settle(weekly, 26_000, 365 * DAY), WindowRule::Span(7 * DAY));
+        assert_eq!(WindowRule::Count(5000).settle(None, 1, 1), WindowRule::Count(5000));
     }
 
     #[test]

@@ -142,12 +142,16 @@ async fn run(database: Arc<Database>, samples: Arc<Samples>, mut requests: mpsc:
 }
 
 type Waiting<T> = oneshot::Sender<Result<T>>;
+/// What queued up for one stream, and when the first of it came.
+type StreamGroup = (Stream, Vec<(EventBatch, Waiting<EventReceipt>)>, Timestamp);
+/// New ids of a stream with their fingerprints, and the log row that holds them.
+type Addition = (i64, i64, Vec<(u128, u32)>);
 
 #[derive(Default)]
 struct Group {
     rows: usize,
     requests: usize,
-    events: Vec<(Stream, Vec<(EventBatch, Waiting<EventReceipt>)>, Timestamp)>,
+    events: Vec<StreamGroup>,
     labels: Vec<(i64, LabelBatch, Timestamp, Waiting<u64>)>,
     samples: Vec<Point>,
     sample_replies: Vec<Waiting<()>>,
@@ -217,14 +221,14 @@ impl Group {
 /// What a group wrote, to be learnt once it is committed.
 struct Written {
     receipts: Vec<Vec<EventReceipt>>,
-    additions: Vec<(i64, i64, Vec<(u128, u32)>)>,
+    additions: Vec<Addition>,
     sample_seq: i64,
 }
 
 async fn write(
     database: &Database,
     state: &mut Indexes,
-    events: &[(Stream, Vec<(EventBatch, Waiting<EventReceipt>)>, Timestamp)],
+    events: &[StreamGroup],
     labels: &[(i64, LabelBatch, Timestamp, Waiting<u64>)],
     points: &[Point],
 ) -> Result<Written> {

@@ -166,7 +166,7 @@ fn read(path: &Path) -> Result<Vec<(String, ColumnData)>, String> {
 
 fn print(report: &DriftReport, verdicts: &[ColumnVerdict]) {
     let mut ranked: Vec<&ColumnVerdict> = verdicts.iter().collect();
-    ranked.sort_by(|a, b| b.finding.cmp(&a.finding));
+    ranked.sort_by_key(|v| std::cmp::Reverse(v.finding));
     println!("{:<24} {:<12} {:>8} {:>8} {:>10}  verdict", "column", "drift", "PSI", "JS", "p");
     for v in ranked {
         let number = |test: &str| v.statistic(test).map_or_else(|| "–".into(), |s| format::fixed(s, 3));

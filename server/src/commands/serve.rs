@@ -32,6 +32,7 @@ pub async fn run(config: Config) -> Outcome {
 
     let stop = CancellationToken::new();
     let tasks = engine.start(stop.clone(), config.collect.host);
+    tokio::spawn(super::demo::simulator::run(engine.clone(), stop.clone()));
     let app = http::router(engine.clone(), &config, stop.clone());
     let handle = Handle::new();
     tokio::spawn(wait_for_the_end(handle.clone(), stop.clone()));

@@ -93,10 +93,8 @@ async fn first_things_first(
         return Redirect::to("/sign-in").into_response();
     }
     let person = request.extensions().get::<Caller>().and_then(|c| c.person.clone());
-    if get && (path == "/" || path == "/sign-in") {
-        if let Some(person) = person {
-            return Redirect::to(person.role.start_page()).into_response();
-        }
+    if let Some(person) = person.filter(|_| get && (path == "/" || path == "/sign-in")) {
+        return Redirect::to(person.role.start_page()).into_response();
     }
     next.run(request).await
 }

@@ -227,7 +227,12 @@ impl Engine {
             (Some(first), Some(last)) => last.0 - first.0,
             _ => 0,
         };
-        Ok(model.settings.window.settle(best.rows, covered))
+        let mut before = None;
+        for stream in self.store.streams(model.id).await?.iter().filter(|s| s.kind == EventKind::Prediction) {
+            let known = self.store.setting(&format!("windows/{}/{}", model.id, stream.environment)).await?;
+            before = before.or(known.as_deref().and_then(WindowRule::parse));
+        }
+        Ok(model.settings.window.settle(before, best.rows, covered))
     }
 
     async fn times(&self, stream: &Stream, range: TimeRange) -> Result<Vec<Timestamp>> {
@@ -250,15 +255,18 @@ impl Engine {
         lease: &str,
     ) -> Result<()> {
         let now = self.now();
-        let times = self.times(stream, TimeRange::ALL).await?;
         let rule = self.rule(model).await?;
-        let before = self.store.reports(model.id, &stream.environment, TimeRange::ALL).await?;
-        let windows = plan::windows(rule, &times, &before);
+        let memory = format!("windows/{}/{}", model.id, stream.environment);
         // A changed rule moves every border: nothing of the old cut may stay.
-        let moved = plan::borders_moved(&before, &windows);
+        let moved = self.store.setting(&memory).await?.as_deref() != Some(rule.text().as_str());
         if moved {
             self.store.put_reports(model.id, &stream.environment, TimeRange::ALL, &[], &[]).await?;
         }
+        // Work is proportional to what changed, but for count windows, whose cut needs all rows.
+        let scope = if moved { TimeRange::ALL } else { plan::scope(rule, spans.iter().map(|s| s.range)) };
+        let times = self.times(stream, scope).await?;
+        let before = self.store.reports(model.id, &stream.environment, scope).await?;
+        let windows = plan::windows(rule, &times, &before);
         let watermark = plan::watermark(&times, now, model.settings.allowed_lateness);
         let options = DriftOptions::default();
         let mut done = Vec::new();
@@ -284,7 +292,11 @@ impl Engine {
                 self.renew(lease).await?;
             }
         }
-        self.write(model, stream, &mut done).await
+        self.write(model, stream, &mut done).await?;
+        if moved {
+            self.store.set_setting(&memory, &rule.text()).await?;
+        }
+        Ok(())
     }
 
     async fn write(&self, model: &Model, stream: &Stream, done: &mut Vec<StoredReport>) -> Result<()> {

@@ -45,11 +45,14 @@ pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[WindowRep
     }
 }
 
-/// Whether stored windows begin where no window begins now.
-pub(super) fn borders_moved(before: &[WindowReport], windows: &[TimeRange]) -> bool {
-    before.iter().any(|r| {
-        !windows.iter().any(|w| w.from == r.range.from && (w.to == r.range.to || r.state == WindowState::Open))
-    })
+/// The range whose rows and reports an evaluation needs: whole windows around what changed.
+pub(super) fn scope(rule: WindowRule, changed: impl Iterator<Item = TimeRange>) -> TimeRange {
+    let union = changed.reduce(|a, b| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) });
+    let Some(union) = union.filter(|u| *u != TimeRange::ALL && u.from < u.to) else { return TimeRange::ALL };
+    match (rule.window_of(union.from), rule.window_of(union.to.plus(-1))) {
+        (Some(first), Some(last)) => TimeRange { from: first.from, to: last.to },
+        _ => TimeRange::ALL,
+    }
 }
 
 /// Up to where events are complete: the newest event less the lateness; the wall clock for a
@@ -69,6 +72,17 @@ mod tests {
         let times = [0, 1, HOUR * 5, HOUR * 5 + 1].map(Timestamp);
         let windows = cut(WindowRule::Span(HOUR), &times);
         assert_eq!(windows.iter().map(|w| w.from.0 / HOUR).collect::<Vec<_>>(), [0, 5]);
+    }
+
+    #[test]
+    fn an_evaluation_reads_whole_windows_around_what_changed() {
+        let changed = [
+            TimeRange { from: Timestamp(HOUR + 5), to: Timestamp(HOUR + 9) },
+            TimeRange { from: Timestamp(3 * HOUR), to: Timestamp(3 * HOUR + 1) },
+        ];
+        let scope_of = |rule| scope(rule, changed.into_iter());
+        assert_eq!(scope_of(WindowRule::Span(HOUR)), TimeRange { from: Timestamp(HOUR), to: Timestamp(4 * HOUR) });
+        assert_eq!(scope_of(WindowRule::Count(10)), TimeRange::ALL);
     }
 
     #[test]

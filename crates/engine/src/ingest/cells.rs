@@ -47,8 +47,9 @@ impl Cell {
 /// `1e5` and `-0.5` are numbers; `infinity` and `007.5` are words somebody chose.
 fn looks_numeric(text: &str) -> bool {
     let digits = text.trim_start_matches(['-', '+']);
-    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && !(digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.") && !digits.starts_with("0e"))
+    let begins_as_one = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let after_zero = digits.strip_prefix('0').map_or("", |rest| rest);
+    begins_as_one && (after_zero.is_empty() || after_zero.starts_with(['.', 'e', 'E']))
 }
 
 /// Named columns of equal length, and the place each row had in the body.

@@ -1,7 +1,10 @@
-//! `plimsoll demo`: a small real sample, clearly marked, and one command that removes it.
+//! `plimsoll demo`: a small real sample and three simulated systems, clearly marked, and one command
+//! that removes them.
 //!
 //! The sample is from the US Census Bureau's public-use microdata; `server/demo/README.md` tells
 //! where it comes from. Nothing in the product depends on it.
+
+pub mod simulator;
 
 use clap::Args;
 use domain::Actor;
@@ -13,9 +16,9 @@ use super::{Outcome, open, text};
 use crate::config::Config;
 
 const MODEL: &str = "employment-demo";
-const REFERENCE: &[u8] = include_bytes!("../../demo/reference.parquet");
-const ANALYSIS: &[u8] = include_bytes!("../../demo/analysis.parquet");
-const LABELS: &[u8] = include_bytes!("../../demo/labels.parquet");
+const REFERENCE: &[u8] = include_bytes!("../../../demo/reference.parquet");
+const ANALYSIS: &[u8] = include_bytes!("../../../demo/analysis.parquet");
+const LABELS: &[u8] = include_bytes!("../../../demo/labels.parquet");
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -34,7 +37,13 @@ impl Demo {
 }
 
 async fn remove(engine: &engine::Engine) -> Outcome {
-    engine.delete_model(&Actor::Local, MODEL).await.map_err(text)?;
+    engine.store.remove_setting(simulator::SETTING).await.map_err(text)?;
+    for name in simulator::MODELS.iter().map(|(name, _)| *name).chain([MODEL]) {
+        match engine.delete_model(&Actor::Local, name).await {
+            Ok(()) | Err(engine::EngineError::NotFound(_)) => {}
+            Err(error) => return Err(text(error)),
+        }
+    }
     println!("the demonstration is gone");
     Ok(0)
 }
@@ -65,6 +74,8 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
         ..ModelChange::default()
     };
     engine.update_model(&Actor::Local, MODEL, change).await.map_err(text)?;
+    simulator::prepare(engine).await?;
+    engine.store.set_setting(simulator::SETTING, "on").await.map_err(text)?;
     engine.maintain(false).await.map_err(text)?;
     println!("the demonstration is there; `plimsoll demo --remove` removes it");
     Ok(0)

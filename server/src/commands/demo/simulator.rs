@@ -1,0 +1,156 @@
+//! A simulator of three AI systems, clearly labelled: it keeps a demonstration's pages alive.
+//!
+//! It sends rows through the same door as everybody else and runs only while the demonstration is
+//! there. Credit scoring has an accident three minutes in every twenty: incomes arrive at a quarter.
+
+use std::collections::VecDeque;
+use std::io::Cursor;
+use std::time::Duration;
+
+use domain::model::Mapping;
+use domain::{Actor, Timestamp};
+use engine::Engine;
+use engine::ingest::Envelope;
+use engine::installation::ModelChange;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+pub const MODELS: [(&str, &str); 3] = [
+    ("credit-risk", "Credit scoring (simulated)"),
+    ("support-assistant", "Support assistant (simulated)"),
+    ("offer-ranker", "Offer ranking (simulated)"),
+];
+
+/// Set while the demonstration is there.
+pub const SETTING: &str = "demonstration";
+const EVERY: Duration = Duration::from_secs(2);
+const ROWS: usize = 40;
+/// How long the truth takes, in rounds.
+const LABEL_ROUNDS: usize = 30;
+
+fn uniform() -> f64 {
+    f64::from(rand::random::<u32>()) / f64::from(u32::MAX)
+}
+
+/// Twelve uniforms less six: near enough to normal.
+fn normal(mean: f64, deviation: f64) -> f64 {
+    mean + deviation * ((0..12).map(|_| uniform()).sum::<f64>() - 6.0)
+}
+
+fn choose<'a>(words: &[&'a str]) -> &'a str {
+    words[(uniform() * words.len() as f64) as usize % words.len()]
+}
+
+/// One row and its truth. `accident`: what reaches the model is wrong; the world is as it was.
+fn row(model: &str, id: &str, at: Timestamp, accident: bool) -> (Value, i64) {
+    let (features, merit) = match model {
+        "credit-risk" => {
+            let income = normal(3200.0, 900.0).max(400.0).round();
+            let debt = normal(0.32, 0.12).clamp(0.0, 1.0);
+            let seen = if accident { (income / 4.33).round() } else { income };
+            let features = json!({"monthly_income": seen, "debt_to_income": (debt * 100.0).round() / 100.0,
+                "employment": choose(&["permanent", "permanent", "fixed-term", "self-employed"]), "age_band": choose(&["18-24", "25-34", "35-54", "55+"])});
+            (features, (seen - 3200.0) / 900.0 - (debt - 0.32) / 0.12)
+        }
+        "support-assistant" => {
+            let length = normal(60.0, 25.0).max(3.0).round();
+            (
+                json!({"question_words": length, "topic": choose(&["card", "loan", "login", "transfer"]), "language": choose(&["en", "en", "de", "fr"])}),
+                (60.0 - length) / 25.0,
+            )
+        }
+        _ => {
+            let visits = normal(9.0, 3.0).max(0.0).round();
+            (
+                json!({"visits_30d": visits, "segment": choose(&["new", "active", "active", "sleeping"]), "channel": choose(&["app", "web"])}),
+                (visits - 9.0) / 3.0,
+            )
+        }
+    };
+    let probability = 1.0 / (1.0 + (-1.4 * merit).exp());
+    let truth_merit = if accident { normal(0.0, 1.4) } else { merit };
+    let truth = i64::from(uniform() < 1.0 / (1.0 + (-2.6 * truth_merit).exp()));
+    let row = json!({"prediction_id": id, "timestamp": at.to_string(), "prediction": i64::from(probability >= 0.5),
+        "probability": (probability * 1000.0).round() / 1000.0, "latency_ms": normal(60.0, 15.0).max(5.0).round(), "features": features});
+    (row, truth)
+}
+
+fn lines(rows: &[Value]) -> Box<dyn std::io::Read + Send> {
+    let text: String = rows.iter().map(|r| format!("{r}\n")).collect();
+    Box::new(Cursor::new(text.into_bytes()))
+}
+
+/// Registers the three systems with a baseline of an untroubled hour.
+pub async fn prepare(engine: &Engine) -> Result<(), String> {
+    let now = engine.now();
+    for (model, title) in MODELS {
+        let mut rows = Vec::new();
+        for i in 0..6000_i64 {
+            let at = now.plus(-(6000 - i) * 600_000);
+            let (mut row, truth) = row(model, &format!("b-{i}"), at, false);
+            row["label"] = json!(truth);
+            rows.push(row);
+        }
+        let envelope = Envelope {
+            mapping: Mapping { label: Some("label".into()), ..Mapping::default() },
+            baseline: Some("usual".into()),
+            ..Envelope::default()
+        };
+        engine
+            .ingest_predictions(&Actor::Local, model, &envelope, None, lines(&rows), |_| ())
+            .await
+            .map_err(|e| e.to_string())?;
+        let change = ModelChange { title: Some(title.into()), window: Some("1m".into()), ..ModelChange::default() };
+        engine.update_model(&Actor::Local, model, change).await.map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// Sends rows until told to stop, while the demonstration is there.
+pub async fn run(engine: Engine, stop: CancellationToken) {
+    let boot = engine.now().0;
+    let mut waiting: VecDeque<Vec<(&str, String, i64)>> = VecDeque::new();
+    for round in 0_u64.. {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        if !matches!(engine.store.setting(SETTING).await, Ok(Some(_))) {
+            continue;
+        }
+        let now = engine.now();
+        let accident = now.0 / 60_000_000 % 20 < 3;
+        let mut truths = Vec::new();
+        for (model, _) in MODELS {
+            let mut rows = Vec::new();
+            for i in 0..ROWS {
+                let id = format!("{boot}-{round}-{i}");
+                let (row, truth) = row(model, &id, now.plus(i as i64), accident && model == "credit-risk");
+                rows.push(row);
+                truths.push((model, id, truth));
+            }
+            let sent =
+                engine.ingest_predictions(&Actor::Local, model, &Envelope::default(), None, lines(&rows), |_| ()).await;
+            if let Err(error) = sent {
+                tracing::warn!(%error, model, "the simulator could not send");
+            }
+        }
+        waiting.push_back(truths);
+        if waiting.len() <= LABEL_ROUNDS {
+            continue;
+        }
+        let known = waiting.pop_front().unwrap_or_default();
+        for (model, _) in MODELS {
+            let rows: Vec<Value> = known
+                .iter()
+                .filter(|(m, _, _)| *m == model)
+                .map(|(_, id, truth)| json!({"prediction_id": id, "label": truth}))
+                .collect();
+            if let Err(error) =
+                engine.ingest_labels(&Actor::Local, model, &Envelope::default(), None, lines(&rows), |_| ()).await
+            {
+                tracing::warn!(%error, model, "the simulator could not send labels");
+            }
+        }
+    }
+}
