@@ -109,6 +109,7 @@ CREATE TABLE window_report (
     shares BYTEA NOT NULL,
     PRIMARY KEY (bucket, model_id, environment, reference, from_time)
 );
+CREATE INDEX window_report_computed ON window_report (computed_at);
 
 -- Spans of event time whose windows must be computed again, and why.
 CREATE TABLE dirty (

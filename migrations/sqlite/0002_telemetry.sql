@@ -105,6 +105,7 @@ CREATE TABLE window_report (
     shares BLOB NOT NULL,
     PRIMARY KEY (bucket, model_id, environment, reference, from_time)
 ) STRICT;
+CREATE INDEX window_report_computed ON window_report (computed_at);
 
 -- Spans of event time whose windows must be computed again, and why.
 CREATE TABLE dirty (

@@ -139,11 +139,13 @@ pub fn Chart(
                 Some(view! { <span class="dlb" style=format!("top:{top:.1}px")>{label.clone()}</span> }.into_any())
             }
             Mark::Span { from, to, label, .. } if !label.is_empty() => {
-                let middle = spec.place((from.max(spec.x.0) + to.min(spec.x.1)) / 2.0, 0.0).0 * 100.0;
-                Some(
+                let (from, to) = (spec.place(from.max(spec.x.0), 0.0).0, spec.place(to.min(spec.x.1), 0.0).0);
+                let middle = (from + to) * 50.0;
+                // Words wider than their span would cover what they do not speak of.
+                (to - from > 0.24).then(|| {
                     view! { <span class="bl" style=format!("left:{middle:.2}%;top:6px")>{label.clone()}</span> }
-                        .into_any(),
-                )
+                        .into_any()
+                })
             }
             _ => None,
         })

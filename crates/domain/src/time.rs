@@ -141,7 +141,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// A half-open range of time: `from` belongs to it, `to` does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct TimeRange {
     pub from: Timestamp,
     pub to: Timestamp,

@@ -34,6 +34,15 @@ const BASELINE_ROWS: usize = 1_000_000;
 /// Windows written in one transaction.
 const WRITE_WINDOWS: usize = 16;
 const LEASE: i64 = 60 * SECOND;
+/// Rows read at once for the windows that share them.
+const READ_ROWS: usize = 2 * store::SEGMENT_ROWS;
+
+/// Rows read for this window and the ones after it.
+#[derive(Default)]
+struct Ahead {
+    frame: Frame,
+    range: TimeRange,
+}
 
 /// Prepared baselines, by model: building one reads and sorts all its rows.
 #[derive(Default)]
@@ -201,8 +210,9 @@ impl Engine {
         let options = DriftOptions::default();
         let context = Context::of(model, &options, self.now(), "baseline");
         let mut done = Vec::new();
+        let mut ahead = Ahead::default();
         for window in &windows {
-            let frame = self.window_rows(&stream, *window).await?;
+            let frame = self.window_rows(&mut ahead, &stream, *window, &windows, &times).await?;
             let (report, shares) = tokio::task::block_in_place(|| {
                 evaluate(&context, *window, WindowState::Settled, true, &rows_of(&frame))
             });
@@ -240,9 +250,26 @@ impl Engine {
         Ok(self.store.read_events(stream, &read).await?.times)
     }
 
-    async fn window_rows(&self, stream: &Stream, range: TimeRange) -> Result<Frame> {
-        let read = Read { range, columns: Columns::All, ids: false, labels: true };
-        Ok(self.store.read_events(stream, &read).await?)
+    /// The rows of one window of many: read together with those that follow, so that a segment
+    /// that holds several windows is decoded once.
+    async fn window_rows(
+        &self,
+        ahead: &mut Ahead,
+        stream: &Stream,
+        window: TimeRange,
+        windows: &[TimeRange],
+        times: &[Timestamp],
+    ) -> Result<Frame> {
+        if !(ahead.range.from <= window.from && window.to <= ahead.range.to) {
+            let start = times.partition_point(|t| *t < window.from);
+            let enough = times.get(start + READ_ROWS).copied().unwrap_or(Timestamp::MAX);
+            let last = windows.iter().filter(|w| w.from >= window.from && w.to <= enough).map(|w| w.to).max();
+            let range = TimeRange { from: window.from, to: last.unwrap_or(window.to).max(window.to) };
+            let read = Read { range, columns: Columns::All, ids: false, labels: true };
+            *ahead = Ahead { frame: self.store.read_events(stream, &read).await?, range };
+        }
+        let place = |at: Timestamp| ahead.frame.times.partition_point(|t| *t < at);
+        Ok(ahead.frame.slice(place(window.from), place(window.to)))
     }
 
     async fn evaluate_stream(
@@ -270,13 +297,14 @@ impl Engine {
         let watermark = plan::watermark(&times, now, model.settings.allowed_lateness);
         let options = DriftOptions::default();
         let mut done = Vec::new();
-        for window in windows {
+        let mut ahead = Ahead::default();
+        for window in windows.iter().copied() {
             let reason = spans.iter().rev().find(|s| s.range.from < window.to && window.from < s.range.to);
             let Some(reason) = reason.map(|s| s.reason.as_str()).or(moved.then_some("new windows")) else {
                 continue;
             };
             let context = Context { reference, usual, ..Context::of(model, &options, now, reason) };
-            let frame = self.window_rows(stream, window).await?;
+            let frame = self.window_rows(&mut ahead, stream, window, &windows, &times).await?;
             let state = WindowState::at(window.to, watermark, model.settings.label_horizon);
             let (mut report, shares) =
                 tokio::task::block_in_place(|| evaluate(&context, window, state, false, &rows_of(&frame)));
