@@ -76,6 +76,14 @@ fn content_security_policy() {
     }
 }
 
+/// Says on the document that the page answers now: tests wait for it, and styles may.
+#[cfg(feature = "hydrate")]
+pub fn mark_ready() {
+    if let Some(root) = web_sys::window().and_then(|w| w.document()).and_then(|d| d.document_element()) {
+        let _ = root.set_attribute("data-ready", "");
+    }
+}
+
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();

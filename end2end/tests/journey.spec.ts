@@ -1,7 +1,7 @@
 // From a fresh installation to a judged model, as a person goes through it.
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { Plimsoll, complaints, password, signIn } from './plimsoll';
+import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 
@@ -35,7 +35,7 @@ test('the first administrator is created with the token from the console, and by
 
 test('the host is measured live, without a reload', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
-  await page.goto(`${plimsoll.url}/operations`);
+  await open(page, `${plimsoll.url}/operations`);
   await expect(page.getByRole('img', { name: /CPU and memory/ })).toBeVisible();
   const read = page.getByText(/Read at/);
   const before = await read.textContent();
@@ -45,7 +45,7 @@ test('the host is measured live, without a reload', async ({ page }) => {
 
 test('a model sent by one request is judged against its baseline', async ({ page, request }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
-  await page.goto(`${plimsoll.url}/settings/keys`);
+  await open(page, `${plimsoll.url}/settings/keys`);
   await page.getByLabel('What it is for').fill('the journey');
   await page.getByRole('button', { name: 'New key' }).click();
   const secret = await page.getByLabel('The new key').inputValue();
@@ -67,7 +67,7 @@ test('a model sent by one request is judged against its baseline', async ({ page
   expect((await send('labels', labels)).status()).toBe(200);
 
   const errors = complaints(page);
-  await page.goto(`${plimsoll.url}/models/credit-risk`);
+  await open(page, `${plimsoll.url}/models/credit-risk`);
   await expect(page.getByRole('row', { name: /income/ })).toContainText('Large', { timeout: 30_000 });
   await expect(page.getByRole('row', { name: /region/ })).toContainText('None');
   await expect(page.getByRole('img', { name: /Accuracy over time/ })).toBeVisible({ timeout: 15_000 });
@@ -79,7 +79,7 @@ test('a model sent by one request is judged against its baseline', async ({ page
 
 test('a chart is read with the keyboard', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
-  await page.goto(`${plimsoll.url}/models/credit-risk`);
+  await open(page, `${plimsoll.url}/models/credit-risk`);
   const chart = page.getByRole('group', { name: /Drift score over time/ });
   await chart.focus();
   await expect(async () => {
@@ -89,6 +89,18 @@ test('a chart is read with the keyboard', async ({ page }) => {
   await expect(chart.locator('.tip')).toContainText('UTC');
   await chart.press('Escape');
   await expect(chart.locator('.tip')).toHaveCount(0);
+});
+
+test('what is typed before the script has loaded stays', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await page.route('**/*.wasm', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await route.continue();
+  });
+  await page.goto(`${plimsoll.url}/settings/keys`);
+  await page.getByLabel('What it is for').fill('typed early');
+  await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+  await expect(page.getByLabel('What it is for')).toHaveValue('typed early');
 });
 
 test('each role starts on its page and sees only what it may', async ({ browser }) => {
@@ -115,8 +127,8 @@ for (const scheme of ['light', 'dark'] as const) {
     await signIn(page, plimsoll, 'mara@larkfield.example');
     const errors = complaints(page);
     for (const path of ['/overview', '/operations', '/models/credit-risk', '/settings', '/settings/people', '/settings/keys', '/settings/probes']) {
-      await page.goto(plimsoll.url + path);
-      await page.waitForLoadState('load');
+      await open(page, plimsoll.url + path);
+      // Long enough for the live stream to have made the page read again.
       await page.waitForTimeout(1200);
       const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
       const words = found.violations.map((v) => `${path}: ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 4).join(' | ')}`);

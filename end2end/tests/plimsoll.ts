@@ -73,3 +73,9 @@ export async function signIn(page: Page, plimsoll: Plimsoll, email: string): Pro
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page).not.toHaveURL(/sign-in/);
 }
+
+/** Opens a page and waits until it answers. */
+export async function open(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+}

@@ -2,6 +2,7 @@
 
 use domain::people::{ApiKey, Person};
 use domain::{Role, Scope, Timestamp};
+use leptos::html::Input;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_query_map};
@@ -74,6 +75,12 @@ pub fn Account() -> impl IntoView {
     }
 }
 
+/// What a field holds now. Fields keep their own text: what somebody typed before the page had
+/// loaded its script must not vanish when it does.
+fn typed(field: NodeRef<Input>) -> String {
+    field.get_untracked().map(|input| input.value()).unwrap_or_default()
+}
+
 /// What came of the last change, beside the form.
 fn outcome<T: Clone + Send + Sync + 'static>(result: Option<Result<T, Failure>>) -> Option<impl IntoView> {
     match result {
@@ -89,8 +96,7 @@ pub fn People() -> impl IntoView {
     });
     let change = Action::new(|(id, role, disabled): &(i64, Role, bool)| change_person(*id, *role, *disabled));
     let list = Resource::new(move || (add.version().get(), change.version().get()), |_| people());
-    let (email, name, password) =
-        (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let (email, name, password) = (NodeRef::<Input>::new(), NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let role = RwSignal::new(Role::Viewer);
     let rows = move |people: Vec<Person>| -> Vec<_> {
         people
@@ -128,17 +134,17 @@ pub fn People() -> impl IntoView {
             </section>
             <form class="panel narrow mt-16" aria-label="Add a person" on:submit=move |ev| {
                 ev.prevent_default();
-                add.dispatch((email.get(), name.get(), role.get(), password.get()));
+                add.dispatch((typed(email), typed(name), role.get(), typed(password)));
             }>
                 <header class="ph"><h2>"Add a person"</h2></header>
                 <div class="pb col gap-12">
                     {move || outcome(add.value().get())}
-                    <label class="f"><span>"Name"</span><input class="in" autocomplete="off" required prop:value=name on:input=move |ev| name.set(event_target_value(&ev))/></label>
-                    <label class="f"><span>"Email"</span><input class="in" type="email" autocomplete="off" required prop:value=email on:input=move |ev| email.set(event_target_value(&ev))/></label>
+                    <label class="f"><span>"Name"</span><input class="in" autocomplete="off" required node_ref=name/></label>
+                    <label class="f"><span>"Email"</span><input class="in" type="email" autocomplete="off" required node_ref=email/></label>
                     <label class="f"><span>"Role"</span><select class="in" on:change=move |ev| { if let Some(r) = Role::parse(&event_target_value(&ev)) { role.set(r); } }>
                         {Role::ALL.into_iter().map(|r| view! { <option value=r.name()>{r.title()}</option> }).collect::<Vec<_>>()}
                     </select></label>
-                    <label class="f"><span>"First password, to be handed over"</span><input class="in" type="password" autocomplete="new-password" minlength="12" required prop:value=password on:input=move |ev| password.set(event_target_value(&ev))/></label>
+                    <label class="f"><span>"First password, to be handed over"</span><input class="in" type="password" autocomplete="new-password" minlength="12" required node_ref=password/></label>
                     <div><button class="btn pri" type="submit"><Icon name="plus" small=true/>"Add"</button></div>
                 </div>
             </form>
@@ -151,7 +157,7 @@ pub fn Keys() -> impl IntoView {
     let add = Action::new(|(name, scope): &(String, Scope)| create_key(name.clone(), vec![*scope], None));
     let revoke = Action::new(|id: &i64| revoke_key(*id));
     let list = Resource::new(move || (add.version().get(), revoke.version().get()), |_| keys());
-    let name = RwSignal::new(String::new());
+    let name = NodeRef::<Input>::new();
     let scope = RwSignal::new(Scope::Ingest);
     let made = move || {
         add.value().get().and_then(Result::ok).map(|secret| {
@@ -187,9 +193,9 @@ pub fn Keys() -> impl IntoView {
             <div class="head"><div><h1>"API keys"</h1><p>"One key for one purpose. Secrets are shown once and stored as a hash."</p></div></div>
             {move || outcome(add.value().get())}
             {made}
-            <form class="panel mt-12" aria-label="New key" on:submit=move |ev| { ev.prevent_default(); add.dispatch((name.get(), scope.get())); }>
+            <form class="panel mt-12" aria-label="New key" on:submit=move |ev| { ev.prevent_default(); add.dispatch((typed(name), scope.get())); }>
                 <div class="pb row wrap gap-12 pt">
-                    <label class="f grow"><span>"What it is for"</span><input class="in" autocomplete="off" required maxlength="80" prop:value=name on:input=move |ev| name.set(event_target_value(&ev))/></label>
+                    <label class="f grow"><span>"What it is for"</span><input class="in" autocomplete="off" required maxlength="80" node_ref=name/></label>
                     <label class="f"><span>"May"</span><select class="in" on:change=move |ev| { if let Some(s) = Scope::parse(&event_target_value(&ev)) { scope.set(s); } }>
                         <option value="ingest">"Write: predictions, labels"</option><option value="read">"Read: everything"</option><option value="admin">"Both, and edit models"</option>
                     </select></label>
@@ -217,7 +223,7 @@ pub fn Probes() -> impl IntoView {
     let add = Action::new(|(name, target): &(String, String)| create_probe(name.clone(), target.clone(), 30));
     let remove = Action::new(|id: &i64| delete_probe(*id));
     let list = Resource::new(move || (add.version().get(), remove.version().get()), |_| probes());
-    let (name, target) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let (name, target) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let rows = move |probes: Vec<ProbeRow>| -> Vec<_> {
         probes
             .into_iter()
@@ -233,10 +239,10 @@ pub fn Probes() -> impl IntoView {
             <div class="head"><div><h1>"Service probes"</h1><p>"A probe asks a service from outside, every 30 s: is it there, how fast, when does its certificate end. Operators may change them."</p></div></div>
             {move || outcome(add.value().get())}
             {move || outcome(remove.value().get())}
-            <form class="panel" aria-label="New probe" on:submit=move |ev| { ev.prevent_default(); add.dispatch((name.get(), target.get())); }>
+            <form class="panel" aria-label="New probe" on:submit=move |ev| { ev.prevent_default(); add.dispatch((typed(name), typed(target))); }>
                 <div class="pb row wrap gap-12 pt">
-                    <label class="f"><span>"Name"</span><input class="in" autocomplete="off" required maxlength="80" prop:value=name on:input=move |ev| name.set(event_target_value(&ev))/></label>
-                    <label class="f grow"><span>"Target"</span><input class="in mono" autocomplete="off" required placeholder="https://host/health or tcp://host:port" prop:value=target on:input=move |ev| target.set(event_target_value(&ev))/></label>
+                    <label class="f"><span>"Name"</span><input class="in" autocomplete="off" required maxlength="80" node_ref=name/></label>
+                    <label class="f grow"><span>"Target"</span><input class="in mono" autocomplete="off" required placeholder="https://host/health or tcp://host:port" node_ref=target/></label>
                     <button class="btn pri end" type="submit"><Icon name="plus" small=true/>"New probe"</button>
                 </div>
             </form>

@@ -123,10 +123,7 @@ pub async fn predictions(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let upload = upload(&state, &headers, body)?;
-    let envelope = query.envelope(false);
-    let answer =
-        state.engine.ingest_predictions(&caller.actor, &model, &envelope, upload.format, upload.body, |_| ()).await?;
+    let answer = rows(&state, &caller, &model, query.envelope(false), upload(&state, &headers, body)?).await?;
     state.metrics.predictions.inc_by(answer.accepted);
     Ok(receipt(answer))
 }
@@ -139,11 +136,12 @@ pub async fn baseline(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let upload = upload(&state, &headers, body)?;
-    let envelope = query.envelope(true);
-    let answer =
-        state.engine.ingest_predictions(&caller.actor, &model, &envelope, upload.format, upload.body, |_| ()).await?;
-    Ok(receipt(answer))
+    Ok(receipt(rows(&state, &caller, &model, query.envelope(true), upload(&state, &headers, body)?).await?))
+}
+
+async fn rows(state: &State, caller: &Caller, model: &str, envelope: Envelope, upload: Upload) -> ApiResult<Receipt> {
+    let Upload { format, body, _permit } = upload;
+    Ok(state.engine.ingest_predictions(&caller.actor, model, &envelope, format, body, |_| ()).await?)
 }
 
 pub async fn labels(
