@@ -1,6 +1,6 @@
 //! The frame of every page: rail, top bar, tabs on small screens.
 
-use domain::{Role, Status as Of};
+use domain::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
@@ -132,9 +132,4 @@ fn RangePicker(words: &'static str) -> impl IntoView {
             <div class="menu-l">{options}</div>
         </details>
     }
-}
-
-/// The status of a layer that may not be there.
-pub fn status_of(score: Option<f64>) -> Of {
-    score.map_or(Of::NoData, Of::of)
 }

@@ -25,11 +25,8 @@ impl Engine {
         use domain::Status::{Good, NoData};
         let footprint = self.store.footprint().await?;
         let check = |name: &str, status, detail: String| InstallationCheck { name: name.into(), status, detail };
-        let gpu = match self.gpu_state() {
-            GpuState::Found(count) => check("GPU", Good, format!("{count} found")),
-            GpuState::None(why) => check("GPU", NoData, format!("no GPU found: {why}")),
-            GpuState::NotAsked => check("GPU", NoData, "not asked yet".into()),
-        };
+        let state = self.gpu_state();
+        let gpu = check("GPU", if matches!(state, GpuState::Found(_)) { Good } else { NoData }, state.words());
         Ok(vec![
             check("Database", Good, format!("{} answers and is up to date", self.store.backend().name())),
             check(

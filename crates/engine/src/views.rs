@@ -6,12 +6,11 @@ use domain::health::{Judged, LayerHealth, SystemHealth, overall};
 use domain::model::{Model, Task};
 use domain::signal::{Layer, Sample, Series, SeriesData};
 use domain::time::{MINUTE, SECOND};
-use domain::verdict::{Shares, WindowReport};
+use domain::verdict::WindowReport;
 use domain::view::{LiveHost, ModelCard, ModelView, OperationsView, OverviewView};
-use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use domain::{Action, Actor, Object, TimeRange};
 use evaluation::health::quality_layer;
 
-use crate::collect::GpuState;
 use crate::evaluate::BASELINE;
 use crate::{Engine, Result};
 
@@ -152,11 +151,7 @@ impl Engine {
         }
         let filesystems = self.store.latest_samples("system.filesystem.utilization", now.plus(-STALE)).await?;
         let probes = self.store.read_signals("probe.", range, 60).await?;
-        let gpu = match self.gpu_state() {
-            GpuState::Found(count) => format!("{count} found"),
-            GpuState::None(why) => format!("no GPU found: {why}"),
-            GpuState::NotAsked => "not asked".into(),
-        };
+        let gpu = self.gpu_state().words();
         let latest = self.store.latest_samples("", now.plus(-STALE)).await?;
         Ok(OperationsView {
             now,
@@ -213,19 +208,6 @@ impl Engine {
             shares,
             baseline,
         })
-    }
-
-    /// The two distributions of one column in one window.
-    pub async fn column_shares(
-        &self,
-        actor: &Actor,
-        name: &str,
-        environment: &str,
-        from: Timestamp,
-    ) -> Result<Vec<(String, Shares)>> {
-        self.may(actor, Action::View, &Object::Model(name.to_string()))?;
-        let model = self.known_model(name).await?;
-        Ok(self.store.shares(model.id, environment, from).await?)
     }
 
     /// The windows of a model, for programs.

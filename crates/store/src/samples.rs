@@ -259,21 +259,4 @@ impl Store {
     pub async fn expire_samples(&self, before: Timestamp) -> Result<u64> {
         self.database.execute("DELETE FROM sample_chunk WHERE end_time < $1", params![before]).await
     }
-
-    /// Removes every series whose labels hold this pair, with its samples.
-    pub async fn delete_series_with(&self, label: &str, value: &str) -> Result<()> {
-        for (id, series) in self.series("").await? {
-            if series.labels.get(label).map(String::as_str) != Some(value) {
-                continue;
-            }
-            let mut transaction = self.database.begin().await?;
-            transaction.execute("DELETE FROM sample_chunk WHERE series_id = $1", params![id]).await?;
-            transaction.execute("DELETE FROM series WHERE id = $1", params![id]).await?;
-            transaction.commit().await?;
-            let mut head = self.samples.write();
-            head.points.remove(&id);
-            head.series.retain(|_, known| *known != id);
-        }
-        Ok(())
-    }
 }

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::{Form, State as From};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::Timestamp;
 use engine::{Caller, EngineError};
@@ -107,7 +107,6 @@ pub struct ChangePassword {
 pub async fn change_password(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
-    _headers: HeaderMap,
     Form(form): Form<ChangePassword>,
 ) -> Response {
     match state.engine.change_own_password(&caller.actor, &form.current, &form.new, &caller.address).await {

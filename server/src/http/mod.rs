@@ -87,7 +87,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .get("/api/v1/probes", view, api::probes)
         .post("/api/v1/probes", Access::Needs(Action::EditProbes), api::create_probe)
         .delete("/api/v1/probes/{id}", Access::Needs(Action::EditProbes), api::delete_probe);
-    let (guarded, entries) = routes.finish(&state);
+    let (guarded, entries) = routes.finish();
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };

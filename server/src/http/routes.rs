@@ -56,7 +56,7 @@ impl Routes {
         self
     }
 
-    pub fn finish(self, _state: &State) -> (Router<State>, Vec<Entry>) {
+    pub fn finish(self) -> (Router<State>, Vec<Entry>) {
         (self.router, self.entries)
     }
 }

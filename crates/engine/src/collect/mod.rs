@@ -20,6 +20,17 @@ pub enum GpuState {
     Found(u32),
 }
 
+impl GpuState {
+    /// As a page says it.
+    pub fn words(&self) -> String {
+        match self {
+            GpuState::NotAsked => "not asked yet".into(),
+            GpuState::None(why) => format!("no GPU found: {why}"),
+            GpuState::Found(count) => format!("{count} found"),
+        }
+    }
+}
+
 /// One reading.
 pub(crate) fn reading(
     name: &str,
