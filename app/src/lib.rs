@@ -24,6 +24,15 @@ pub struct Assets {
     pub css: String,
 }
 
+/// How people reach this installation, where its configuration says so.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone)]
+pub struct PublicUrl {
+    pub url: Option<String>,
+    /// Whether requests without a configured address arrive over TLS.
+    pub secure: bool,
+}
+
 /// The document around every page.
 pub fn shell(assets: Assets) -> impl IntoView {
     #[cfg(feature = "ssr")]
@@ -98,11 +107,14 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/setup") view=pages::setup::SetUp ssr=SsrMode::Async/>
                 <Route path=path!("/overview") view=pages::overview::Overview ssr=SsrMode::Async/>
                 <Route path=path!("/operations") view=pages::operations::Operations ssr=SsrMode::Async/>
+                <Route path=path!("/connect") view=pages::connect::Connect ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name") view=pages::model::ModelPage ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/setup") view=pages::model_set_up::ModelSetUp ssr=SsrMode::Async/>
                 <Route path=path!("/settings") view=pages::settings::Account ssr=SsrMode::Async/>
                 <Route path=path!("/settings/people") view=pages::settings::People ssr=SsrMode::Async/>
                 <Route path=path!("/settings/keys") view=pages::settings::Keys ssr=SsrMode::Async/>
                 <Route path=path!("/settings/probes") view=pages::settings::Probes ssr=SsrMode::Async/>
+                <Route path=path!("/settings/installation") view=pages::settings::Installation ssr=SsrMode::Async/>
             </Routes>
         </Router>
     }

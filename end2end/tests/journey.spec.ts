@@ -28,7 +28,7 @@ test('the first administrator is created with the token from the console, and by
   await page.getByLabel('Password').fill('short');
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Create and sign in' }).click();
-  await expect(page).toHaveURL(/\/operations$/);
+  await expect(page).toHaveURL(/\/connect$/);
   await page.goto(`${plimsoll.url}/setup`);
   await expect(page).not.toHaveURL(/\/setup/);
 });
@@ -75,6 +75,60 @@ test('a model sent by one request is judged against its baseline', async ({ page
   await expect(page).toHaveURL(/column=region/);
   await expect(page.getByRole('img', { name: /Distribution of region/ })).toBeVisible();
   expect(errors).toEqual([]);
+});
+
+test('the lines to connect a system work as they stand', async ({ page, request }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/connect`);
+  await page.getByLabel('Name of the model').fill('first-try');
+  await page.getByLabel('Name of the model').press('Tab');
+  await page.getByText('Any language').click();
+  await page.getByRole('button', { name: 'Make a key' }).click();
+  const lines = page.getByLabel('Lines to run');
+  await expect(lines).toContainText(/plk_ingest_\w{43}/);
+  await expect(page.getByText('Nothing has arrived for first-try yet')).toBeVisible();
+  const text = await lines.innerText();
+  const url = text.match(/curl (\S+)/)![1];
+  const data = text.match(/--data-binary '([\s\S]+)'/)![1].replace(/\n\s*/g, ' ');
+  const key = text.match(/Bearer (\w+)/)![1];
+  expect((await request.post(url, { headers: { authorization: `Bearer ${key}` }, data })).status()).toBe(200);
+  await expect(page.getByText('Receiving first-try')).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByRole('row', { name: /income/ })).toContainText('Feature');
+});
+
+test('a schema, windows and a baseline are changed on the page of a model', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/models/credit-risk/setup`);
+  await page.getByLabel('Role of region').selectOption({ label: 'Group' });
+  await page.getByLabel('Unit of income').fill('EUR');
+  await page.getByRole('button', { name: 'Save columns' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible();
+  await page.getByLabel('Role of income').selectOption({ label: 'Prediction' });
+  await page.getByRole('button', { name: 'Save columns' }).click();
+  await expect(page.getByRole('alert')).toContainText('both read as Prediction');
+  await open(page, `${plimsoll.url}/models/credit-risk/setup`);
+  await expect(page.getByLabel('Role of region')).toHaveValue('group');
+  await expect(page.getByLabel('Unit of income')).toHaveValue('EUR');
+
+  await page.getByLabel('Windows', { exact: true }).selectOption({ label: 'windows of 15m' });
+  await page.getByRole('form', { name: 'Windows' }).getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('every window is being computed again')).toBeVisible();
+  await page.getByRole('button', { name: 'Compare with this range' }).click();
+  await expect(page.getByRole('listitem').filter({ hasText: 'usual' })).toContainText('in use');
+  await page.getByRole('button', { name: 'Use the baseline baseline' }).click();
+  await expect(page.getByRole('listitem').filter({ hasText: 'uploaded rows' })).toContainText('in use');
+});
+
+test('a model is removed by typing its name', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/models/first-try/setup`);
+  await page.getByLabel('Type first-try to confirm').fill('first');
+  await page.getByRole('button', { name: /Remove the model/ }).click();
+  await expect(page.getByRole('alert')).toContainText('not the model’s name');
+  await page.getByLabel('Type first-try to confirm').fill('first-try');
+  await page.getByRole('button', { name: /Remove the model/ }).click();
+  await expect(page).toHaveURL(/overview/);
+  await expect(page.getByRole('link', { name: /First try/ })).toHaveCount(0);
 });
 
 test('a chart is read with the keyboard', async ({ page }) => {
@@ -126,7 +180,8 @@ for (const scheme of ['light', 'dark'] as const) {
     const page = await context.newPage();
     await signIn(page, plimsoll, 'mara@larkfield.example');
     const errors = complaints(page);
-    for (const path of ['/overview', '/operations', '/models/credit-risk', '/settings', '/settings/people', '/settings/keys', '/settings/probes']) {
+    for (const path of ['/overview', '/operations', '/models/credit-risk', '/models/credit-risk/setup', '/connect',
+      '/settings', '/settings/people', '/settings/keys', '/settings/probes', '/settings/installation']) {
       await open(page, plimsoll.url + path);
       // Long enough for the live stream to have made the page read again.
       await page.waitForTimeout(1200);

@@ -8,7 +8,6 @@ use plotters::style::{Color, ShapeStyle};
 
 use super::backend::{ClassBackend, SCALE, class_number};
 use super::spec::{ChartSpec, Mark, WIDTH};
-use super::ticks;
 
 /// The marks as SVG elements. Empty when plotters refuses (it does not for a finite range).
 pub fn draw(spec: &ChartSpec) -> String {
@@ -48,7 +47,7 @@ fn marks(spec: &ChartSpec, backend: ClassBackend<'_>) -> Result<(), Box<dyn std:
     let mut chart = ChartBuilder::on(&root).build_cartesian_2d(spec.x.0..spec.x.1, spec.y.0..spec.y.1)?;
     let line = |number: usize| ShapeStyle { color: class_number(number).to_rgba(), filled: false, stroke_width: 1 };
     let fill = |number: usize| ShapeStyle { color: class_number(number).to_rgba(), filled: true, stroke_width: 1 };
-    for y in ticks::numbers(spec.y.0, spec.y.1, 5) {
+    for y in spec.unit.ticks(spec.y.0, spec.y.1) {
         chart.draw_series([PathElement::new(vec![(spec.x.0, y), (spec.x.1, y)], line(0))])?;
     }
     chart.draw_series([PathElement::new(vec![(spec.x.0, spec.y.0), (spec.x.1, spec.y.0)], line(1))])?;

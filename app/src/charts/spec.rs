@@ -49,6 +49,14 @@ impl Unit {
             Unit::Compact => format::compact(value),
         }
     }
+
+    /// Round values of this unit within a range, about five.
+    pub fn ticks(self, low: f64, high: f64) -> Vec<f64> {
+        match self {
+            Unit::Bytes | Unit::BytesPerSecond => super::ticks::bytes(low, high, 5),
+            Unit::Fixed(_) | Unit::Percent | Unit::Compact => super::ticks::numbers(low, high, 5),
+        }
+    }
 }
 
 /// What runs along the bottom.
@@ -114,7 +122,7 @@ impl ChartSpec {
             let pad = ((y.1 - y.0) * 0.12).max(y.1.abs() * 1e-4).max(1e-9);
             y = (y.0 - pad, y.1 + pad);
         }
-        let steps = super::ticks::numbers(y.0, y.1, 5);
+        let steps = unit.ticks(y.0, y.1);
         if let (Some(first), Some(last)) = (steps.first(), steps.last()) {
             let step = steps.get(1).map_or(0.0, |s| s - first);
             y = (

@@ -17,6 +17,18 @@ pub fn numbers(low: f64, high: f64, count: usize) -> Vec<f64> {
     (first..=last.min(first + 50)).map(|i| i as f64 * step).collect()
 }
 
+/// Binary round numbers within a range: 64 MiB, not 95.4 MiB.
+pub fn bytes(low: f64, high: f64, count: usize) -> Vec<f64> {
+    let span = high - low;
+    if !span.is_finite() || span < count as f64 {
+        return numbers(low, high, count);
+    }
+    let step = (span / count.max(1) as f64 * 0.999).log2().ceil().exp2();
+    let first = (low / step).ceil() as i64;
+    let last = (high / step + 1e-9).floor() as i64;
+    (first..=last.min(first + 50)).map(|i| i as f64 * step).collect()
+}
+
 /// Instants within a range with their labels, at most about six.
 pub fn times(low: f64, high: f64) -> Vec<(f64, String)> {
     const STEPS: [i64; 17] = [
@@ -87,6 +99,13 @@ mod tests {
         assert_eq!(numbers(0.0, 1.0, 5), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
         assert!(numbers(0.0, 0.0, 5).is_empty());
         assert!(numbers(f64::NAN, 1.0, 5).is_empty());
+    }
+
+    #[test]
+    fn bytes_step_in_powers_of_two() {
+        let mib = 1024.0 * 1024.0;
+        assert_eq!(bytes(0.0, 300.0 * mib, 5), [0.0, 64.0 * mib, 128.0 * mib, 192.0 * mib, 256.0 * mib]);
+        assert!(bytes(0.0, f64::INFINITY, 5).is_empty());
     }
 
     #[test]

@@ -30,6 +30,13 @@ pub fn Frame(
             rail(&me, &path.get(), &place.get())
         })
     };
+    let environments = move || {
+        Suspend::new(async move {
+            let known = who.await.map(|me| me.environments).unwrap_or_default();
+            environment_menu(&known, &path.get(), &place.get())
+        })
+    };
+    let tinted = move || if place.get().environment == "production" { "bar" } else { "bar other" };
     let trail: Vec<_> = crumbs
         .into_iter()
         .map(|(name, href)| view! { <a href=move || place.get().link(href)>{name}</a><Icon name="right" small=true/> })
@@ -51,9 +58,10 @@ pub fn Frame(
                 <Transition fallback=|| ()>{rail}</Transition>
             </aside>
             <div class="main">
-                <header class="bar">
+                <header class=tinted>
                     <nav class="crumb" aria-label="Breadcrumb">{trail}<b>{move || title.get()}</b></nav>
                     <div class="right row">
+                        <Transition fallback=|| ()>{environments}</Transition>
                         {range.map(|words| view! { <RangePicker words/> })}
                         <button class="btn sm live hide-m" type="button" aria-pressed=move || live.on.get().to_string()
                             on:click=move |_| live.on.update(|on| *on = !*on)>
@@ -107,6 +115,28 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
             <form method="post" action="/session/end"><button class="btn ghost sm lbl" type="submit">"Sign out"</button></form>
         </div>
     }
+}
+
+/// Which environment is looked at. Nothing to choose, nothing shown.
+fn environment_menu(known: &[String], path: &str, place: &super::state::Place) -> Option<impl IntoView + use<>> {
+    let here = place.environment.clone();
+    if known.iter().all(|e| *e == here) {
+        return None;
+    }
+    let options: Vec<_> = known
+        .iter()
+        .map(|environment| {
+            let there = super::state::Place { environment: environment.clone(), ..place.clone() };
+            let current = (*environment == here).then_some("true");
+            view! { <a href=there.link(path) aria-current=current>{environment.clone()}</a> }
+        })
+        .collect();
+    Some(view! {
+        <details class="menu env">
+            <summary class="btn sm"><i class="key sq ka"></i><span>{here}</span><Icon name="down" small=true/></summary>
+            <div class="menu-l">{options}</div>
+        </details>
+    })
 }
 
 /// A plain menu of links, so that it works before any script has loaded.

@@ -1,6 +1,8 @@
 //! The pages, one file each.
 
+pub mod connect;
 pub mod model;
+pub mod model_set_up;
 pub mod not_found;
 pub mod operations;
 pub mod overview;

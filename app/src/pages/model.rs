@@ -50,6 +50,21 @@ pub fn ModelPage() -> impl IntoView {
     }
 }
 
+/// The pages of one model. `current` is the last part of the address.
+#[component]
+pub(super) fn ModelTabs(name: String, current: &'static str) -> impl IntoView {
+    let place = use_place();
+    let tabs: Vec<_> = [("", "Quality and drift"), ("setup", "Set-up")]
+        .into_iter()
+        .map(|(part, words)| {
+            let path = if part.is_empty() { format!("/models/{name}") } else { format!("/models/{name}/{part}") };
+            let here = (part == current).then_some("page");
+            view! { <a href=move || place.get().link(&path) aria-current=here>{words}</a> }
+        })
+        .collect();
+    view! { <nav class="tabs" aria-label="Pages of this model">{tabs}</nav> }
+}
+
 fn production(view: &ModelView) -> Vec<&WindowReport> {
     view.reports.iter().filter(|r| !r.reference).collect()
 }
@@ -95,6 +110,7 @@ fn page(view: &ModelView, place: &Place, chosen: Option<String>) -> impl IntoVie
                 <p>{newest.map(|r| r.sentence.clone())}</p>
             </div>
         </div>
+        <ModelTabs name=view.model.name.clone() current=""/>
         {content}
     }
 }

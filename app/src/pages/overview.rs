@@ -105,7 +105,7 @@ fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> {
             </section>
             <section class="panel c-7" aria-label="AI systems">
                 {if empty {
-                    view! { <Empty title="No AI system yet" text="A system appears with the first predictions sent to it. The README shows how, in one line."/> }.into_any()
+                    view! { <Empty title="No AI system yet" text="A system appears with the first predictions sent to it."><a class="btn pri" href="/connect">"Connect a system"</a></Empty> }.into_any()
                 } else {
                     view! { <ul class="sys">{systems}</ul> }.into_any()
                 }}

@@ -1,6 +1,7 @@
-//! People, keys, probes, a model's windows: what settings change.
+//! People, keys, probes: what the installation's settings change.
 
 use domain::people::{ApiKey, Person};
+use domain::view::InstallationCheck;
 use domain::{Role, Scope};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -77,11 +78,9 @@ pub async fn delete_probe(id: i64) -> Result<(), Failure> {
     Ok(engine().delete_probe(&actor(), id).await?)
 }
 
-/// `auto`, `month`, `6h`, or a number of predictions.
-#[server(prefix = "/do", endpoint = "set_window", input = Json)]
-pub async fn set_window(model: String, window: String) -> Result<(), Failure> {
+/// What an administrator wants to know of the installation.
+#[server(prefix = "/do", endpoint = "installation", input = Json)]
+pub async fn installation() -> Result<Vec<InstallationCheck>, Failure> {
     use super::server::{actor, engine};
-    let change = engine::installation::ModelChange { window: Some(window), ..Default::default() };
-    engine().update_model(&actor(), &model, change).await?;
-    Ok(())
+    Ok(engine().installation_checks(&actor()).await?)
 }

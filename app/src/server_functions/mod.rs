@@ -4,6 +4,7 @@
 //! before any of them runs; one that does not stand there is refused.
 
 pub mod admin;
+pub mod model_set_up;
 pub mod views;
 
 use domain::{Access, Action};
@@ -15,10 +16,11 @@ use thiserror::Error;
 /// What a caller needs for the server function of this name.
 pub fn access(name: &str) -> Access {
     Access::Needs(match name {
-        "me" | "overview" | "operations" | "model" => Action::View,
+        "me" | "overview" | "operations" | "model" | "model_set_up" => Action::View,
         "probes" => Action::View,
         "create_probe" | "delete_probe" => Action::EditProbes,
-        "set_window" => Action::EditModel,
+        "change_model" | "choose_baseline" | "use_baseline" => Action::EditModel,
+        "remove_model" | "installation" => Action::ManageInstallation,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
         // Unknown: what only an administrator may do.
@@ -65,6 +67,18 @@ pub(crate) mod server {
 
     fn tracing_error(error: &dyn std::error::Error) {
         leptos::logging::error!("a server function failed in the store: {error}");
+    }
+
+    /// How programs reach this installation: as configured, else as this request did.
+    pub(crate) fn origin() -> String {
+        let public = use_context::<crate::PublicUrl>();
+        if let Some(url) = public.as_ref().and_then(|p| p.url.clone()) {
+            return url;
+        }
+        let parts = use_context::<axum::http::request::Parts>();
+        let host = parts.as_ref().and_then(|p| p.headers.get("host")).and_then(|h| h.to_str().ok());
+        let scheme = if public.is_some_and(|p| p.secure) { "https" } else { "http" };
+        format!("{scheme}://{}", host.unwrap_or("localhost:3000"))
     }
 
     pub(crate) fn engine() -> Engine {

@@ -25,11 +25,15 @@ pub struct Reader {
     pub email: String,
     pub role: Option<Role>,
     pub models: Vec<RailModel>,
+    /// Environments that have predictions.
+    pub environments: Vec<String>,
+    /// How programs reach this installation: `https://monitor.example`.
+    pub origin: String,
 }
 
 #[server(prefix = "/do", endpoint = "me", input = Json)]
 pub async fn me() -> Result<Reader, Failure> {
-    use super::server::{actor, caller, engine};
+    use super::server::{actor, caller, engine, origin};
     let person = caller().and_then(|c| c.person);
     let view = engine().overview(&actor(), "production").await?;
     let models = view
@@ -47,6 +51,8 @@ pub async fn me() -> Result<Reader, Failure> {
         email: person.as_ref().map(|p| p.email.clone()).unwrap_or_default(),
         role: person.map(|p| p.role),
         models,
+        environments: engine().environments(&actor()).await?,
+        origin: origin(),
     })
 }
 

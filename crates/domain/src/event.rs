@@ -96,6 +96,91 @@ impl ColumnRole {
         })
     }
 
+    /// The roles a person may choose between, as [`ColumnRole::code`] names them.
+    pub const CHOICES: [&'static str; 22] = [
+        "feature",
+        "group",
+        "prediction",
+        "probability",
+        "label",
+        "id",
+        "timestamp",
+        "member",
+        "ranking",
+        "text",
+        "interval_low",
+        "interval_high",
+        "latency_ms",
+        "tokens_in",
+        "tokens_out",
+        "cost",
+        "trace_id",
+        "session_id",
+        "input_id",
+        "version",
+        "label_time",
+        "ignored",
+    ];
+
+    /// The name of the role, as in JSON.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ColumnRole::Id => "id",
+            ColumnRole::Timestamp => "timestamp",
+            ColumnRole::Prediction => "prediction",
+            ColumnRole::Probability => "probability",
+            ColumnRole::ClassProbability(_) => "class_probability",
+            ColumnRole::Ranking => "ranking",
+            ColumnRole::IntervalLow => "interval_low",
+            ColumnRole::IntervalHigh => "interval_high",
+            ColumnRole::Text => "text",
+            ColumnRole::Feature(_) => "feature",
+            ColumnRole::Group(_) => "group",
+            ColumnRole::Member(_) => "member",
+            ColumnRole::LatencyMs => "latency_ms",
+            ColumnRole::TokensIn => "tokens_in",
+            ColumnRole::TokensOut => "tokens_out",
+            ColumnRole::Cost => "cost",
+            ColumnRole::TraceId => "trace_id",
+            ColumnRole::SessionId => "session_id",
+            ColumnRole::InputId => "input_id",
+            ColumnRole::Version => "version",
+            ColumnRole::Label => "label",
+            ColumnRole::LabelTime => "label_time",
+            ColumnRole::Ignored => "ignored",
+        }
+    }
+
+    /// The role of this code for a column of this name. `None` for an unknown code.
+    pub fn of_code(code: &str, column: &str) -> Option<ColumnRole> {
+        Some(match code {
+            "id" => ColumnRole::Id,
+            "timestamp" => ColumnRole::Timestamp,
+            "prediction" => ColumnRole::Prediction,
+            "probability" => ColumnRole::Probability,
+            "class_probability" => ColumnRole::ClassProbability(column.to_string()),
+            "ranking" => ColumnRole::Ranking,
+            "interval_low" => ColumnRole::IntervalLow,
+            "interval_high" => ColumnRole::IntervalHigh,
+            "text" => ColumnRole::Text,
+            "feature" => ColumnRole::Feature(column.to_string()),
+            "group" => ColumnRole::Group(column.to_string()),
+            "member" => ColumnRole::Member(column.to_string()),
+            "latency_ms" => ColumnRole::LatencyMs,
+            "tokens_in" => ColumnRole::TokensIn,
+            "tokens_out" => ColumnRole::TokensOut,
+            "cost" => ColumnRole::Cost,
+            "trace_id" => ColumnRole::TraceId,
+            "session_id" => ColumnRole::SessionId,
+            "input_id" => ColumnRole::InputId,
+            "version" => ColumnRole::Version,
+            "label" => ColumnRole::Label,
+            "label_time" => ColumnRole::LabelTime,
+            "ignored" => ColumnRole::Ignored,
+            _ => return None,
+        })
+    }
+
     /// What a person reads in the schema editor.
     pub fn title(&self) -> String {
         match self {

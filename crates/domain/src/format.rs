@@ -81,7 +81,7 @@ pub fn bytes(value: f64) -> String {
         scaled /= 1024.0;
         unit += 1;
     }
-    let digits = if unit == 0 || scaled.abs() >= 100.0 { 0 } else { 1 };
+    let digits = if unit == 0 || scaled.abs() >= 100.0 || scaled.fract() == 0.0 { 0 } else { 1 };
     format!("{} {}", fixed(scaled, digits), units[unit])
 }
 

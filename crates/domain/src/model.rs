@@ -80,6 +80,28 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// What is wrong with this schema, if anything: a column named twice, or two columns read as
+    /// one thing.
+    pub fn problem(&self) -> Option<String> {
+        let mut names = std::collections::BTreeSet::new();
+        let mut roles = std::collections::BTreeMap::new();
+        for field in &self.fields {
+            if !names.insert(field.name.as_str()) {
+                return Some(format!("the column “{}” is there twice", field.name));
+            }
+            if field.role == ColumnRole::Ignored {
+                continue;
+            }
+            if let Some(other) = roles.insert(field.role.clone(), field.name.as_str()) {
+                return Some(format!("“{other}” and “{}” are both read as {}", field.name, field.role.title()));
+            }
+            if field.importance < 0.0 || !field.importance.is_finite() {
+                return Some(format!("the weight of “{}” is a number from 0", field.name));
+            }
+        }
+        None
+    }
+
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name)
     }
@@ -130,6 +152,25 @@ impl Default for ModelSettings {
             owner: String::new(),
         }
     }
+}
+
+/// What may be changed of a model; absent means unchanged.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelChange {
+    pub title: Option<String>,
+    pub system: Option<String>,
+    /// As [`Task::name`].
+    pub task: Option<String>,
+    /// `auto`, `month`, `6h`, or a number of predictions.
+    pub window: Option<String>,
+    /// How long outcomes may take, as `30d`.
+    pub label_horizon: Option<String>,
+    /// From 0 to 1.
+    pub low_confidence: Option<f64>,
+    pub positive_class: Option<String>,
+    pub owner: Option<String>,
+    pub schema: Option<Schema>,
 }
 
 /// What a person said about a table's columns, on the command line, in the query or in the schema
@@ -373,6 +414,15 @@ mod tests {
         let schema = infer_schema(&table(), &Mapping::default()).expect("valid");
         let text = serde_json::to_string(&schema).expect("writes");
         assert_eq!(serde_json::from_str::<Schema>(&text).expect("reads"), schema);
+    }
+
+    #[test]
+    fn two_columns_cannot_be_the_same_thing() {
+        let mut schema = infer_schema(&table(), &Mapping::default()).expect("valid");
+        assert_eq!(schema.problem(), None);
+        schema.fields[2].role = ColumnRole::Prediction;
+        let problem = schema.problem().expect("refused");
+        assert!(problem.contains("AGEP") && problem.contains("y_pred"), "{problem}");
     }
 
     #[test]

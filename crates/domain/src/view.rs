@@ -54,6 +54,35 @@ pub struct OperationsView {
     pub probes: Vec<SeriesData>,
 }
 
+/// One line of the installation's checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstallationCheck {
+    pub name: String,
+    pub status: crate::Status,
+    pub detail: String,
+}
+
+/// A model as it is set up: what its columns mean, how it is cut, what it is compared with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelSetUpView {
+    pub now: Timestamp,
+    pub model: Model,
+    /// The rule in force, where [`WindowRule::Auto`] has settled.
+    pub rule: WindowRule,
+    pub baselines: Vec<Baseline>,
+    /// Rows and covered time of each environment.
+    pub streams: Vec<StreamFacts>,
+    pub labels: u64,
+}
+
+/// What an environment holds of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StreamFacts {
+    pub environment: String,
+    pub rows: u64,
+    pub range: Option<TimeRange>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelView {
     pub now: Timestamp,

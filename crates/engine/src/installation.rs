@@ -1,18 +1,15 @@
 //! The installation itself: what is set up, what is kept, is it well.
 
-use domain::{Action, Actor, Object};
-use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+use domain::event::EventKind;
+use domain::model::ModelChange;
+use domain::time::MINUTE;
+use domain::view::{InstallationCheck, ModelSetUpView, StreamFacts};
+use domain::{Action, Actor, Object, TimeRange};
 
 use crate::collect::GpuState;
 use crate::{Engine, EngineError, Result};
-
-/// One line of the installation's checks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct InstallationCheck {
-    pub name: String,
-    pub status: domain::Status,
-    pub detail: String,
-}
 
 impl Engine {
     pub fn gpu_state(&self) -> GpuState {
@@ -22,26 +19,62 @@ impl Engine {
     /// What an administrator wants to know of the installation.
     pub async fn installation_checks(&self, actor: &Actor) -> Result<Vec<InstallationCheck>> {
         self.may(actor, Action::ManageInstallation, &Object::Installation)?;
-        use domain::Status::{Good, NoData};
-        let footprint = self.store.footprint().await?;
+        use domain::Status::{Fair, Good, NoData, Poor};
+        use domain::format::{bytes, count};
         let check = |name: &str, status, detail: String| InstallationCheck { name: name.into(), status, detail };
+        let footprint = self.store.footprint().await?;
+        let kept = format!(
+            "{} events, {} labels, {} series, {}",
+            count(footprint.events as f64),
+            count(footprint.labels as f64),
+            count(footprint.series as f64),
+            bytes(footprint.bytes as f64)
+        );
+        let mut checks = vec![
+            check("Database migrated", Good, format!("{} answers", self.store.backend().name())),
+            check("Kept", Good, kept),
+        ];
+        if let Some((free, total)) = self.store.file().and_then(|file| room(&file)) {
+            let status = match free as f64 / total.max(1) as f64 {
+                share if share < 0.05 => Poor,
+                share if share < 0.15 => Fair,
+                _ => Good,
+            };
+            let detail = format!("{} of {} free", bytes(free as f64), bytes(total as f64));
+            checks.push(check("Room on the disk", status, detail));
+        }
+        let now = self.now();
+        let host = self.store.latest_samples("system.cpu.utilization", now.plus(-MINUTE)).await?;
+        checks.push(match host.first() {
+            Some((_, sample)) => check("This host", Good, format!("measured at {}", sample.at.clock_seconds())),
+            None => check("This host", NoData, "not measured; collect.host may be off".into()),
+        });
         let state = self.gpu_state();
-        let gpu = check("GPU", if matches!(state, GpuState::Found(_)) { Good } else { NoData }, state.words());
-        Ok(vec![
-            check("Database", Good, format!("{} answers and is up to date", self.store.backend().name())),
-            check(
-                "Kept",
-                Good,
-                format!(
-                    "{} events, {} labels, {} series, {}",
-                    domain::format::count(footprint.events as f64),
-                    domain::format::count(footprint.labels as f64),
-                    domain::format::count(footprint.series as f64),
-                    domain::format::bytes(footprint.bytes as f64)
-                ),
-            ),
-            gpu,
-        ])
+        let status = if matches!(state, GpuState::Found(_)) { Good } else { NoData };
+        checks.push(check("GPU", status, state.words()));
+        Ok(checks)
+    }
+
+    /// A model as it is set up.
+    pub async fn model_set_up(&self, actor: &Actor, name: &str) -> Result<ModelSetUpView> {
+        self.may(actor, Action::View, &Object::Model(name.to_string()))?;
+        let model = self.known_model(name).await?;
+        let mut streams = Vec::new();
+        for stream in self.store.streams(model.id).await? {
+            if stream.kind == EventKind::Prediction {
+                let summary = self.store.stream_summary(&stream).await?;
+                let range = summary.first.zip(summary.last).map(|(from, last)| TimeRange { from, to: last.plus(1) });
+                streams.push(StreamFacts { environment: stream.environment, rows: summary.rows, range });
+            }
+        }
+        Ok(ModelSetUpView {
+            now: self.now(),
+            rule: self.rule(&model).await?,
+            baselines: self.store.baselines(model.id).await?,
+            labels: self.store.label_count(model.id).await?,
+            streams,
+            model,
+        })
     }
 
     /// Removes a model with all that is kept of it.
@@ -81,6 +114,19 @@ impl Engine {
                 ))
             })?;
         }
+        if let Some(horizon) = change.label_horizon {
+            model.settings.label_horizon = domain::time::parse_span(&horizon)
+                .filter(|span| (0..=10 * 365 * domain::time::DAY).contains(span))
+                .ok_or_else(|| {
+                    EngineError::Invalid(format!("“{horizon}” is no span for outcomes; use one like 12h or 30d"))
+                })?;
+        }
+        if let Some(limit) = change.low_confidence {
+            if !(0.0..=1.0).contains(&limit) {
+                return Err(EngineError::Invalid("the limit of low confidence lies between 0 and 1".into()));
+            }
+            model.settings.low_confidence = limit;
+        }
         if let Some(class) = change.positive_class {
             model.schema.positive_class = Some(class);
         }
@@ -91,25 +137,25 @@ impl Engine {
             if schema.fields.len() > crate::ingest::cells::COLUMNS_MAX {
                 return Err(EngineError::TooLarge("a schema has at most 1,024 fields".into()));
             }
+            if let Some(problem) = schema.problem() {
+                return Err(EngineError::Invalid(problem));
+            }
             model.schema = schema;
         }
         self.store.update_model(&model).await?;
-        self.store.mark_dirty(model.id, "*", domain::TimeRange::ALL, "settings").await?;
+        self.store.mark_dirty(model.id, "*", TimeRange::ALL, "settings").await?;
         self.audit(actor, "model.update", name).await;
         Ok(model)
     }
 }
 
-/// What may be changed of a model; absent means unchanged.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelChange {
-    pub title: Option<String>,
-    pub system: Option<String>,
-    pub task: Option<String>,
-    /// `auto`, `month`, `6h`, or a number of predictions.
-    pub window: Option<String>,
-    pub positive_class: Option<String>,
-    pub owner: Option<String>,
-    pub schema: Option<domain::model::Schema>,
+/// Free and total bytes of the disk that holds a file.
+fn room(file: &Path) -> Option<(u64, u64)> {
+    let folder = file.parent()?.canonicalize().ok()?;
+    let disks = sysinfo::Disks::new_with_refreshed_list().ok()?;
+    let disk = disks
+        .iter()
+        .filter(|d| folder.starts_with(d.mount_point()))
+        .max_by_key(|d| d.mount_point().components().count())?;
+    Some((disk.available_space(), disk.total_space()))
 }

@@ -305,7 +305,7 @@ impl Database {
                 Ok(())
             }
             Database::Postgres { .. } => Err(StoreError::Configuration(
-                "PostgreSQL has its own backup: pg_dump --format=custom, or base backups with WAL archiving".into(),
+                "only an SQLite database is one file; use pg_dump on PostgreSQL".into(),
             )),
         }
     }

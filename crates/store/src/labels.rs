@@ -157,6 +157,18 @@ impl Store {
         Ok(row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64)
     }
 
+    /// Labels that were sent for a model, relabels included.
+    pub async fn label_count(&self, model_id: i64) -> Result<u64> {
+        let row = self
+            .database
+            .fetch_one(
+                "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE model_id = $1",
+                params![model_id],
+            )
+            .await?;
+        Ok(row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64)
+    }
+
     /// Merges some waiting labels of a model into its segments and marks the windows they touch.
     /// Returns how many labels it looked at; 0 when there is nothing to do. The caller holds the
     /// model's maintenance lease.

@@ -131,7 +131,7 @@ impl Import {
             rejected += report(path, &receipt, "labels");
         }
         if let Some(window) = &self.window {
-            let change = engine::installation::ModelChange { window: Some(window.clone()), ..Default::default() };
+            let change = domain::model::ModelChange { window: Some(window.clone()), ..Default::default() };
             engine.update_model(&Actor::Local, &self.model, change).await.map_err(text)?;
         }
         if !self.no_evaluate {

@@ -14,7 +14,7 @@ use domain::{TimeRange, Timestamp};
 use engine::Caller;
 use engine::ingest::decode::Format;
 use engine::ingest::{Envelope, environment_name};
-use engine::installation::ModelChange;
+use domain::model::ModelChange;
 use futures::TryStreamExt;
 use serde::Deserialize;
 use store::Probe;

@@ -91,7 +91,7 @@ pub async fn set_up(
 ) -> Response {
     match state.engine.set_up(&form.token, &form.email, &form.name, &form.password, &caller.address).await {
         Ok(person) => match state.engine.begin_session(person.id).await {
-            Ok((token, until)) => with_session(&state, &token, until, "/"),
+            Ok((token, until)) => with_session(&state, &token, until, "/connect"),
             Err(error) => back("/sign-in", &error),
         },
         Err(error) => back(&format!("/setup?token={}", encode(&form.token)), &error),

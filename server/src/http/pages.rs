@@ -1,6 +1,6 @@
 //! Pages and server functions: Leptos, behind the same guard as everything else.
 
-use app::{App, shell};
+use app::{App, PublicUrl, shell};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header;
@@ -20,9 +20,13 @@ pub fn router(state: &State) -> Router<State> {
     let context = {
         let engine = state.engine.clone();
         let assets = assets.clone();
+        let server = &state.config.server;
+        let url = server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_string());
+        let url = PublicUrl { url, secure: server.secure() };
         move || {
             provide_context(engine.clone());
             provide_context(assets.clone());
+            provide_context(url.clone());
         }
     };
     let page = move || shell(assets.clone());
@@ -42,6 +46,7 @@ pub fn access(path: &str) -> Access {
         "/sign-in" | "/setup" => Access::Public,
         "/settings/people" => Access::Needs(Action::ManagePeople),
         "/settings/keys" => Access::Needs(Action::ManageKeys),
+        "/settings/installation" => Access::Needs(Action::ManageInstallation),
         _ => Access::Needs(Action::View),
     }
 }

@@ -3,6 +3,7 @@
 //! Targets are set by operators; answers are read up to a bound and thrown away.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,40 @@ impl Target {
             _ => Err(wrong()),
         }
     }
+}
+
+/// Addresses that no probe may reach: link-local ones, where clouds hand out credentials to whoever
+/// asks, and those that name no single host.
+pub fn forbidden(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast(),
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => forbidden(IpAddr::V4(v4)),
+            // fe80::/10, and the one address of a cloud's metadata service outside it.
+            None => {
+                v6.is_unspecified()
+                    || v6.is_multicast()
+                    || v6.segments()[0] & 0xffc0 == 0xfe80
+                    || v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+            }
+        },
+    }
+}
+
+/// Resolves once and connects to what was checked, so that a name cannot change in between.
+async fn connect(host: &str, port: u16) -> std::result::Result<TcpStream, String> {
+    let mut problem = format!("{host} has no address");
+    for address in tokio::net::lookup_host((host, port)).await.map_err(|e| e.to_string())? {
+        if forbidden(address.ip()) {
+            problem = format!("{} is link-local or no single host; probes do not go there", address.ip());
+            continue;
+        }
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => problem = error.to_string(),
+        }
+    }
+    Err(problem)
 }
 
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
@@ -145,11 +180,11 @@ pub async fn ask(probe: &Probe) -> Outcome {
 async fn reach(target: &Target) -> std::result::Result<Option<f64>, String> {
     match target {
         Target::Tcp { host, port } => {
-            TcpStream::connect((host.as_str(), *port)).await.map_err(|e| e.to_string())?;
+            connect(host, *port).await?;
             Ok(None)
         }
         Target::Http { tls, host, port, path } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|e| e.to_string())?;
+            let stream = connect(host, *port).await?;
             if !*tls {
                 request(TokioIo::new(stream), host, path).await?;
                 return Ok(None);
@@ -241,6 +276,16 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn probes_do_not_reach_where_credentials_are_handed_out() {
+        for bad in ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0", "::", "224.0.0.1"] {
+            assert!(forbidden(bad.parse().expect("an address")), "{bad}");
+        }
+        for good in ["127.0.0.1", "10.1.2.3", "192.0.2.7", "::1", "2001:db8::1"] {
+            assert!(!forbidden(good.parse().expect("an address")), "{good}");
+        }
+    }
 
     #[test]
     fn targets_are_read_and_nonsense_is_refused() {

@@ -33,7 +33,9 @@ pub const BASELINE: &str = "#baseline";
 const BASELINE_ROWS: usize = 1_000_000;
 /// Windows written in one transaction.
 const WRITE_WINDOWS: usize = 16;
-const LEASE: i64 = 60 * SECOND;
+/// A lease outlives its holder by so much: after a crash the work rests that long, no longer.
+const LEASE: i64 = 15 * SECOND;
+const LEASE_RENEWED: Duration = Duration::from_secs(4);
 /// Rows read at once for the windows that share them.
 const READ_ROWS: usize = 2 * store::SEGMENT_ROWS;
 
@@ -90,7 +92,9 @@ impl Engine {
             if !self.store.claim(&name, &self.inner.holder, now, now.plus(LEASE)).await? {
                 continue;
             }
-            let outcome = self.maintain_model(&model, &name).await;
+            let held = self.hold(name.clone());
+            let outcome = self.maintain_model(&model).await;
+            held.abort();
             self.store.release(&name, &self.inner.holder).await?;
             outcome?;
         }
@@ -103,28 +107,35 @@ impl Engine {
         Ok(())
     }
 
-    async fn maintain_model(&self, model: &Model, lease: &str) -> Result<()> {
+    async fn maintain_model(&self, model: &Model) -> Result<()> {
         for stream in self.store.streams(model.id).await? {
             while self.store.compact(&stream, false, self.now()).await? {}
         }
-        while self.store.merge_labels(model.id).await? > 0 {
-            self.renew(lease).await?;
-        }
+        while self.store.merge_labels(model.id).await? > 0 {}
         let spans: Vec<DirtySpan> =
             self.store.dirty_spans().await?.into_iter().filter(|s| s.model_id == model.id).collect();
         if spans.is_empty() {
             return Ok(());
         }
-        self.evaluate_model(model, &spans, lease).await
+        self.evaluate_model(model, &spans).await
     }
 
-    async fn renew(&self, lease: &str) -> Result<()> {
-        let now = self.now();
-        self.store.claim(lease, &self.inner.holder, now, now.plus(LEASE)).await?;
-        Ok(())
+    /// Keeps a lease for as long as the task it gives runs, on a clock of its own: the work may be
+    /// long between two places where it could do that itself.
+    fn hold(&self, lease: String) -> tokio::task::JoinHandle<()> {
+        let engine = self.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LEASE_RENEWED).await;
+                let now = engine.now();
+                if let Err(error) = engine.store.claim(&lease, &engine.inner.holder, now, now.plus(LEASE)).await {
+                    tracing::warn!(%error, lease, "a lease could not be renewed");
+                }
+            }
+        })
     }
 
-    async fn evaluate_model(&self, model: &Model, spans: &[DirtySpan], lease: &str) -> Result<()> {
+    async fn evaluate_model(&self, model: &Model, spans: &[DirtySpan]) -> Result<()> {
         let baseline = self.store.active_baseline(model.id).await?;
         let everything = spans.iter().any(|s| s.environment == "*");
         if let Some(baseline) = &baseline {
@@ -137,7 +148,7 @@ impl Engine {
                     }
                 });
             if concerned {
-                self.evaluate_baseline(model, baseline, lease).await?;
+                self.evaluate_baseline(model, baseline).await?;
             }
         }
         let usual = self.usual(model).await?;
@@ -152,7 +163,7 @@ impl Engine {
             let of_stream: Vec<DirtySpan> =
                 spans.iter().filter(|s| s.environment == stream.environment || s.environment == "*").cloned().collect();
             if !of_stream.is_empty() {
-                self.evaluate_stream(model, &stream, &of_stream, reference.as_deref(), usual.as_ref(), lease).await?;
+                self.evaluate_stream(model, &stream, &of_stream, reference.as_deref(), usual.as_ref()).await?;
             }
         }
         self.store.clear_dirty(spans).await?;
@@ -202,7 +213,7 @@ impl Engine {
         Ok(reference)
     }
 
-    async fn evaluate_baseline(&self, model: &Model, baseline: &Baseline, lease: &str) -> Result<()> {
+    async fn evaluate_baseline(&self, model: &Model, baseline: &Baseline) -> Result<()> {
         let (stream, range) = self.baseline_stream(model, baseline).await?;
         let times = self.times(&stream, range).await?;
         let rule = self.rule(model).await?;
@@ -217,7 +228,6 @@ impl Engine {
                 evaluate(&context, *window, WindowState::Settled, true, &rows_of(&frame))
             });
             done.push(StoredReport { report, shares });
-            self.renew(lease).await?;
         }
         self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[]).await?;
         Ok(())
@@ -279,7 +289,6 @@ impl Engine {
         spans: &[DirtySpan],
         reference: Option<&Reference>,
         usual: Option<&Usual>,
-        lease: &str,
     ) -> Result<()> {
         let now = self.now();
         let rule = self.rule(model).await?;
@@ -317,7 +326,6 @@ impl Engine {
             done.push(StoredReport { report, shares });
             if done.len() >= WRITE_WINDOWS {
                 self.write(model, stream, &mut done).await?;
-                self.renew(lease).await?;
             }
         }
         self.write(model, stream, &mut done).await?;

@@ -6,7 +6,7 @@ pub mod map;
 
 use std::io::Read;
 
-use domain::baseline::BaselineSource;
+use domain::baseline::{Baseline, BaselineSource};
 use domain::event::EventKind;
 use domain::model::{
     Mapping, Model, ModelSettings, Task, infer_positive, infer_schema, infer_task, model_name_problem,
@@ -265,10 +265,32 @@ impl Engine {
     ) -> Result<()> {
         self.may(actor, Action::EditModel, &Object::Model(model_name.to_string()))?;
         let model = self.known_model(model_name).await?;
+        if range.from >= range.to {
+            return Err(EngineError::Invalid("a baseline’s range ends after it begins".into()));
+        }
         let source = BaselineSource::Range { environment: environment_name(Some(environment))?, range };
         let new = NewBaseline { model_id: model.id, name: environment_name(Some(name))?, source };
+        let uploaded = |b: &Baseline| b.name == new.name && b.source == BaselineSource::Upload;
+        if self.store.baselines(model.id).await?.iter().any(uploaded) {
+            return Err(EngineError::Conflict(format!(
+                "“{}” is an uploaded baseline; give the range a name of its own",
+                new.name
+            )));
+        }
         self.store.activate_baseline(&new, self.now()).await?;
         self.audit(actor, "baseline.range", model_name).await;
+        Ok(())
+    }
+
+    /// Compares with a baseline that is there already.
+    pub async fn use_baseline(&self, actor: &Actor, model_name: &str, name: &str) -> Result<()> {
+        self.may(actor, Action::EditModel, &Object::Model(model_name.to_string()))?;
+        let model = self.known_model(model_name).await?;
+        let known = self.store.baselines(model.id).await?.into_iter().find(|b| b.name == name);
+        let known = known.ok_or_else(|| EngineError::NotFound(format!("“{model_name}” has no baseline “{name}”")))?;
+        let again = NewBaseline { model_id: model.id, name: known.name, source: known.source };
+        self.store.activate_baseline(&again, self.now()).await?;
+        self.audit(actor, "baseline.use", model_name).await;
         Ok(())
     }
 }

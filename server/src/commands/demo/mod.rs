@@ -10,7 +10,7 @@ use clap::Args;
 use domain::Actor;
 use domain::model::Mapping;
 use engine::ingest::{Envelope, Replay};
-use engine::installation::ModelChange;
+use domain::model::ModelChange;
 
 use super::{Outcome, open, text};
 use crate::config::Config;

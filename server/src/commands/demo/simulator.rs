@@ -11,7 +11,7 @@ use domain::model::Mapping;
 use domain::{Actor, Timestamp};
 use engine::Engine;
 use engine::ingest::Envelope;
-use engine::installation::ModelChange;
+use domain::model::ModelChange;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -1,0 +1,38 @@
+//! What a form holds when it is sent, and what came of it.
+//!
+//! Fields keep their own text and are read by name at submit: what somebody typed before the page
+//! had loaded its script must not vanish when it does.
+
+use leptos::ev::SubmitEvent;
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use web_sys::{FormData, HtmlFormElement};
+
+use crate::server_functions::Failure;
+
+/// A form as it was sent.
+pub struct Sent(Option<FormData>);
+
+impl Sent {
+    /// Takes the submit away from the browser and reads the form.
+    pub fn of(event: &SubmitEvent) -> Sent {
+        event.prevent_default();
+        let form = event.target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
+        Sent(form.and_then(|form| FormData::new_with_form(&form).ok()))
+    }
+
+    /// The text of a field; empty where there is none.
+    pub fn text(&self, name: &str) -> String {
+        self.0.as_ref().and_then(|form| form.get(name).as_string()).unwrap_or_default()
+    }
+}
+
+/// What came of the last change: the error in words, or what `done` says.
+pub fn outcome<T>(result: Option<Result<T, Failure>>, done: &'static str) -> Option<AnyView> {
+    match result {
+        None => None,
+        Some(Err(error)) => Some(view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any()),
+        Some(Ok(_)) if done.is_empty() => None,
+        Some(Ok(_)) => Some(view! { <p class="note good" role="status">{done}</p> }.into_any()),
+    }
+}

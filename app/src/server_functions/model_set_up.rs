@@ -1,0 +1,48 @@
+//! What a model's set-up page reads and changes.
+
+use domain::TimeRange;
+use domain::model::ModelChange;
+use domain::view::ModelSetUpView;
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+
+use super::Failure;
+
+#[server(prefix = "/do", endpoint = "model_set_up", input = Json)]
+pub async fn model_set_up(name: String) -> Result<ModelSetUpView, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().model_set_up(&actor(), &name).await?)
+}
+
+#[server(prefix = "/do", endpoint = "change_model", input = Json)]
+pub async fn change_model(name: String, change: ModelChange) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    engine().update_model(&actor(), &name, change).await?;
+    Ok(())
+}
+
+/// Makes a range of production the baseline.
+#[server(prefix = "/do", endpoint = "choose_baseline", input = Json)]
+pub async fn choose_baseline(
+    model: String,
+    name: String,
+    environment: String,
+    range: TimeRange,
+) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().choose_baseline(&actor(), &model, &name, &environment, range).await?)
+}
+
+/// Compares with a baseline that is there already.
+#[server(prefix = "/do", endpoint = "use_baseline", input = Json)]
+pub async fn use_baseline(model: String, name: String) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().use_baseline(&actor(), &model, &name).await?)
+}
+
+/// Removes a model with all that is kept of it.
+#[server(prefix = "/do", endpoint = "remove_model", input = Json)]
+pub async fn remove_model(name: String) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().delete_model(&actor(), &name).await?)
+}

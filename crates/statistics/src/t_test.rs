@@ -1,0 +1,68 @@
+//! Tests of means.
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::quantile::mean;
+
+/// A t statistic with its degrees of freedom and two-sided p.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TTest {
+    /// The sign is that of mean(x) − mean(y).
+    pub t: f64,
+    pub degrees_of_freedom: f64,
+    pub p: f64,
+}
+
+/// Student's test with the pooled variance. `None` for fewer than three rows in all, an empty side
+/// or no variance.
+pub fn student(x: &[f64], y: &[f64]) -> Option<TTest> {
+    let (n, m) = (x.len() as f64, y.len() as f64);
+    if x.is_empty() || y.is_empty() || n + m < 3.0 {
+        return None;
+    }
+    let degrees = n + m - 2.0;
+    let pooled = (squares(x) + squares(y)) / degrees;
+    tested(mean(x) - mean(y), pooled * (1.0 / n + 1.0 / m), degrees)
+}
+
+/// Welch's test (1947), which does not take the variances for equal. `None` where a side has fewer
+/// than two rows or neither varies.
+pub fn welch(x: &[f64], y: &[f64]) -> Option<TTest> {
+    let (n, m) = (x.len() as f64, y.len() as f64);
+    if n < 2.0 || m < 2.0 {
+        return None;
+    }
+    let (a, b) = (squares(x) / (n - 1.0) / n, squares(y) / (m - 1.0) / m);
+    let degrees = (a + b).powi(2) / (a * a / (n - 1.0) + b * b / (m - 1.0));
+    tested(mean(x) - mean(y), a + b, degrees)
+}
+
+fn squares(values: &[f64]) -> f64 {
+    let centre = mean(values);
+    values.iter().map(|v| (v - centre) * (v - centre)).sum()
+}
+
+fn tested(difference: f64, variance: f64, degrees: f64) -> Option<TTest> {
+    let t = difference / variance.sqrt();
+    if t.is_nan() {
+        return None;
+    }
+    if t.is_infinite() {
+        // Two different constants: as certain as a test can be.
+        return Some(TTest { t, degrees_of_freedom: degrees, p: 0.0 });
+    }
+    let law = StudentsT::new(0.0, 1.0, degrees).ok()?;
+    Some(TTest { t, degrees_of_freedom: degrees, p: (2.0 * law.sf(t.abs())).min(1.0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_difference_is_no_evidence() {
+        let result = welch(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]).expect("defined");
+        assert_eq!((result.t, result.p), (0.0, 1.0));
+        assert!(student(&[1.0, 1.0], &[1.0, 1.0]).is_none());
+    }
+}
