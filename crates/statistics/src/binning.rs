@@ -8,10 +8,7 @@ pub fn decile_edges(sorted: &[f64]) -> Vec<f64> {
     if sorted.is_empty() {
         return Vec::new();
     }
-    let mut edges: Vec<f64> = (0..=10).map(|i| quantile_sorted(sorted, f64::from(i) / 10.0)).collect();
-    edges[0] = f64::NEG_INFINITY;
-    edges[10] = f64::INFINITY;
-    edges
+    opened((0..=10).map(|i| quantile_sorted(sorted, f64::from(i) / 10.0)).collect())
 }
 
 /// `bins` equal widths over the range of the values, as `numpy.histogram_bin_edges` places them.
@@ -52,6 +49,52 @@ pub fn doane_edges(values: &[f64]) -> Vec<f64> {
         return Vec::new();
     }
     equal_width_edges(low, high, doane_bins(values))
+}
+
+/// Sturges' edges over the range of the values, as NumPy's `histogram_bin_edges` places them:
+/// ⌈range / (range / (log₂ n + 1))⌉ equal widths.
+pub fn sturges_edges(values: &[f64]) -> Vec<f64> {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if !low.is_finite() || !high.is_finite() {
+        return Vec::new();
+    }
+    let range = high - low;
+    let width = range / ((values.len() as f64).log2() + 1.0);
+    let bins = if width > 0.0 { (range / width).ceil() as usize } else { 1 };
+    equal_width_edges(low, high, bins)
+}
+
+/// Edges whose outer ones are moved to ±∞, so that nothing falls outside.
+pub fn opened(mut edges: Vec<f64>) -> Vec<f64> {
+    if let [first, .., last] = edges.as_mut_slice() {
+        *first = f64::NEG_INFINITY;
+        *last = f64::INFINITY;
+    }
+    edges
+}
+
+/// Counts of each distinct value of the union of two sorted samples, aligned.
+pub fn count_distinct(x: &[f64], y: &[f64]) -> (Vec<u64>, Vec<u64>) {
+    let (mut i, mut j) = (0, 0);
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    while i < x.len() || j < y.len() {
+        let at = match (x.get(i), y.get(j)) {
+            (Some(v), Some(w)) => v.min(*w),
+            (Some(v), None) | (None, Some(v)) => *v,
+            (None, None) => break,
+        };
+        let run = |values: &[f64], from: usize| values[from..].iter().take_while(|v| **v <= at).count();
+        let (in_x, in_y) = (run(x, i), run(y, j));
+        if in_x + in_y == 0 {
+            // NaN equals nothing and would never be passed.
+            break;
+        }
+        a.push(in_x as u64);
+        b.push(in_y as u64);
+        (i, j) = (i + in_x, j + in_y);
+    }
+    (a, b)
 }
 
 /// Counts of sorted values in `[edge, next)`, the last bin closed. Values outside the edges are

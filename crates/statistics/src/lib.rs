@@ -8,14 +8,19 @@
 //! function that does not expect it gives NaN back, never a panic.
 
 pub mod binning;
+pub mod calibration;
 pub mod categorical;
 pub mod classification;
 pub mod divergence;
+pub mod fairness;
 pub mod goodness;
 pub mod intervals;
 pub mod kolmogorov_smirnov;
 pub mod multiple_testing;
+pub mod probabilistic;
 pub mod quantile;
+pub mod ranking;
 pub mod ranks;
 pub mod regression;
+pub mod stream;
 pub mod t_test;

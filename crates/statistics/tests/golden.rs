@@ -131,7 +131,7 @@ fn categories() {
         }
         let (p, q) = (binning::shares(&a, n), binning::shares(&b, m));
         let expected = &case["expected"];
-        hold(&case, "L∞", categorical::l_infinity(&p, &q), &expected["l_infinity"]);
+        hold(&case, "L∞", divergence::l_infinity(&p, &q), &expected["l_infinity"]);
         hold(&case, "JS distance", divergence::jensen_shannon_distance(&p, &q), &expected["js_distance_2"]);
         hold(&case, "PSI", divergence::population_stability_index(&p, &q), &expected["psi_floor"]);
         for (name, got) in [

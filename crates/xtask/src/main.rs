@@ -24,6 +24,10 @@ Build output lies in PLIMSOLL_CACHE, by default ~/.cache/plimsoll, so that a sec
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (name, rest) = arguments.split_first().map_or(("help", &[][..]), |(n, r)| (n.as_str(), r));
+    if let Err(error) = places::settle() {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
     let outcome = match name {
         "start" => start(rest),
         "test" => suite::suite(),
