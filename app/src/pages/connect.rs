@@ -12,7 +12,7 @@ use crate::components::live::use_live;
 use crate::components::panel::Loading;
 use crate::components::status::{Shape, Status};
 use crate::server_functions::admin::{create_key, installation};
-use crate::server_functions::model_set_up::model_set_up;
+use crate::server_functions::model_set_up;
 use crate::server_functions::views::{Reader, me};
 
 /// How programs send.
@@ -59,7 +59,10 @@ pub fn Connect() -> impl IntoView {
     let model = RwSignal::new("my-model".to_string());
     let add = Action::new(|name: &String| create_key(name.clone(), vec![Scope::Ingest], None));
     let key = Memo::new(move |_| add.value().get().and_then(Result::ok).unwrap_or_default());
-    let arrived = Resource::new(move || (model.get(), live.tick.get()), |(name, _)| async move { model_set_up(name).await.ok() });
+    let arrived = Resource::new(
+        move || (model.get(), live.tick.get()),
+        |(name, _)| async move { model_set_up::arrived(name).await.ok().flatten() },
+    );
     let checks = Resource::new(|| (), |()| installation());
     let good = move || domain::model::model_name_problem(&model.get());
     let ways: Vec<_> = Way::ALL

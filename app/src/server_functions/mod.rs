@@ -16,7 +16,7 @@ use thiserror::Error;
 /// What a caller needs for the server function of this name.
 pub fn access(name: &str) -> Access {
     Access::Needs(match name {
-        "me" | "overview" | "operations" | "model" | "model_set_up" => Action::View,
+        "me" | "overview" | "operations" | "model" | "model_set_up" | "arrived" => Action::View,
         "probes" => Action::View,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "change_model" | "choose_baseline" | "use_baseline" => Action::EditModel,
@@ -47,6 +47,7 @@ impl FromServerFnError for Failure {
 
 #[cfg(feature = "ssr")]
 pub(crate) mod server {
+    use axum::http::StatusCode;
     use domain::Actor;
     use engine::{Caller, Engine, EngineError};
     use leptos::prelude::{expect_context, use_context};
@@ -55,6 +56,20 @@ pub(crate) mod server {
 
     impl From<EngineError> for Failure {
         fn from(error: EngineError) -> Self {
+            let status = match &error {
+                EngineError::Denied(_) => StatusCode::FORBIDDEN,
+                EngineError::Invalid(_) => StatusCode::BAD_REQUEST,
+                EngineError::NotFound(_) => StatusCode::NOT_FOUND,
+                EngineError::Conflict(_) => StatusCode::CONFLICT,
+                EngineError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+                EngineError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+                EngineError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            // Only what the browser asks for: a page that shows the failure is itself an answer.
+            let asked = use_context::<axum::http::request::Parts>().is_some_and(|p| p.uri.path().starts_with("/do/"));
+            if let Some(response) = use_context::<leptos_axum::ResponseOptions>().filter(|_| asked) {
+                response.set_status(status);
+            }
             match error {
                 EngineError::Store(error) => {
                     tracing_error(&error);

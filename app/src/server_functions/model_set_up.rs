@@ -14,6 +14,16 @@ pub async fn model_set_up(name: String) -> Result<ModelSetUpView, Failure> {
     Ok(engine().model_set_up(&actor(), &name).await?)
 }
 
+/// The same for a model that may not have sent anything yet.
+#[server(prefix = "/do", endpoint = "arrived", input = Json)]
+pub async fn arrived(name: String) -> Result<Option<ModelSetUpView>, Failure> {
+    use super::server::{actor, engine};
+    match engine().model_set_up(&actor(), &name).await {
+        Err(engine::EngineError::NotFound(_)) => Ok(None),
+        other => Ok(Some(other?)),
+    }
+}
+
 #[server(prefix = "/do", endpoint = "change_model", input = Json)]
 pub async fn change_model(name: String, change: ModelChange) -> Result<(), Failure> {
     use super::server::{actor, engine};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::signal::{Layer, Sample, Series};
 use nvml_wrapper::enum_wrappers::device::{Clock, EccCounter, MemoryError, TemperatureSensor};
+use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +22,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
         Ok(nvml) => nvml,
         Err(error) => {
             tracing::info!(%error, "no GPU found; GPU signals stay absent");
-            return set(GpuState::None(error.to_string()));
+            return set(GpuState::None(why(&error)));
         }
     };
     match nvml.device_count() {
@@ -29,7 +30,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             return set(GpuState::None("the driver answers and lists no device".into()));
         }
         Ok(count) => set(GpuState::Found(count)),
-        Err(error) => return set(GpuState::None(error.to_string())),
+        Err(error) => return set(GpuState::None(why(&error))),
     }
     let host = sysinfo::System::host_name().unwrap_or_else(|_| "localhost".into());
     let mut clock = tokio::time::interval(EVERY);
@@ -50,6 +51,16 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
         if let Err(error) = engine.store.append_samples(&readings).await {
             tracing::warn!(%error, "the GPUs' samples were not kept");
         }
+    }
+}
+
+/// Why there is none, as an operator would say it; the log has the library's own words.
+fn why(error: &NvmlError) -> String {
+    match error {
+        NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => "no NVIDIA driver on this host".into(),
+        NvmlError::DriverNotLoaded => "the NVIDIA driver is there but not loaded".into(),
+        NvmlError::NoPermission => "the NVIDIA driver refuses this user".into(),
+        other => other.to_string(),
     }
 }
 
