@@ -110,7 +110,7 @@ test('a schema, windows and a baseline are changed on the page of a model', asyn
   await expect(page.getByLabel('Role of region')).toHaveValue('group');
   await expect(page.getByLabel('Unit of income')).toHaveValue('EUR');
 
-  await page.getByLabel('Windows', { exact: true }).selectOption({ label: 'windows of 15m' });
+  await page.getByRole('combobox', { name: 'Windows', exact: true }).selectOption({ label: 'windows of 15m' });
   await page.getByRole('form', { name: 'Windows' }).getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText('every window is being computed again')).toBeVisible();
   await page.getByRole('button', { name: 'Compare with this range' }).click();

@@ -8,6 +8,7 @@
 //! function that does not expect it gives NaN back, never a panic.
 
 pub mod binning;
+pub mod boosting;
 pub mod calibration;
 pub mod categorical;
 pub mod classification;
@@ -16,8 +17,10 @@ pub mod divergence;
 pub mod fairness;
 pub mod goodness;
 pub mod intervals;
+pub mod kernel;
 pub mod kolmogorov_smirnov;
 pub mod multiple_testing;
+pub mod principal;
 pub mod probabilistic;
 pub mod quantile;
 pub mod ranking;
@@ -26,3 +29,5 @@ pub mod regression;
 pub mod series;
 pub mod stream;
 pub mod t_test;
+pub mod threshold;
+pub mod unlabelled;

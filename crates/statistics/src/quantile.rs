@@ -40,6 +40,26 @@ pub fn standard_deviation(values: &[f64], ddof: usize) -> f64 {
     (squares / (values.len() - ddof) as f64).sqrt()
 }
 
+/// The shape of a distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moments {
+    /// g₁ = m₃ / m₂^1.5, biased. NaN without variance.
+    pub skewness: f64,
+    /// m₄ / m₂² − 3, biased. NaN without variance.
+    pub excess_kurtosis: f64,
+}
+
+/// Third and fourth standardised moments.
+pub fn moments(values: &[f64]) -> Moments {
+    let centre = mean(values);
+    let central = |power: i32| values.iter().map(|v| (v - centre).powi(power)).sum::<f64>() / values.len() as f64;
+    let m2 = central(2);
+    if m2.is_nan() || m2 <= 0.0 {
+        return Moments { skewness: f64::NAN, excess_kurtosis: f64::NAN };
+    }
+    Moments { skewness: central(3) / m2.powf(1.5), excess_kurtosis: central(4) / (m2 * m2) - 3.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
