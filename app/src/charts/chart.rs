@@ -94,7 +94,9 @@ pub fn Chart(
         }
         event.prevent_default();
     };
-    let y_labels: Vec<_> = spec.unit.ticks(spec.y.0, spec.y.1)
+    let y_labels: Vec<_> = spec
+        .unit
+        .ticks(spec.y.0, spec.y.1)
         .into_iter()
         .map(|y| {
             let top = spec.place(0.0, y).1;

@@ -56,11 +56,18 @@ pub fn ModelSetUp() -> impl IntoView {
         remove: Action::new(|name: &String| remove_model(name.clone())),
     };
     let versions = move || {
-        (acts.general.version().get(), acts.windows.version().get(), acts.columns.version().get(), acts.range.version().get(), acts.again.version().get())
+        (
+            acts.general.version().get(),
+            acts.windows.version().get(),
+            acts.columns.version().get(),
+            acts.range.version().get(),
+            acts.again.version().get(),
+        )
     };
-    let data = Resource::new(move || (name.get(), versions()), |(name, _)| async move {
-        (model_set_up(name).await, me().await.ok().and_then(|m| m.role).unwrap_or(Role::Viewer))
-    });
+    let data = Resource::new(
+        move || (name.get(), versions()),
+        |(name, _)| async move { (model_set_up(name).await, me().await.ok().and_then(|m| m.role).unwrap_or(Role::Viewer)) },
+    );
     let navigate = use_navigate();
     Effect::new(move |_| {
         if acts.remove.value().get().is_some_and(|gone| gone.is_ok()) {
@@ -86,7 +93,8 @@ fn page(view: &ModelSetUpView, role: Role, acts: Acts) -> impl IntoView + use<> 
     let read_only = role < Role::Operator;
     let (name, title) = (view.model.name.clone(), view.model.title.clone());
     let labels = format::count(view.labels as f64);
-    let note = read_only.then(|| view! { <p class="note" role="note">"You may read this. Changing it takes the role operator."</p> });
+    let note = read_only
+        .then(|| view! { <p class="note" role="note">"You may read this. Changing it takes the role operator."</p> });
     let columns = columns(&view.model, acts.columns);
     let (general, windows, baselines) =
         (general(&view.model, acts.general), windows(view, acts.windows), baselines(view, acts));
@@ -131,10 +139,8 @@ fn option(value: &str, words: String, current: bool) -> impl IntoView + use<> {
 }
 
 fn general(model: &Model, act: Change) -> AnyView {
-    let tasks: Vec<_> = Task::ALL
-        .into_iter()
-        .map(|task| option(task.name(), task.title().to_string(), task == model.task))
-        .collect();
+    let tasks: Vec<_> =
+        Task::ALL.into_iter().map(|task| option(task.name(), task.title().to_string(), task == model.task)).collect();
     let positive = (model.task == Task::BinaryClassification).then(|| {
         let class = model.schema.positive_class.clone().unwrap_or_default();
         view! { <label class="f"><span>"Class that means yes"</span><input class="in mono" name="positive" value=class maxlength="200"/></label> }
@@ -216,7 +222,8 @@ fn baselines(view: &ModelSetUpView, acts: Acts) -> AnyView {
     let model = view.model.name.clone();
     let known: Vec<_> = view.baselines.iter().map(|b| baseline_row(b, &model, acts)).collect();
     let none = known.is_empty();
-    let environments: Vec<_> = view.streams.iter().map(|s| option(&s.environment, s.environment.clone(), false)).collect();
+    let environments: Vec<_> =
+        view.streams.iter().map(|s| option(&s.environment, s.environment.clone(), false)).collect();
     let first = view.streams.iter().find_map(|s| s.range);
     let at = |t: Option<Timestamp>| t.map(Timestamp::form_minute).unwrap_or_default();
     let (from, to) = (at(first.map(|r| r.from)), at(first.map(middle)));
@@ -307,9 +314,7 @@ fn column_row(i: usize, field: &Field) -> impl IntoView + use<> {
     let code = field.role.code();
     let mut roles: Vec<_> = ColumnRole::CHOICES
         .into_iter()
-        .filter_map(|choice| {
-            Some(option(choice, ColumnRole::of_code(choice, &field.name)?.title(), choice == code))
-        })
+        .filter_map(|choice| Some(option(choice, ColumnRole::of_code(choice, &field.name)?.title(), choice == code)))
         .collect();
     if let ColumnRole::ClassProbability(_) = field.role {
         roles.push(option(code, field.role.title(), true));

@@ -106,7 +106,8 @@ fn measure(reference: &ReferenceColumn, current: Option<&ColumnData>, rows: usiz
                 shares.push(outside as f64 / m as f64);
                 before.push(0.0);
             }
-            measured.jensen_shannon = Some(divergence::jensen_shannon_distance(&before, &shares, divergence::Base::Two));
+            measured.jensen_shannon =
+                Some(divergence::jensen_shannon_distance(&before, &shares, divergence::Base::Two));
             measured.jensen_shannon_bins = before.iter().zip(&shares).filter(|(p, q)| **p + **q > 0.0).count();
             let median = |v: &[f64]| domain::format::compact(statistics::quantile::quantile_sorted(v, 0.5));
             measured.centre = Some((median(sorted), median(&now)));

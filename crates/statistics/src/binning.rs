@@ -11,9 +11,15 @@ pub fn decile_edges(sorted: &[f64]) -> Vec<f64> {
     opened((0..=10).map(|i| quantile_sorted(sorted, f64::from(i) / 10.0)).collect())
 }
 
-/// `bins` equal widths over the range of the values, as `numpy.histogram_bin_edges` places them.
+/// `bins` equal widths over the range of the values, as `numpy.histogram_bin_edges` places them: a
+/// range of no width is widened by ½ to both sides.
 pub fn equal_width_edges(low: f64, high: f64, bins: usize) -> Vec<f64> {
     let (low, high) = if low == high { (low - 0.5, high + 0.5) } else { (low, high) };
+    evenly_spaced(low, high, bins)
+}
+
+/// `bins` equal widths from `low` to `high`, also where these are equal.
+pub fn evenly_spaced(low: f64, high: f64, bins: usize) -> Vec<f64> {
     let bins = bins.max(1);
     let step = (high - low) / bins as f64;
     (0..=bins).map(|i| if i == bins { high } else { low + i as f64 * step }).collect()

@@ -37,7 +37,12 @@ pub enum Loss {
 enum Node {
     Leaf(f64),
     /// Rows whose bin is at most `bin` go left.
-    Split { column: usize, bin: u8, left: usize, right: usize },
+    Split {
+        column: usize,
+        bin: u8,
+        left: usize,
+        right: usize,
+    },
 }
 
 /// A sum of trees.
@@ -61,12 +66,10 @@ impl Boosting {
         let mut random = fastrand::Rng::with_seed(options.seed);
         let edges: Vec<Vec<f64>> = (0..columns)
             .map(|c| {
-                let mut values: Vec<f64> =
-                    (0..n).map(|r| inputs[r * columns + c]).filter(|v| !v.is_nan()).collect();
+                let mut values: Vec<f64> = (0..n).map(|r| inputs[r * columns + c]).filter(|v| !v.is_nan()).collect();
                 values.sort_unstable_by(f64::total_cmp);
-                let mut edges: Vec<f64> = (1..BINS)
-                    .filter_map(|i| values.get(i * values.len() / BINS).copied())
-                    .collect();
+                let mut edges: Vec<f64> =
+                    (1..BINS).filter_map(|i| values.get(i * values.len() / BINS).copied()).collect();
                 edges.dedup();
                 edges
             })
@@ -135,7 +138,9 @@ fn leaf_of(tree: &[Node], bin: impl Fn(usize) -> u8) -> f64 {
     let mut at = 0;
     loop {
         match tree.get(at) {
-            Some(Node::Split { column, bin: edge, left, right }) => at = if bin(*column) <= *edge { *left } else { *right },
+            Some(Node::Split { column, bin: edge, left, right }) => {
+                at = if bin(*column) <= *edge { *left } else { *right }
+            }
             Some(Node::Leaf(value)) => return *value,
             None => return 0.0,
         }

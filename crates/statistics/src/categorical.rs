@@ -77,6 +77,10 @@ pub fn chi_square_goodness(reference: &[u64], current: &[u64]) -> ChiSquare {
         let expected = *a as f64 * m / n;
         statistic += (*b as f64 - expected).powi(2) / expected;
     }
+    if categories == 1 {
+        // Its own answer where there is nothing to test.
+        return ChiSquare { statistic: 0.0, degrees_of_freedom: 0, p: f64::NAN };
+    }
     judged(statistic, categories)
 }
 

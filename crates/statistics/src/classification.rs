@@ -175,12 +175,12 @@ impl Confusion {
         ratio(self.right() as f64 * n - mixed, scale)
     }
 
-    /// Cohen's κ between prediction and truth; 0 where chance alone explains everything.
+    /// Cohen's κ between prediction and truth; NaN where both know one class only.
     pub fn kappa(&self) -> f64 {
         let n = self.n() as f64;
         let chance: f64 = (0..self.classes).map(|c| self.support(c) as f64 * self.predicted(c) as f64).sum();
         let chance = ratio(chance, n * n);
-        ratio(self.accuracy() - chance, 1.0 - chance)
+        (self.accuracy() - chance) / (1.0 - chance)
     }
 }
 
@@ -261,7 +261,8 @@ pub fn separation(scores: &[f64], truth: &[bool]) -> Option<f64> {
     if positives == 0.0 || negatives == 0.0 {
         return None;
     }
-    let distance = |at: &Threshold| (at.true_positives as f64 / positives - at.false_positives as f64 / negatives).abs();
+    let distance =
+        |at: &Threshold| (at.true_positives as f64 / positives - at.false_positives as f64 / negatives).abs();
     Some(thresholds(scores, truth).iter().map(distance).fold(0.0, f64::max))
 }
 

@@ -36,10 +36,7 @@ fn steps(x: &[f64], y: &[f64]) -> Vec<(f64, Step)> {
             // NaN: it equals nothing and would never be passed.
             break;
         }
-        out.push((
-            at,
-            Step { below: [from_x as f64, from_y as f64], at: [(i - from_x) as f64, (j - from_y) as f64] },
-        ));
+        out.push((at, Step { below: [from_x as f64, from_y as f64], at: [(i - from_x) as f64, (j - from_y) as f64] }));
     }
     out
 }
@@ -86,8 +83,8 @@ pub fn anderson_darling_sorted(x: &[f64], y: &[f64]) -> Option<AndersonDarling> 
     let b = (2.0 * g - 4.0) * k * k + 8.0 * h * k + (2.0 * g - 14.0 * h - 4.0) * big_h - 8.0 * h + 4.0 * g - 6.0;
     let c = (6.0 * h + 2.0 * g - 2.0) * k * k + (4.0 * h - 4.0 * g + 6.0) * k + (2.0 * h - 6.0) * big_h + 4.0 * h;
     let d = (2.0 * h + 6.0) * k * k - 4.0 * h * k;
-    let variance = (a * total.powi(3) + b * total * total + c * total + d)
-        / ((total - 1.0) * (total - 2.0) * (total - 3.0));
+    let variance =
+        (a * total.powi(3) + b * total * total + c * total + d) / ((total - 1.0) * (total - 2.0) * (total - 3.0));
     let statistic = (a2 - (k - 1.0)) / variance.sqrt();
     Some(AndersonDarling { statistic, p: anderson_darling_p(statistic) })
 }
@@ -158,8 +155,8 @@ pub fn cramer_von_mises(x: &[f64], y: &[f64]) -> Option<CramerVonMises> {
     let (k, total) = (n * m, n + m);
     let statistic = u / (k * total) - (4.0 * k - 1.0) / (6.0 * total);
     let mean = (1.0 + 1.0 / total) / 6.0;
-    let variance = (total + 1.0) * (4.0 * k * total - 3.0 * (n * n + m * m) - 2.0 * k)
-        / (45.0 * total * total * 4.0 * k);
+    let variance =
+        (total + 1.0) * (4.0 * k * total - 3.0 * (n * n + m * m) - 2.0 * k) / (45.0 * total * total * 4.0 * k);
     let scaled = 1.0 / 6.0 + (statistic - mean) / (45.0 * variance).sqrt();
     let p_asymptotic = if scaled < 0.003 { 1.0 } else { (1.0 - limit(scaled)).clamp(0.0, 1.0) };
     let p_exact = (x.len().max(y.len()) <= 20).then(|| exact(u, x.len() as i64, y.len() as i64));

@@ -154,7 +154,11 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
         if middle <= low || middle >= high {
             break;
         }
-        if beta_reg(a, b, middle) < p { low = middle } else { high = middle }
+        if beta_reg(a, b, middle) < p {
+            low = middle
+        } else {
+            high = middle
+        }
         if high < 1e-300 {
             return 0.0;
         }

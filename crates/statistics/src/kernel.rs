@@ -185,9 +185,8 @@ pub fn lsdd_test(
     }
     let theta = inverse.dot(&difference);
     let spread = inner.dot(&theta);
-    let statistic = |i: usize| {
-        2.0 * theta.column(i).dot(&difference.column(i)) - theta.column(i).dot(&spread.column(i))
-    };
+    let statistic =
+        |i: usize| 2.0 * theta.column(i).dot(&difference.column(i)) - theta.column(i).dot(&spread.column(i));
     Some(counted(statistic, members.ncols()))
 }
 

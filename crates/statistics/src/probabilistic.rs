@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn nothing_gives_nan_and_no_panic() {
-        for grouping in [Grouping::EqualWidth(10), Grouping::EqualMass(0), Grouping::NannyMl(10), Grouping::Quantile(5)] {
+        for grouping in [Grouping::EqualWidth(10), Grouping::EqualMass(0), Grouping::NannyMl(10), Grouping::Quantile(5)]
+        {
             let curve = calibration_curve(&[], &[], grouping);
             assert!(expected_calibration_error(&curve).is_nan());
         }

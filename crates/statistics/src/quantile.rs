@@ -25,9 +25,38 @@ pub fn sorted_finite(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// Arithmetic mean; NaN when empty.
+/// Σ by halves (pairwise), eight lanes at a time, in NumPy's order of additions: the rounding error
+/// grows with log n, and figures that cancel agree with the reference implementations to the last
+/// digit.
+pub fn sum(values: &[f64]) -> f64 {
+    let n = values.len();
+    if n < 8 {
+        return values.iter().sum();
+    }
+    if n > 128 {
+        let half = n / 2 - (n / 2) % 8;
+        return sum(&values[..half]) + sum(&values[half..]);
+    }
+    let mut lanes = [0.0; 8];
+    let (eights, rest) = values.as_chunks::<8>();
+    for eight in eights {
+        lanes.iter_mut().zip(eight).for_each(|(lane, v)| *lane += v);
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, v| sum + v)
+}
+
+/// Arithmetic mean; NaN when empty. Rounding errors are carried along (Neumaier 1974): large values
+/// that cancel do not take the small ones with them.
 pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+    let (mut total, mut lost) = (0.0_f64, 0.0);
+    for v in values {
+        let next = total + v;
+        lost += if total.abs() >= v.abs() { (total - next) + v } else { (v - next) + total };
+        total = next;
+    }
+    let sum = if lost.is_finite() { total + lost } else { total };
+    sum / values.len() as f64
 }
 
 /// Standard deviation with `ddof` subtracted from n; NaN when n ≤ ddof.
@@ -36,8 +65,8 @@ pub fn standard_deviation(values: &[f64], ddof: usize) -> f64 {
         return f64::NAN;
     }
     let centre = mean(values);
-    let squares: f64 = values.iter().map(|v| (v - centre) * (v - centre)).sum();
-    (squares / (values.len() - ddof) as f64).sqrt()
+    let squares: Vec<f64> = values.iter().map(|v| (v - centre) * (v - centre)).collect();
+    (sum(&squares) / (values.len() - ddof) as f64).sqrt()
 }
 
 /// The shape of a distribution.

@@ -4,9 +4,8 @@
 /// same sum for the ideal order (Järvelin & Kekäläinen 2002). `gains` are the true gains in the
 /// order shown. `None` where no place has a gain, since then no order is better than another.
 pub fn ndcg(gains: &[f64], k: usize) -> Option<f64> {
-    let discounted = |gains: &[f64]| -> f64 {
-        gains.iter().take(k).enumerate().map(|(i, g)| g / ((i + 2) as f64).log2()).sum()
-    };
+    let discounted =
+        |gains: &[f64]| -> f64 { gains.iter().take(k).enumerate().map(|(i, g)| g / ((i + 2) as f64).log2()).sum() };
     let mut ideal = gains.to_vec();
     ideal.sort_unstable_by(|a, b| b.total_cmp(a));
     let best = discounted(&ideal);

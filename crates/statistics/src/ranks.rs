@@ -31,7 +31,7 @@ pub struct MannWhitney {
     pub u1: f64,
     /// Two-sided, normal approximation with tie and continuity corrections.
     pub p: f64,
-    /// The same without the continuity correction.
+    /// The same without the continuity correction; NaN where all values are equal.
     pub p_uncorrected: f64,
     /// One-sided: the first sample tends to be less. With the continuity correction.
     pub p_less: f64,
@@ -60,7 +60,7 @@ pub fn mann_whitney(x: &[f64], y: &[f64]) -> Option<MannWhitney> {
     Some(MannWhitney {
         u1,
         p: (2.0 * tail(greater, 0.5)).min(1.0),
-        p_uncorrected: (2.0 * tail(greater, 0.0)).min(1.0),
+        p_uncorrected: if deviation == 0.0 { f64::NAN } else { (2.0 * tail(greater, 0.0)).min(1.0) },
         p_less: if deviation == 0.0 { 1.0 } else { tail(n * m - u1, 0.5) },
         ties: ties > 0.0,
     })

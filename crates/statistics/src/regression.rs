@@ -98,7 +98,8 @@ pub fn measures(prediction: &[f64], truth: &[f64]) -> Option<Regression> {
             let scale = p.abs() + t.abs();
             if scale == 0.0 { 0.0 } else { 2.0 * (p - t).abs() / scale }
         }),
-        weighted_absolute_percentage_error: absolute.iter().sum::<f64>() / pairs.iter().map(|(_, t)| t.abs()).sum::<f64>(),
+        weighted_absolute_percentage_error: absolute.iter().sum::<f64>()
+            / pairs.iter().map(|(_, t)| t.abs()).sum::<f64>(),
     })
 }
 

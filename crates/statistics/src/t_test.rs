@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::quantile::mean;
+use crate::quantile::sum;
 
 /// A t statistic with its degrees of freedom and two-sided p.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +22,7 @@ pub fn student(x: &[f64], y: &[f64]) -> Option<TTest> {
     }
     let degrees = n + m - 2.0;
     let pooled = (squares(x) + squares(y)) / degrees;
-    tested(mean(x) - mean(y), pooled * (1.0 / n + 1.0 / m), degrees)
+    tested(sum(x) / n - sum(y) / m, pooled * (1.0 / n + 1.0 / m), degrees)
 }
 
 /// Welch's test (1947), which does not take the variances for equal. `None` where a side has fewer
@@ -34,12 +34,12 @@ pub fn welch(x: &[f64], y: &[f64]) -> Option<TTest> {
     }
     let (a, b) = (squares(x) / (n - 1.0) / n, squares(y) / (m - 1.0) / m);
     let degrees = (a + b).powi(2) / (a * a / (n - 1.0) + b * b / (m - 1.0));
-    tested(mean(x) - mean(y), a + b, degrees)
+    tested(sum(x) / n - sum(y) / m, a + b, if degrees.is_nan() { 1.0 } else { degrees })
 }
 
 fn squares(values: &[f64]) -> f64 {
-    let centre = mean(values);
-    values.iter().map(|v| (v - centre) * (v - centre)).sum()
+    let centre = sum(values) / values.len() as f64;
+    sum(&values.iter().map(|v| (v - centre) * (v - centre)).collect::<Vec<_>>())
 }
 
 fn tested(difference: f64, variance: f64, degrees: f64) -> Option<TTest> {

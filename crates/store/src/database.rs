@@ -304,9 +304,9 @@ impl Database {
                     .await?;
                 Ok(())
             }
-            Database::Postgres { .. } => Err(StoreError::Configuration(
-                "only an SQLite database is one file; use pg_dump on PostgreSQL".into(),
-            )),
+            Database::Postgres { .. } => {
+                Err(StoreError::Configuration("only an SQLite database is one file; use pg_dump on PostgreSQL".into()))
+            }
         }
     }
 }

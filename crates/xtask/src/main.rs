@@ -17,6 +17,7 @@ cargo xtask test                                           set up, build, run ev
 cargo xtask dev [ARGUMENTS]                                serve, rebuild and restart on change
 cargo xtask setup                                          only install what is missing
 cargo xtask release                                        build target/plimsoll, one self-contained program
+cargo xtask golden DIR                                     hold the statistics against a folder of golden files
 cargo xtask plimsoll ARGUMENTS                             run the release program with any command
 
 Build output lies in PLIMSOLL_CACHE, by default ~/.cache/plimsoll, so that a second clone builds warm.";
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         "dev" => dev::run_dev(rest),
         "setup" => setup::for_building().and_then(|()| setup::for_testing()),
         "release" => release(),
+        "golden" => golden(rest),
         "plimsoll" => program().and_then(|path| command::hand_over(&path, rest)),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
@@ -80,6 +82,16 @@ fn start(rest: &[String]) -> Result<(), String> {
     };
     command::step("serving; stop with Ctrl-C");
     command::hand_over(&path, &rest)
+}
+
+fn golden(rest: &[String]) -> Result<(), String> {
+    let folder = rest.first().ok_or("name a folder of golden files")?;
+    // Cargo runs it in the checkout; the folder is meant from here.
+    let folder = std::fs::canonicalize(folder).map_err(|e| format!("{folder}: {e}"))?;
+    command::run(
+        command::cargo(&["run", "--quiet", "--package", "statistics", "--example", "golden", "--"]).arg(folder),
+        "a number above is not met",
+    )
 }
 
 fn release() -> Result<(), String> {

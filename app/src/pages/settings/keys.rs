@@ -15,9 +15,8 @@ const LIFETIMES: [(u32, &str); 4] = [(90, "90 days"), (365, "a year"), (7, "a we
 
 #[component]
 pub fn Keys() -> impl IntoView {
-    let add = Action::new(|(name, scope, days): &(String, Scope, Option<u32>)| {
-        create_key(name.clone(), vec![*scope], *days)
-    });
+    let add =
+        Action::new(|(name, scope, days): &(String, Scope, Option<u32>)| create_key(name.clone(), vec![*scope], *days));
     let revoke = Action::new(|id: &i64| revoke_key(*id));
     let list = Resource::new(move || (add.version().get(), revoke.version().get()), |_| keys());
     let made = move || {

@@ -10,9 +10,8 @@ use crate::server_functions::admin::{ProbeRow, create_probe, delete_probe, probe
 
 #[component]
 pub fn Probes() -> impl IntoView {
-    let add = Action::new(|(name, target, every): &(String, String, i64)| {
-        create_probe(name.clone(), target.clone(), *every)
-    });
+    let add =
+        Action::new(|(name, target, every): &(String, String, i64)| create_probe(name.clone(), target.clone(), *every));
     let remove = Action::new(|id: &i64| delete_probe(*id));
     let list = Resource::new(move || (add.version().get(), remove.version().get()), |_| probes());
     let row = move |p: ProbeRow| {

@@ -279,7 +279,9 @@ mod tests {
 
     #[test]
     fn probes_do_not_reach_where_credentials_are_handed_out() {
-        for bad in ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0", "::", "224.0.0.1"] {
+        for bad in
+            ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0", "::", "224.0.0.1"]
+        {
             assert!(forbidden(bad.parse().expect("an address")), "{bad}");
         }
         for good in ["127.0.0.1", "10.1.2.3", "192.0.2.7", "::1", "2001:db8::1"] {

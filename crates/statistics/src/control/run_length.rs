@@ -52,7 +52,11 @@ pub fn limit_for_arl(wanted: f64, low: f64, high: f64, arl: impl Fn(f64) -> f64)
     }
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        if arl(middle) < wanted { low = middle } else { high = middle }
+        if arl(middle) < wanted {
+            low = middle
+        } else {
+            high = middle
+        }
         if high - low < 1e-9 {
             break;
         }

@@ -132,7 +132,8 @@ pub fn cross_correlation(x: &[f64], y: &[f64], most: usize) -> Option<Vec<f64>> 
     let n = x.len().min(y.len());
     let (x, y) = (&x[..n], &y[..n]);
     let (mx, my) = (mean(x), mean(y));
-    let scale = (x.iter().map(|v| (v - mx).powi(2)).sum::<f64>() * y.iter().map(|v| (v - my).powi(2)).sum::<f64>()).sqrt();
+    let scale =
+        (x.iter().map(|v| (v - mx).powi(2)).sum::<f64>() * y.iter().map(|v| (v - my).powi(2)).sum::<f64>()).sqrt();
     if n == 0 || scale.is_nan() || scale <= 0.0 {
         return None;
     }
@@ -195,7 +196,12 @@ mod tests {
         for _ in 0..200 {
             let mut walk = || {
                 let mut at = 0.0;
-                (0..200).map(|_| { at = 0.97 * at + random.f64() - 0.5; at }).collect::<Vec<f64>>()
+                (0..200)
+                    .map(|_| {
+                        at = 0.97 * at + random.f64() - 0.5;
+                        at
+                    })
+                    .collect::<Vec<f64>>()
             };
             let (x, y) = (walk(), walk());
             alarms += usize::from(lagged(&x, &y, 10).expect("defined").p < 0.05);

@@ -100,14 +100,7 @@ fn starting(values: &[f64], period: usize, trended: bool) -> Smoothing {
             if around.is_empty() { 0.0 } else { mean(&around) }
         })
         .collect();
-    Smoothing {
-        alpha: 0.3,
-        beta: trended.then_some(0.1),
-        gamma: (period > 0).then_some(0.1),
-        level,
-        trend,
-        season,
-    }
+    Smoothing { alpha: 0.3, beta: trended.then_some(0.1), gamma: (period > 0).then_some(0.1), level, trend, season }
 }
 
 /// The parameters with the least squared one-step error: coordinate search with halving steps.
@@ -152,7 +145,9 @@ mod tests {
     fn seasonal(n: usize) -> Vec<f64> {
         let mut random = fastrand::Rng::with_seed(5);
         let noise = |random: &mut fastrand::Rng| (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
-        (0..n).map(|t| 50.0 + 0.1 * t as f64 + 8.0 * (t as f64 * std::f64::consts::FRAC_PI_6).sin() + noise(&mut random)).collect()
+        (0..n)
+            .map(|t| 50.0 + 0.1 * t as f64 + 8.0 * (t as f64 * std::f64::consts::FRAC_PI_6).sin() + noise(&mut random))
+            .collect()
     }
 
     #[test]

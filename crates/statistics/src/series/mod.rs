@@ -10,9 +10,7 @@ mod stl;
 mod trend;
 
 pub use change_point::{OnlineChange, pelt};
-pub use correlation::{
-    Correlation, autocorrelation, cross_correlation, kendall, lagged, pearson, spearman,
-};
+pub use correlation::{Correlation, autocorrelation, cross_correlation, kendall, lagged, pearson, spearman};
 pub use forecast::{Crossing, Forecast, fit_holt_winters};
 pub use outlier::{Grubbs, grubbs, modified_z};
 pub use seasonal::{SeasonalBaseline, seasonal_robust_z};

@@ -83,8 +83,8 @@ fn smooth_cycles(values: &[f64], period: usize, width: usize, weights: Option<&[
         let weight = weight.as_deref();
         let inside = loess(&cycle, width, weight);
         let before = local(&cycle, width, 0.0, (1, width.min(k)), weight).unwrap_or(inside[0]);
-        let after =
-            local(&cycle, width, (k + 1) as f64, (k.saturating_sub(width - 1).max(1), k), weight).unwrap_or(inside[k - 1]);
+        let after = local(&cycle, width, (k + 1) as f64, (k.saturating_sub(width - 1).max(1), k), weight)
+            .unwrap_or(inside[k - 1]);
         for (m, value) in std::iter::once(before).chain(inside).chain([after]).enumerate() {
             out[m * period + phase] = value;
         }

@@ -98,8 +98,7 @@ impl Adwin {
         let n = 2.0_f64.powi(row as i32);
         self.width -= n;
         self.total -= bucket.total;
-        let between =
-            if self.width > 0.0 { (bucket.total / n - self.total / self.width).powi(2) } else { 0.0 };
+        let between = if self.width > 0.0 { (bucket.total / n - self.total / self.width).powi(2) } else { 0.0 };
         self.variance -= bucket.variance + n * self.width * between / (n + self.width);
         while self.rows.len() > 1 && self.rows.last().is_some_and(VecDeque::is_empty) {
             self.rows.pop();

@@ -128,16 +128,18 @@ impl Detector for Eddm {
             return self.last;
         }
         let reach = self.mean + 2.0 * deviation;
-        self.last = Signal::Stable;
         if reach > self.best {
+            // A new best takes no warning back; the next error that is none does.
             self.best = reach;
         } else if self.errors > self.warm_start {
             let share = reach / self.best;
-            if share < self.drift {
-                self.last = Signal::Drift;
+            self.last = if share < self.drift {
+                Signal::Drift
             } else if share < self.warning {
-                self.last = Signal::Warning;
-            }
+                Signal::Warning
+            } else {
+                Signal::Stable
+            };
         }
         self.last
     }

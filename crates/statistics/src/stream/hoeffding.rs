@@ -85,9 +85,8 @@ impl Detector for HddmA {
             self.greatest = self.all;
         }
         let risen = |confidence| self.moved(&self.least, self.all.mean - self.least.mean, confidence);
-        let fallen = |confidence| {
-            self.two_sided && self.moved(&self.greatest, self.greatest.mean - self.all.mean, confidence)
-        };
+        let fallen =
+            |confidence| self.two_sided && self.moved(&self.greatest, self.greatest.mean - self.all.mean, confidence);
         self.last = if risen(self.drift) || fallen(self.drift) {
             Signal::Drift
         } else if risen(self.warning) || fallen(self.warning) {

@@ -19,7 +19,8 @@ impl LossModel {
         if rows.len() < 50 || columns == 0 {
             return None;
         }
-        let known: Vec<f64> = rows.iter().flat_map(|r| inputs[r * columns..(r + 1) * columns].iter().copied()).collect();
+        let known: Vec<f64> =
+            rows.iter().flat_map(|r| inputs[r * columns..(r + 1) * columns].iter().copied()).collect();
         let fit = |of: &dyn Fn(f64) -> f64| {
             let target: Vec<f64> = rows.iter().map(|r| of(errors[*r])).collect();
             Boosting::fit(&known, columns, &target, Options { seed, ..Options::default() })

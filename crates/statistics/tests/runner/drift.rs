@@ -12,10 +12,10 @@ use super::input::{known, list, n, numbers, object, optional};
 pub fn two_sample_numeric(case: &Value, _: &[Value]) -> Value {
     let (raw_x, raw_y) = (known(&case["input"]["ref"]), known(&case["input"]["cur"]));
     let (x, y) = (sorted_finite(&raw_x), sorted_finite(&raw_y));
-    if x.is_empty() || y.is_empty() {
-        return Value::Null;
-    }
     let (nx, ny) = (x.len(), y.len());
+    if x.is_empty() || y.is_empty() {
+        return json!({"n": nx, "m": ny});
+    }
     let d = ks::statistic_sorted(&x, &y);
     let expected = &case["expected"];
     // Asked only where the reference gives one: the exact counts of large samples take their time.
@@ -65,7 +65,8 @@ pub fn categorical_two_sample(case: &Value, _: &[Value]) -> Value {
         return Value::Null;
     }
     let (p, q) = (binning::shares(&a, na), binning::shares(&b, nb));
-    let test = |t: categorical::ChiSquare| json!({"statistic": n(t.statistic), "df": t.degrees_of_freedom, "p": n(t.p)});
+    let test =
+        |t: categorical::ChiSquare| json!({"statistic": n(t.statistic), "df": t.degrees_of_freedom, "p": n(t.p)});
     let (fp, fq) = (divergence::filled_as_evidently(&p), divergence::filled_as_evidently(&q));
     // Unseen categories pooled, as NannyML does.
     let (mut np, mut nq, mut unseen) = (Vec::new(), Vec::new(), 0.0);
@@ -114,7 +115,8 @@ pub fn categorical_two_sample(case: &Value, _: &[Value]) -> Value {
 pub fn psi_divergence_numeric(case: &Value, _: &[Value]) -> Value {
     let (x, y) = (sorted_finite(&numbers(&case["input"]["ref"])), sorted_finite(&numbers(&case["input"]["cur"])));
     let (nx, ny) = (x.len() as u64, y.len() as u64);
-    let shares = |values: &[f64], edges: &[f64]| binning::shares(&binning::count_sorted(values, edges).0, values.len() as u64);
+    let shares =
+        |values: &[f64], edges: &[f64]| binning::shares(&binning::count_sorted(values, edges).0, values.len() as u64);
     let psi = |edges: &[f64]| {
         let (p, q) = (shares(&x, edges), shares(&y, edges));
         json!({
@@ -123,7 +125,7 @@ pub fn psi_divergence_numeric(case: &Value, _: &[Value]) -> Value {
         })
     };
     let deciles = binning::decile_edges(&x);
-    let wide = binning::opened(binning::equal_width_edges(x[0], x[x.len() - 1], 10));
+    let wide = binning::opened(binning::evenly_spaced(x[0], x[x.len() - 1], 10));
     let pooled = sorted_finite(&[x.clone(), y.clone()].concat());
     let mut distinct = pooled.clone();
     distinct.dedup();

@@ -86,8 +86,20 @@ impl Comparison<'_> {
             return;
         }
         match (got, want) {
-            (_, Value::Object(fields)) if fields.len() == 1 && fields.get("all") == Some(&Value::Null) => {
-                if undefined(got) { self.outcome.held += 1 } else { self.miss(&joined, got, want) }
+            (Value::Null, Value::Object(fields)) => {
+                for (name, value) in fields {
+                    path.push(name.clone());
+                    self.compare(path, got, value);
+                    path.pop();
+                }
+            }
+            // Everything that is not named is undefined.
+            (Value::Object(own), Value::Object(fields)) if fields.get("all") == Some(&Value::Null) => {
+                let rest =
+                    own.iter().filter(|(name, _)| !fields.contains_key(*name)).all(|(_, value)| undefined(value));
+                let named =
+                    fields.iter().filter(|(name, _)| *name != "all").all(|(name, value)| own.get(name) == Some(value));
+                if rest && named { self.outcome.held += 1 } else { self.miss(&joined, got, want) }
             }
             (Value::Object(own), Value::Object(fields)) => {
                 for (name, value) in fields {
@@ -107,10 +119,18 @@ impl Comparison<'_> {
                 }
             }
             (_, Value::Null) => {
-                if undefined(got) { self.outcome.held += 1 } else { self.miss(&joined, got, want) }
+                if undefined(got) {
+                    self.outcome.held += 1
+                } else {
+                    self.miss(&joined, got, want)
+                }
             }
             _ => {
-                if self.equal(&joined, got, want) { self.outcome.held += 1 } else { self.miss(&joined, got, want) }
+                if self.equal(&joined, got, want) {
+                    self.outcome.held += 1
+                } else {
+                    self.miss(&joined, got, want)
+                }
             }
         }
     }
@@ -146,7 +166,7 @@ impl Comparison<'_> {
     }
 
     fn miss(&mut self, path: &str, got: &Value, want: &Value) {
-        let short = |value: &Value| value.to_string().chars().take(80).collect::<String>();
+        let short = |value: &Value| value.to_string().chars().take(2000).collect::<String>();
         self.outcome.misses.push(format!("{} · {path}: got {}, golden {}", self.case["name"], short(got), short(want)));
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use statistics::control::{
-    AttributeChart, Constants, Cusum, Ewma, Limits, Rule, attribute_limits, individuals, moving_ranges, violations, xbar_r,
-    xbar_s,
+    AttributeChart, Constants, Cusum, Ewma, Limits, Rule, attribute_limits, individuals, moving_ranges, violations,
+    xbar_r, xbar_s,
 };
 use statistics::quantile::{mean, quantile_sorted, sorted_finite, standard_deviation};
 use statistics::series::{
@@ -48,11 +48,12 @@ pub fn spc_charts(case: &Value, _: &[Value]) -> Value {
             let (centre, width) = individuals(&x).expect("two values");
             json!({"imr": {
                 "center": centre.centre, "mr_bar": width.centre, "sigma": centre.sigma, "ucl": centre.upper, "lcl": centre.lower,
-                "mr_ucl": width.upper, "out": centre.outside(&x), "mr_out": width.outside(&moving_ranges(&x)),
+                "mr_ucl": width.upper, "out": centre.outside(&x), "mr_out": width.outside(&moving_ranges(&x)).iter().map(|i| i + 1).collect::<Vec<_>>(),
             }})
         }
         Some("ewma") => {
-            let chart = Ewma { target: number("target"), sigma: number("sigma"), lambda: number("lambda"), width: number("L") };
+            let chart =
+                Ewma { target: number("target"), sigma: number("sigma"), lambda: number("lambda"), width: number("L") };
             let points = chart.run(&x);
             let (low, high) = chart.steady();
             let places = |of: &dyn Fn(usize) -> bool| (0..points.len()).filter(|i| of(*i)).collect::<Vec<_>>();
@@ -134,7 +135,11 @@ pub fn change_detectors(case: &Value, _: &[Value]) -> Value {
             number("stat_size", 30.0) as usize,
             1,
         )),
-        "DDM" => Box::new(Ddm::new(number("warm_start", 30.0), number("warning_threshold", 2.0), number("drift_threshold", 3.0))),
+        "DDM" => Box::new(Ddm::new(
+            number("warm_start", 30.0),
+            number("warning_threshold", 2.0),
+            number("drift_threshold", 3.0),
+        )),
         "EDDM" => Box::new(Eddm::new(number("warm_start", 30.0), number("alpha", 0.95), number("beta", 0.9))),
         "HDDM_A" => {
             Box::new(HddmA::new(number("drift_confidence", 0.001), number("warning_confidence", 0.005), two_sided))
@@ -154,7 +159,13 @@ pub fn change_detectors(case: &Value, _: &[Value]) -> Value {
     for (i, value) in stream.iter().enumerate() {
         let signal = if kind == "ADWIN" { adwin.update(*value) } else { other.update(*value) };
         match signal {
-            Signal::Drift => drift.push(i),
+            Signal::Drift => {
+                drift.push(i);
+                // River leaves EDDM's warning standing beside the detection.
+                if kind == "EDDM" && warning.last().is_some_and(|last| *last + 1 == i) {
+                    warning.push(i);
+                }
+            }
             Signal::Warning => warning.push(i),
             Signal::Stable => {}
         }

@@ -9,8 +9,8 @@ pub mod simulator;
 use clap::Args;
 use domain::Actor;
 use domain::model::Mapping;
-use engine::ingest::{Envelope, Replay};
 use domain::model::ModelChange;
+use engine::ingest::{Envelope, Replay};
 
 use super::{Outcome, open, text};
 use crate::config::Config;

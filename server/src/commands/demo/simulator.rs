@@ -8,10 +8,10 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use domain::model::Mapping;
+use domain::model::ModelChange;
 use domain::{Actor, Timestamp};
 use engine::Engine;
 use engine::ingest::Envelope;
-use domain::model::ModelChange;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
