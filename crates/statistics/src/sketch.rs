@@ -1,0 +1,134 @@
+//! A mergeable sketch of quantiles with a promised relative error (DDSketch; Masson, Rim & Lee 2019).
+//!
+//! Merging sketches of parts gives the sketch of the whole, bucket for bucket: that is what lets
+//! summaries of hours become those of days.
+
+use std::collections::BTreeMap;
+
+/// Buckets a side; beyond that those nearest to zero are joined, whose error then grows.
+const BUCKETS: usize = 2048;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sketch {
+    accuracy: f64,
+    gamma_ln: f64,
+    positive: BTreeMap<i32, u64>,
+    negative: BTreeMap<i32, u64>,
+    zero: u64,
+    count: u64,
+    least: f64,
+    greatest: f64,
+}
+
+impl Sketch {
+    /// `accuracy`: relative error of every quantile, between 1e-5 and 0.5.
+    pub fn new(accuracy: f64) -> Sketch {
+        let accuracy = if accuracy.is_nan() { 0.01 } else { accuracy.clamp(1e-5, 0.5) };
+        Sketch {
+            accuracy,
+            gamma_ln: ((1.0 + accuracy) / (1.0 - accuracy)).ln(),
+            positive: BTreeMap::new(),
+            negative: BTreeMap::new(),
+            zero: 0,
+            count: 0,
+            least: f64::INFINITY,
+            greatest: f64::NEG_INFINITY,
+        }
+    }
+
+    /// Adds a value; NaN and infinities are left out.
+    pub fn add(&mut self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        self.count += 1;
+        (self.least, self.greatest) = (self.least.min(value), self.greatest.max(value));
+        if value.abs() < 1e-300 {
+            self.zero += 1;
+            return;
+        }
+        let bucket = (value.abs().ln() / self.gamma_ln).ceil() as i32;
+        let side = if value > 0.0 { &mut self.positive } else { &mut self.negative };
+        *side.entry(bucket).or_insert(0) += 1;
+        shorten(side);
+    }
+
+    /// Takes another sketch in. False, and nothing done, where its accuracy is another.
+    pub fn merge(&mut self, other: &Sketch) -> bool {
+        if self.accuracy != other.accuracy {
+            return false;
+        }
+        for (mine, theirs) in [(&mut self.positive, &other.positive), (&mut self.negative, &other.negative)] {
+            theirs.iter().for_each(|(bucket, n)| *mine.entry(*bucket).or_insert(0) += n);
+            shorten(mine);
+        }
+        self.zero += other.zero;
+        self.count += other.count;
+        (self.least, self.greatest) = (self.least.min(other.least), self.greatest.max(other.greatest));
+        true
+    }
+
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The value at rank ⌊q(n − 1)⌋, within the relative error. NaN when empty.
+    pub fn quantile(&self, q: f64) -> f64 {
+        if self.count == 0 || q.is_nan() {
+            return f64::NAN;
+        }
+        let rank = (q.clamp(0.0, 1.0) * (self.count - 1) as f64).floor() as u64;
+        let middle = |bucket: i32| {
+            let upper = (f64::from(bucket) * self.gamma_ln).exp();
+            2.0 * upper / (1.0 + self.gamma_ln.exp())
+        };
+        let below = self.negative.iter().rev().map(|(bucket, n)| (-middle(*bucket), *n));
+        let above = self.positive.iter().map(|(bucket, n)| (middle(*bucket), *n));
+        let mut seen = 0;
+        for (value, n) in below.chain([(0.0, self.zero)]).chain(above) {
+            seen += n;
+            if seen > rank {
+                return value.clamp(self.least, self.greatest);
+            }
+        }
+        self.greatest
+    }
+}
+
+fn shorten(side: &mut BTreeMap<i32, u64>) {
+    while side.len() > BUCKETS {
+        if let (Some((_, n)), Some(mut next)) = (side.pop_first(), side.first_entry()) {
+            *next.get_mut() += n;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn quantiles_keep_their_promise_and_parts_make_the_whole(values in prop::collection::vec(-1e6f64..1e6, 1..300), q in 0.0f64..=1.0, cut in 0usize..300) {
+            let of = |values: &[f64]| { let mut s = Sketch::new(0.01); values.iter().for_each(|v| s.add(*v)); s };
+            let whole = of(&values);
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let truth = sorted[(q * (sorted.len() - 1) as f64).floor() as usize];
+            let said = whole.quantile(q);
+            prop_assert!((said - truth).abs() <= 0.01 * truth.abs() + 1e-9, "{said} {truth}");
+            let cut = cut.min(values.len());
+            let mut joined = of(&values[..cut]);
+            prop_assert!(joined.merge(&of(&values[cut..])));
+            prop_assert_eq!(joined, whole);
+        }
+    }
+
+    #[test]
+    fn nothing_and_the_infinite_are_no_trouble() {
+        let mut sketch = Sketch::new(f64::NAN);
+        [f64::NAN, f64::INFINITY].iter().for_each(|v| sketch.add(*v));
+        assert!(sketch.quantile(0.5).is_nan() && !sketch.merge(&Sketch::new(0.2)));
+    }
+}
