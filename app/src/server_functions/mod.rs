@@ -13,18 +13,22 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What a caller needs for the server function of this name.
+/// What a caller needs for the server function of this name: what an administrator may do where
+/// nobody said.
 pub fn access(name: &str) -> Access {
-    Access::Needs(match name {
-        "me" | "overview" | "operations" | "model" | "model_set_up" | "arrived" => Action::View,
-        "probes" => Action::View,
+    Access::Needs(listed(name).unwrap_or(Action::ManageInstallation))
+}
+
+/// The table of rights.
+pub fn listed(name: &str) -> Option<Action> {
+    Some(match name {
+        "me" | "overview" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => Action::View,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "change_model" | "choose_baseline" | "use_baseline" => Action::EditModel,
-        "remove_model" | "installation" => Action::ManageInstallation,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
-        // Unknown: what only an administrator may do.
-        _ => Action::ManageInstallation,
+        "remove_model" | "installation" => Action::ManageInstallation,
+        _ => return None,
     })
 }
 

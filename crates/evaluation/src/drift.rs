@@ -31,30 +31,52 @@ pub struct DriftOptions {
     pub psi: f64,
     pub jensen_shannon: f64,
     pub l_infinity: f64,
+    /// In standard deviations of the baseline.
+    pub wasserstein: f64,
 }
 
 impl Default for DriftOptions {
     fn default() -> Self {
-        DriftOptions { tests: Vec::new(), alpha: 0.05, ks: 0.1, psi: 0.1, jensen_shannon: 0.1, l_infinity: 0.1 }
+        DriftOptions {
+            tests: Vec::new(),
+            alpha: 0.05,
+            ks: 0.1,
+            psi: 0.1,
+            jensen_shannon: 0.1,
+            l_infinity: 0.1,
+            wasserstein: 0.1,
+        }
     }
 }
 
-pub const TESTS: [&str; 5] = ["ks", "psi", "jensen_shannon", "chi_square", "l_infinity"];
+impl DriftOptions {
+    fn wanted(&self, test: &str) -> bool {
+        // Wasserstein walks the whole baseline for each window, so it runs where it is asked for.
+        if self.tests.is_empty() { test != "wasserstein" } else { self.tests.iter().any(|t| t == test) }
+    }
+}
+
+pub const TESTS: [&str; 6] = ["ks", "psi", "jensen_shannon", "wasserstein", "chi_square", "l_infinity"];
 
 /// Compares each column of the baseline with the window's.
 pub fn compare(reference: &Reference, rows: &Rows, options: &DriftOptions) -> Vec<(ColumnVerdict, Shares)> {
     let measured: Vec<Measured> = reference
         .columns
         .par_iter()
-        .map(|column| measure(column, rows.column(&column.column), rows.times.len()))
+        .map(|column| measure(column, rows.column(&column.column), rows.times.len(), options))
         .collect();
+    judge(measured, options)
+}
+
+/// Verdicts on measured columns: how sure depends on how many there are.
+pub fn judge(measured: Vec<Measured>, options: &DriftOptions) -> Vec<(ColumnVerdict, Shares)> {
     let p: Vec<f64> = measured.iter().map(|m| m.p.unwrap_or(f64::NAN)).collect();
     let adjusted = multiple_testing::benjamini_hochberg(&p);
     measured.into_iter().zip(adjusted).map(|(measured, adjusted)| conclude(measured, adjusted, options)).collect()
 }
 
 /// Statistics of one column before many-tests correction.
-struct Measured {
+pub struct Measured {
     column: String,
     name: String,
     kind: ColumnKind,
@@ -67,6 +89,7 @@ struct Measured {
     /// From the test of significance: KS or χ².
     p: Option<f64>,
     ks: Option<f64>,
+    wasserstein: Option<f64>,
     chi_square: Option<f64>,
     psi: Option<f64>,
     psi_bins: usize,
@@ -78,7 +101,13 @@ struct Measured {
     shares: Shares,
 }
 
-fn measure(reference: &ReferenceColumn, current: Option<&ColumnData>, rows: usize) -> Measured {
+/// Compares one column of the baseline with the window's, of `rows` rows.
+pub fn measure(
+    reference: &ReferenceColumn,
+    current: Option<&ColumnData>,
+    rows: usize,
+    options: &DriftOptions,
+) -> Measured {
     match &reference.values {
         ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares } => {
             let now = match current {
@@ -96,6 +125,9 @@ fn measure(reference: &ReferenceColumn, current: Option<&ColumnData>, rows: usiz
             let d = kolmogorov_smirnov::statistic_sorted(sorted, &now);
             measured.ks = Some(d);
             measured.p = Some(kolmogorov_smirnov::p_value(d, sorted.len(), now.len()));
+            if options.wanted("wasserstein") {
+                measured.wasserstein = Some(divergence::wasserstein_normalised(sorted, &now));
+            }
             let deciles = binning::shares(&binning::count_sorted(&now, decile_edges).0, m);
             measured.psi = Some(divergence::population_stability_index(decile_shares, &deciles));
             measured.psi_bins = decile_edges.windows(2).filter(|e| e[0] < e[1]).count();
@@ -168,6 +200,7 @@ fn blank(reference: &ReferenceColumn, kind: ColumnKind, n: u64, m: u64, rows: us
         unseen: 0,
         p: None,
         ks: None,
+        wasserstein: None,
         chi_square: None,
         psi: None,
         psi_bins: 0,
@@ -227,9 +260,8 @@ fn histogram(reference: &[f64], current: &[f64]) -> Shares {
     if !low.is_finite() || !high.is_finite() {
         return Shares::default();
     }
-    let mut distinct = reference.to_vec();
-    distinct.dedup();
     // Few whole numbers get a bar each.
+    let distinct: Vec<f64> = reference.chunk_by(|a, b| a == b).map(|run| run[0]).take(25).collect();
     let whole = distinct.len() <= 24 && distinct.iter().all(|v| v.fract() == 0.0);
     let edges = if whole {
         let (low, high) = (distinct[0], distinct[distinct.len() - 1]);
@@ -281,7 +313,7 @@ fn conclude(measured: Measured, adjusted: f64, options: &DriftOptions) -> (Colum
     let chance = divergence::psi_by_chance(measured.psi_bins, n, m);
     // PSI is about eight times the Jensen–Shannon divergence in nats.
     let chance_js = divergence::psi_by_chance(measured.jensen_shannon_bins, n, m) / (8.0 * std::f64::consts::LN_2);
-    let wanted = |name: &str| options.tests.is_empty() || options.tests.iter().any(|t| t == name);
+    let wanted = |name: &str| options.wanted(name);
     let mut tests = Vec::new();
     let mut add = |name: &str, statistic: Option<f64>, p: bool, floor: f64, chance: f64| {
         if !wanted(name) || statistic.is_none() {
@@ -305,6 +337,7 @@ fn conclude(measured: Measured, adjusted: f64, options: &DriftOptions) -> (Colum
     };
     add("psi", measured.psi, false, options.psi, chance);
     add("ks", measured.ks, true, options.ks, 0.0);
+    add("wasserstein", measured.wasserstein, false, options.wasserstein, 0.0);
     add("jensen_shannon", measured.jensen_shannon, false, options.jensen_shannon, chance_js.sqrt());
     add("l_infinity", measured.l_infinity, false, options.l_infinity, 0.0);
     if let (true, Some(statistic)) = (wanted("chi_square"), measured.chi_square) {
@@ -359,9 +392,10 @@ fn find(measured: &Measured, significant: bool, tests: &[TestResult], options: &
     }
     let mut finding = Finding::None;
     if significant {
-        // Effects only: χ² tells whether, not how much.
-        let effects: Vec<f64> =
-            tests.iter().filter(|t| t.name != "chi_square").filter_map(|t| Some(t.statistic? / t.threshold)).collect();
+        // Effects only: χ² tells whether, not how much. Wasserstein, whose tenth of a deviation is a
+        // far smaller change than a tenth of the others, speaks where it is asked alone.
+        let effect = |t: &&TestResult| t.name != "chi_square" && (t.name != "wasserstein" || tests.len() == 1);
+        let effects: Vec<f64> = tests.iter().filter(effect).filter_map(|t| Some(t.statistic? / t.threshold)).collect();
         let beyond = effects.iter().filter(|e| **e >= 1.0).count();
         let strongest = effects.iter().copied().fold(0.0, f64::max);
         // One measure alone may be the odd one out; of several, two must agree. PSI decides by

@@ -49,17 +49,24 @@ impl Reference {
             .iter()
             .filter(|c| is_compared(&c.name))
             .filter_map(|column| {
-                let values = prepare(&column.data)?;
-                Some(ReferenceColumn {
-                    column: column.name.clone(),
-                    name: display_name(&column.name),
-                    missing: column.data.missing() as u64,
-                    importance: importance.get(&column.name).copied().unwrap_or_default(),
-                    values,
-                })
+                let importance = importance.get(&column.name).copied().unwrap_or_default();
+                ReferenceColumn::of(&column.name, &column.data, importance)
             })
             .collect();
         Reference { columns, rows: rows as u64 }
+    }
+}
+
+impl ReferenceColumn {
+    /// Prepares one column; `None` for what cannot be compared.
+    pub fn of(column: &str, data: &ColumnData, importance: f64) -> Option<ReferenceColumn> {
+        Some(ReferenceColumn {
+            column: column.to_string(),
+            name: display_name(column),
+            missing: data.missing() as u64,
+            importance,
+            values: prepare(data)?,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bin edges and counts, by the conventions of the tools people compare with.
 
-use crate::quantile::quantile_sorted;
+use crate::quantile::{quantile_sorted, sum_of};
 
 /// The eleven decile edges of sorted reference values, outer ones at ±∞; repeated edges are kept
 /// (a bin of no width counts 0 on both sides). Empty for empty input.
@@ -34,7 +34,7 @@ pub fn doane_bins(values: &[f64]) -> usize {
         return 1;
     }
     let mean = crate::quantile::mean(values);
-    let deviation = crate::quantile::standard_deviation(values, 0);
+    let deviation = (sum_of(values, |v| (v - mean) * (v - mean)) / n).sqrt();
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let range = high - low;
@@ -42,7 +42,7 @@ pub fn doane_bins(values: &[f64]) -> usize {
         return 1;
     }
     let spread = (6.0 * (n - 2.0) / ((n + 1.0) * (n + 3.0))).sqrt();
-    let skewness = values.iter().map(|v| ((v - mean) / deviation).powi(3)).sum::<f64>() / n;
+    let skewness = sum_of(values, |v| ((v - mean) / deviation).powi(3)) / n;
     let width = range / (1.0 + n.log2() + (1.0 + skewness.abs() / spread).log2());
     ((range / width).ceil() as usize).clamp(1, 10_000)
 }

@@ -1,17 +1,19 @@
 //! `plimsoll drift`: the same verdicts without a server, for pipelines.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use domain::event::{Column, ColumnData};
+use domain::event::ColumnData;
 use domain::format;
 use domain::verdict::ColumnVerdict;
 use engine::ingest::decode;
-use evaluation::Rows;
-use evaluation::drift::{DriftOptions, TESTS, compare};
-use evaluation::reference::Reference;
+use engine::ingest::parquet_columns::ParquetTable;
+use evaluation::drift::{DriftOptions, Measured, TESTS, judge, measure};
+use evaluation::reference::ReferenceColumn;
 use evaluation::report::DriftReport;
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 
 use super::{Outcome, text};
 
@@ -36,7 +38,7 @@ pub struct Drift {
     /// Columns to leave out, such as ids and times
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     ignore: Vec<String>,
-    /// Tests to run: ks, psi, jensen_shannon, chi_square, l_infinity [default: all that fit]
+    /// Tests to run: ks, psi, jensen_shannon, wasserstein, chi_square, l_infinity [default: all that fit]
     #[arg(long, value_name = "TEST", value_delimiter = ',')]
     tests: Vec<String>,
     /// A test's threshold, as psi=0.2; may be repeated
@@ -53,20 +55,30 @@ pub struct Drift {
 impl Drift {
     pub fn run(&self) -> Outcome {
         let options = self.options()?;
-        let reference = read(&self.reference)?;
-        let current = read(&self.current)?;
+        let reference = Source::open(&self.reference)?;
+        let current = Source::open(&self.current)?;
         let chosen = self.chosen(&reference, &current)?;
-        let pick = |table: Vec<(String, ColumnData)>| -> Vec<Column> {
-            let kept = table.into_iter().filter(|(name, _)| chosen.contains(name));
-            kept.map(|(name, data)| Column { name: format!("feature.{name}"), data }).collect()
-        };
-        let rows_before = reference.first().map_or(0, |(_, d)| d.len());
-        let rows_now = current.first().map_or(0, |(_, d)| d.len());
-        let baseline = Reference::of(&pick(reference), rows_before, &HashMap::new());
-        let columns = pick(current);
-        let times = vec![domain::Timestamp(0); rows_now];
-        let rows = Rows { times: &times, columns: &columns, labels: None };
-        let verdicts: Vec<ColumnVerdict> = compare(&baseline, &rows, &options).into_iter().map(|(v, _)| v).collect();
+        let progress = progress(chosen.len(), reference.rows().max(current.rows()));
+        // A column at a time on each core: neither table has to fit in memory.
+        let measured: Result<Vec<Option<Measured>>, String> = chosen
+            .par_iter()
+            .map(|name| {
+                let column = format!("feature.{name}");
+                let before = ReferenceColumn::of(&column, reference.column(name)?.as_ref(), 0.0);
+                let measured = match before {
+                    Some(before) => {
+                        let now = current.has(name).then(|| current.column(name)).transpose()?;
+                        Some(measure(&before, now.as_deref(), current.rows(), &options))
+                    }
+                    None => None,
+                };
+                progress.inc(1);
+                Ok(measured)
+            })
+            .collect();
+        progress.finish_and_clear();
+        let measured = measured?.into_iter().flatten().collect();
+        let verdicts: Vec<ColumnVerdict> = judge(measured, &options).into_iter().map(|(v, _)| v).collect();
         let report = DriftReport::of(&verdicts, self.share);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report).map_err(text)?);
@@ -85,7 +97,8 @@ impl Drift {
             }
         };
         self.tests.iter().try_for_each(|t| known(t))?;
-        let mut options = DriftOptions { tests: self.tests.clone(), alpha: self.alpha, ..DriftOptions::default() };
+        let tests = if self.tests.is_empty() { TESTS.map(String::from).to_vec() } else { self.tests.clone() };
+        let mut options = DriftOptions { tests, alpha: self.alpha, ..DriftOptions::default() };
         for pair in &self.threshold {
             let (test, value) =
                 pair.split_once('=').ok_or_else(|| format!("--threshold takes TEST=VALUE; “{pair}” has no “=”"))?;
@@ -96,19 +109,15 @@ impl Drift {
                 "psi" => options.psi = value,
                 "jensen_shannon" => options.jensen_shannon = value,
                 "l_infinity" => options.l_infinity = value,
+                "wasserstein" => options.wasserstein = value,
                 _ => options.alpha = value,
             }
         }
         Ok(options)
     }
 
-    fn chosen(
-        &self,
-        reference: &[(String, ColumnData)],
-        current: &[(String, ColumnData)],
-    ) -> Result<Vec<String>, String> {
-        let names = |table: &[(String, ColumnData)]| -> Vec<String> { table.iter().map(|(n, _)| n.clone()).collect() };
-        let (before, now) = (names(reference), names(current));
+    fn chosen(&self, reference: &Source, current: &Source) -> Result<Vec<String>, String> {
+        let before = reference.names();
         for wanted in &self.columns {
             if !before.contains(wanted) {
                 return Err(format!("the reference has no column “{wanted}”; it has {}", before.join(", ")));
@@ -116,14 +125,16 @@ impl Drift {
         }
         let mut chosen: Vec<String> = before
             .iter()
-            .filter(|n| if self.columns.is_empty() { now.contains(n) } else { self.columns.contains(n) })
+            .filter(|n| if self.columns.is_empty() { current.has(n) } else { self.columns.contains(n) })
             .filter(|n| !self.ignore.contains(n))
             .cloned()
             .collect();
         if self.columns.is_empty() {
-            // Ids and event times differ by nature.
+            // Ids and event times differ by nature. Names say which they are.
             let mapping = domain::model::Mapping::default();
-            if let Ok(schema) = domain::model::infer_schema(reference, &mapping) {
+            let empty: Vec<(String, ColumnData)> =
+                before.iter().map(|name| (name.clone(), ColumnData::Number(Vec::new()))).collect();
+            if let Ok(schema) = domain::model::infer_schema(&empty, &mapping) {
                 use domain::event::ColumnRole::{Id, LabelTime, Timestamp};
                 chosen.retain(|n| !schema.field(n).is_some_and(|f| matches!(f.role, Id | Timestamp | LabelTime)));
             }
@@ -132,6 +143,65 @@ impl Drift {
             return Err("the two tables have no column in common to compare".into());
         }
         Ok(chosen)
+    }
+}
+
+/// Bars for work that takes a while; nothing for the rest, and nothing into a pipe.
+fn progress(columns: usize, rows: usize) -> ProgressBar {
+    if columns.saturating_mul(rows) < 50_000_000 {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} columns, {eta} left");
+    ProgressBar::new(columns as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// A table to compare: Parquet is read a column at a time, everything else as a whole.
+enum Source {
+    Parquet(ParquetTable),
+    Whole { columns: Vec<(String, ColumnData)>, names: Vec<String>, rows: usize },
+}
+
+impl Source {
+    fn open(path: &Path) -> Result<Source, String> {
+        if let Some(table) = ParquetTable::open(path).map_err(text)? {
+            return if table.rows() == 0 {
+                Err(format!("{} holds no rows", path.display()))
+            } else {
+                Ok(Source::Parquet(table))
+            };
+        }
+        let columns = read(path)?;
+        let rows = columns.first().map_or(0, |(_, data)| data.len());
+        let names = columns.iter().map(|(name, _)| name.clone()).collect();
+        Ok(Source::Whole { columns, names, rows })
+    }
+
+    fn names(&self) -> &[String] {
+        match self {
+            Source::Parquet(table) => table.names(),
+            Source::Whole { names, .. } => names,
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.names().iter().any(|n| n == name)
+    }
+
+    fn rows(&self) -> usize {
+        match self {
+            Source::Parquet(table) => table.rows(),
+            Source::Whole { rows, .. } => *rows,
+        }
+    }
+
+    fn column(&self, name: &str) -> Result<Cow<'_, ColumnData>, String> {
+        match self {
+            Source::Parquet(table) => table.column(name).map(Cow::Owned).map_err(text),
+            Source::Whole { columns, .. } => {
+                let found = columns.iter().find(|(n, _)| n == name);
+                found.map(|(_, data)| Cow::Borrowed(data)).ok_or_else(|| format!("there is no column “{name}”"))
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod cells;
 pub mod decode;
 pub mod map;
+pub mod parquet_columns;
 
 use std::io::Read;
 
