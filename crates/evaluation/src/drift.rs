@@ -4,10 +4,12 @@
 //! columns of the window), and that it is large enough to matter (an effect beyond its threshold).
 //! With p alone every large window would drift; with an effect alone every small one.
 
+use std::borrow::Cow;
+
 use domain::event::{ColumnData, MISSING};
 use domain::verdict::{ColumnKind, ColumnVerdict, DriftScore, Finding, Shares, TestResult};
 use rayon::prelude::*;
-use statistics::quantile::sorted_finite;
+use statistics::quantile::{sorted_finite, sorted_owned};
 use statistics::{binning, categorical, divergence, intervals, kolmogorov_smirnov, multiple_testing};
 
 use crate::reference::{Reference, ReferenceColumn, ReferenceValues};
@@ -63,7 +65,7 @@ pub fn compare(reference: &Reference, rows: &Rows, options: &DriftOptions) -> Ve
     let measured: Vec<Measured> = reference
         .columns
         .par_iter()
-        .map(|column| measure(column, rows.column(&column.column), rows.times.len(), options))
+        .map(|column| measure(column, rows.column(&column.column).map(Cow::Borrowed), rows.times.len(), options))
         .collect();
     judge(measured, options)
 }
@@ -104,18 +106,18 @@ pub struct Measured {
 /// Compares one column of the baseline with the window's, of `rows` rows.
 pub fn measure(
     reference: &ReferenceColumn,
-    current: Option<&ColumnData>,
+    current: Option<Cow<'_, ColumnData>>,
     rows: usize,
     options: &DriftOptions,
 ) -> Measured {
     match &reference.values {
         ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares } => {
+            let type_changed = matches!(current.as_deref(), Some(ColumnData::Category { codes, .. }) if codes.iter().any(|c| *c != MISSING));
             let now = match current {
-                Some(ColumnData::Number(values)) => sorted_finite(values),
+                Some(Cow::Owned(ColumnData::Number(values))) => sorted_owned(values),
+                Some(Cow::Borrowed(ColumnData::Number(values))) => sorted_finite(values),
                 _ => Vec::new(),
             };
-            let type_changed =
-                matches!(current, Some(ColumnData::Category { codes, .. }) if codes.iter().any(|c| *c != MISSING));
             let (n, m) = (sorted.len() as u64, now.len() as u64);
             let mut measured = blank(reference, ColumnKind::Numeric, n, m, rows, type_changed);
             measured.shares = histogram(sorted, &now);
@@ -147,6 +149,7 @@ pub fn measure(
         }
         ReferenceValues::Categorical { categories, index } => {
             let text;
+            let current = current.as_deref();
             let now = match current {
                 // A category that looks like a number arrives as one: `1` for “1”.
                 Some(ColumnData::Number(_)) => {

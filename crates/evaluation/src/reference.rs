@@ -1,10 +1,11 @@
 //! A baseline made ready: sorted once, binned once, compared with many windows.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use domain::event::{Column, ColumnData, MISSING};
 use statistics::binning;
-use statistics::quantile::sorted_finite;
+use statistics::quantile::{sorted_finite, sorted_owned};
 
 /// One column of the baseline, prepared by kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +51,7 @@ impl Reference {
             .filter(|c| is_compared(&c.name))
             .filter_map(|column| {
                 let importance = importance.get(&column.name).copied().unwrap_or_default();
-                ReferenceColumn::of(&column.name, &column.data, importance)
+                ReferenceColumn::of(&column.name, Cow::Borrowed(&column.data), importance)
             })
             .collect();
         Reference { columns, rows: rows as u64 }
@@ -59,7 +60,7 @@ impl Reference {
 
 impl ReferenceColumn {
     /// Prepares one column; `None` for what cannot be compared.
-    pub fn of(column: &str, data: &ColumnData, importance: f64) -> Option<ReferenceColumn> {
+    pub fn of(column: &str, data: Cow<'_, ColumnData>, importance: f64) -> Option<ReferenceColumn> {
         Some(ReferenceColumn {
             column: column.to_string(),
             name: display_name(column),
@@ -84,17 +85,13 @@ pub fn display_name(column: &str) -> String {
     column.strip_prefix("feature.").or_else(|| column.strip_prefix("group.")).unwrap_or(column).to_string()
 }
 
-fn prepare(data: &ColumnData) -> Option<ReferenceValues> {
-    match data {
-        ColumnData::Number(values) => {
-            let sorted = sorted_finite(values);
-            let decile_edges = binning::decile_edges(&sorted);
-            let doane_edges = binning::doane_edges(&sorted);
-            let n = sorted.len() as u64;
-            let decile_shares = binning::shares(&binning::count_sorted(&sorted, &decile_edges).0, n);
-            let doane_shares = binning::shares(&binning::count_sorted(&sorted, &doane_edges).0, n);
-            Some(ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares })
-        }
+fn prepare(data: Cow<'_, ColumnData>) -> Option<ReferenceValues> {
+    let data = match data {
+        Cow::Owned(ColumnData::Number(values)) => return Some(numeric(sorted_owned(values))),
+        other => other,
+    };
+    match data.as_ref() {
+        ColumnData::Number(values) => Some(numeric(sorted_finite(values))),
         ColumnData::Category { codes, dictionary } => {
             let mut counts = vec![0_u64; dictionary.len()];
             codes.iter().filter(|c| **c != MISSING).for_each(|c| counts[*c as usize] += 1);
@@ -106,4 +103,13 @@ fn prepare(data: &ColumnData) -> Option<ReferenceValues> {
         }
         ColumnData::Vector { .. } => None,
     }
+}
+
+fn numeric(sorted: Vec<f64>) -> ReferenceValues {
+    let decile_edges = binning::decile_edges(&sorted);
+    let doane_edges = binning::doane_edges(&sorted);
+    let n = sorted.len() as u64;
+    let decile_shares = binning::shares(&binning::count_sorted(&sorted, &decile_edges).0, n);
+    let doane_shares = binning::shares(&binning::count_sorted(&sorted, &doane_edges).0, n);
+    ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares }
 }

@@ -18,16 +18,24 @@ pub fn quantile_sorted(sorted: &[f64], q: f64) -> f64 {
     }
 }
 
-/// Ascending copy without NaN; −0 comes before 0. Sorted as whole numbers of the same order, which
-/// takes little more than half the time of comparing floating-point numbers.
+/// Ascending copy without NaN; −0 comes before 0.
 pub fn sorted_finite(values: &[f64]) -> Vec<f64> {
+    sorted_owned(values.to_vec())
+}
+
+/// The same in place. Sorted as whole numbers of the same order, which takes little more than half
+/// the time of comparing floating-point numbers.
+pub fn sorted_owned(mut values: Vec<f64>) -> Vec<f64> {
     const SIGN: u64 = 1 << 63;
     let key = |v: f64| {
         let bits = v.to_bits();
         // Negative numbers: all bits turned, so that the greater magnitude is the lesser key.
         if bits & SIGN == 0 { bits | SIGN } else { !bits }
     };
-    let mut keys: Vec<u64> = values.iter().filter(|v| !v.is_nan()).map(|v| key(*v)).collect();
+    if values.iter().any(|v| v.is_nan()) {
+        values.retain(|v| !v.is_nan());
+    }
+    let mut keys: Vec<u64> = values.into_iter().map(key).collect();
     keys.sort_unstable();
     keys.into_iter().map(|key| f64::from_bits(if key & SIGN == 0 { !key } else { key & !SIGN })).collect()
 }

@@ -64,11 +64,11 @@ impl Drift {
             .par_iter()
             .map(|name| {
                 let column = format!("feature.{name}");
-                let before = ReferenceColumn::of(&column, reference.column(name)?.as_ref(), 0.0);
+                let before = ReferenceColumn::of(&column, reference.column(name)?, 0.0);
                 let measured = match before {
                     Some(before) => {
                         let now = current.has(name).then(|| current.column(name)).transpose()?;
-                        Some(measure(&before, now.as_deref(), current.rows(), &options))
+                        Some(measure(&before, now, current.rows(), &options))
                     }
                     None => None,
                 };
