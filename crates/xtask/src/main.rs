@@ -18,6 +18,7 @@ cargo xtask dev [ARGUMENTS]                                serve, rebuild and re
 cargo xtask setup                                          only install what is missing
 cargo xtask release                                        build target/plimsoll, one self-contained program
 cargo xtask golden DIR                                     hold the statistics against a folder of golden files
+cargo xtask bench NAME [ARGUMENTS]                         figures, one JSON line each; --help lists them
 cargo xtask plimsoll ARGUMENTS                             run the release program with any command
 
 Build output lies in PLIMSOLL_CACHE, by default ~/.cache/plimsoll, so that a second clone builds warm.";
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         "setup" => setup::for_building().and_then(|()| setup::for_testing()),
         "release" => release(),
         "golden" => golden(rest),
+        "bench" => bench(rest),
         "plimsoll" => program().and_then(|path| command::hand_over(&path, rest)),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
@@ -82,6 +84,20 @@ fn start(rest: &[String]) -> Result<(), String> {
     };
     command::step("serving; stop with Ctrl-C");
     command::hand_over(&path, &rest)
+}
+
+fn bench(rest: &[String]) -> Result<(), String> {
+    let needs_program = rest.first().is_some_and(|name| ["drift", "wide"].contains(&name.as_str()));
+    let path = if needs_program { program()? } else { places::target() };
+    command::run(
+        &mut command::cargo(&["build", "--quiet", "--release", "--package", "bench"]),
+        "see the compiler’s message above",
+    )?;
+    // Run where the person is: the paths are meant from there.
+    command::run(
+        std::process::Command::new(places::target().join("release/bench")).args(rest).env("PLIMSOLL_PROGRAM", path),
+        "see above",
+    )
 }
 
 fn golden(rest: &[String]) -> Result<(), String> {
