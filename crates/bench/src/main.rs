@@ -2,6 +2,8 @@
 //! a busy machine and passes on a fast one.
 
 mod drift;
+mod employment;
+mod flights;
 mod statistics;
 
 use std::path::PathBuf;
@@ -39,6 +41,22 @@ enum What {
         #[arg(long)]
         folder: PathBuf,
     },
+    /// NannyML's run over the employment data, number by number, and label-free accuracy against what
+    /// was realised, with and without importance weights
+    Employment {
+        /// The folder with reference.parquet, analysis.parquet and labels.parquet
+        #[arg(long)]
+        data: PathBuf,
+        /// nannyml_employment_ma.json
+        #[arg(long)]
+        golden: PathBuf,
+    },
+    /// A regression's error estimated without labels against what was realised
+    Flights {
+        /// The folder with reference.parquet, analysis.parquet and labels.parquet
+        #[arg(long)]
+        data: PathBuf,
+    },
     /// False-alarm rates and power of tests, detectors and thresholds on simulated streams
     Statistics {
         /// More rounds, narrower answers
@@ -51,6 +69,8 @@ fn main() -> ExitCode {
     let outcome = match Bench::parse().what {
         What::Drift { reference, current, runs } => drift::drift(&reference, &current, runs),
         What::Wide { rows, columns, reference_rows, folder } => drift::wide(rows, columns, reference_rows, &folder),
+        What::Employment { data, golden } => employment::employment(&data, &golden),
+        What::Flights { data } => flights::flights(&data),
         What::Statistics { rounds } => {
             statistics::simulate(rounds);
             Ok(())

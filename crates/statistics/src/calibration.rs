@@ -14,18 +14,24 @@ impl Isotonic {
     /// Fits. Equal x are averaged first, weighted by their number; of a flat stretch only the ends
     /// are kept. Pairs with a NaN are left out. O(n log n).
     pub fn fit(x: &[f64], y: &[f64]) -> Isotonic {
-        let mut pairs: Vec<(f64, f64)> =
-            x.iter().copied().zip(y.iter().copied()).filter(|(a, b)| !a.is_nan() && !b.is_nan()).collect();
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Isotonic::fit_weighted(x, y, &vec![1.0; x.len().min(y.len())])
+    }
+
+    /// The same where pairs count by a weight; pairs with a weight of 0 or less are left out.
+    pub fn fit_weighted(x: &[f64], y: &[f64], weights: &[f64]) -> Isotonic {
+        let all = x.iter().copied().zip(y.iter().copied()).zip(weights.iter().copied());
+        let mut pairs: Vec<((f64, f64), f64)> =
+            all.filter(|((a, b), w)| !a.is_nan() && !b.is_nan() && *w > 0.0).collect();
+        pairs.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
         // Distinct x: value and weight.
         let mut points: Vec<(f64, f64, f64)> = Vec::new();
-        for (at, value) in pairs {
+        for ((at, value), weight) in pairs {
             match points.last_mut() {
                 Some(last) if last.0 == at => {
-                    last.1 += value;
-                    last.2 += 1.0;
+                    last.1 += weight * value;
+                    last.2 += weight;
                 }
-                _ => points.push((at, value, 1.0)),
+                _ => points.push((at, weight * value, weight)),
             }
         }
         // Blocks of equal fit: (sum, weight, first point, last point).

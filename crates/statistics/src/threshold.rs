@@ -2,7 +2,8 @@
 
 use crate::quantile::{mean, sorted_finite, standard_deviation};
 use crate::series::SeasonalBaseline;
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use crate::t_test::two_sided;
+use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Values between the two are usual.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,8 +32,7 @@ pub fn from_history(history: &[f64], k: f64) -> Thresholds {
     let (centre, spread) = (mean(&known), standard_deviation(&known, 0));
     // k ddof-0 deviations in units of the predictive distribution's scale.
     let t = k * ((n - 1.0) / (n + 1.0)).sqrt();
-    let law = StudentsT::new(0.0, 1.0, n - 1.0);
-    let false_alarms = law.map_or(f64::NAN, |law| 2.0 * law.sf(t));
+    let false_alarms = two_sided(t, n - 1.0);
     Thresholds { lower: centre - k * spread, upper: centre + k * spread, false_alarms, n: known.len() }
 }
 
@@ -73,9 +73,10 @@ pub fn decaying(history: &[f64], alpha: f64, half_life: f64) -> Thresholds {
             .or(weighted.last())
             .map_or(f64::NAN, |(v, _)| *v)
     };
-    // Quantiles of few effective values are pulled inwards: between order statistics lies 1/(n+1).
+    // Quantiles of few effective values are pulled inwards: a new value falls outside the outermost
+    // of n with chance 2/(n + 1), and outside the quantiles about 1.5/(n + 1) more often than meant.
     let effective = total * total / weighted.iter().map(|(_, w)| w * w).sum::<f64>();
-    let false_alarms = alpha.max(2.0 / (effective + 1.0)).min(1.0);
+    let false_alarms = (alpha + 1.5 / (effective + 1.0)).min(1.0);
     Thresholds { lower: at(alpha / 2.0), upper: at(1.0 - alpha / 2.0), false_alarms, n: weighted.len() }
 }
 

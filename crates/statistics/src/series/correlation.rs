@@ -1,10 +1,11 @@
 //! Do two series move together, and which comes first.
 
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::trend::runs;
 use crate::quantile::mean;
 use crate::ranks::midranks;
+use crate::t_test::two_sided;
 
 /// A correlation from −1 to 1 with its two-sided p.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,7 +55,7 @@ fn p_of(r: f64, n: f64) -> f64 {
         return 0.0;
     }
     let t = r.abs() * (degrees / (1.0 - r * r)).sqrt();
-    StudentsT::new(0.0, 1.0, degrees).map_or(f64::NAN, |law| (2.0 * law.sf(t)).min(1.0))
+    two_sided(t, degrees)
 }
 
 /// Kendall's τ-b with two p-values.

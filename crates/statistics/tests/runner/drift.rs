@@ -115,6 +115,9 @@ pub fn categorical_two_sample(case: &Value, _: &[Value]) -> Value {
 pub fn psi_divergence_numeric(case: &Value, _: &[Value]) -> Value {
     let (x, y) = (sorted_finite(&numbers(&case["input"]["ref"])), sorted_finite(&numbers(&case["input"]["cur"])));
     let (nx, ny) = (x.len() as u64, y.len() as u64);
+    if x.is_empty() || y.is_empty() {
+        return Value::Null;
+    }
     let shares =
         |values: &[f64], edges: &[f64]| binning::shares(&binning::count_sorted(values, edges).0, values.len() as u64);
     let psi = |edges: &[f64]| {
