@@ -353,6 +353,36 @@ pub fn estimate_multiclass(scores: &[f64], predicted: &[usize], calibrators: &[C
     }
 }
 
+/// The standard errors that a chunk of `n` rows has by chance alone in accuracy and in the macro
+/// averages, from a reference whose truth is known: row-major class scores, predicted and true
+/// classes. Of a macro average it is the root of the classes' summed squares over K, as if their
+/// errors were independent. NaN where a class never occurs on a side.
+pub fn multiclass_sampling_error(
+    scores: &[f64],
+    predicted: &[usize],
+    truth: &[usize],
+    classes: usize,
+    n: usize,
+) -> Estimates {
+    let right: Vec<f64> = predicted.iter().zip(truth).map(|(p, t)| f64::from(u8::from(p == t))).collect();
+    let each: Vec<Estimates> = (0..classes)
+        .map(|class| {
+            let column: Vec<f64> = scores.iter().skip(class).step_by(classes).copied().collect();
+            let of = |side: &[usize]| -> Vec<bool> { side.iter().map(|c| *c == class).collect() };
+            ConfidenceBased::fit(&column, &of(predicted), &of(truth), Calibrator::AsGiven).sampling_error(n)
+        })
+        .collect();
+    let averaged = |of: fn(&Estimates) -> f64| each.iter().map(|e| of(e).powi(2)).sum::<f64>().sqrt() / classes as f64;
+    Estimates {
+        accuracy: crate::quantile::standard_deviation(&right, 0) / (n as f64).sqrt(),
+        precision: averaged(|e| e.precision),
+        recall: averaged(|e| e.recall),
+        specificity: averaged(|e| e.specificity),
+        f1: averaged(|e| e.f1),
+        roc_auc: averaged(|e| e.roc_auc),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,6 +399,31 @@ mod tests {
             assert!((a - b).abs() < 0.01, "{a} {b}");
         }
         assert!((model.sampling_error(100).roc_auc - 0.043).abs() < 0.005, "{:?}", model.sampling_error(100));
+    }
+
+    #[test]
+    fn accuracy_between_three_classes_scatters_as_its_error_says() {
+        let mut random = fastrand::Rng::with_seed(12);
+        let mut draw = |n: usize| {
+            let (mut scores, mut predicted, mut truth) = (Vec::new(), Vec::new(), Vec::new());
+            for _ in 0..n {
+                let class = random.usize(0..3);
+                let own: Vec<f64> = (0..3).map(|c| random.f64() + if c == class { 0.6 } else { 0.0 }).collect();
+                predicted.push((0..3).fold(0, |best, c| if own[c] > own[best] { c } else { best }));
+                truth.push(class);
+                scores.extend(own);
+            }
+            (scores, predicted, truth)
+        };
+        let reference = draw(5000);
+        let error = multiclass_sampling_error(&reference.0, &reference.1, &reference.2, 3, 200);
+        let share = |(_, p, t): &(Vec<f64>, Vec<usize>, Vec<usize>)| {
+            p.iter().zip(t).filter(|(p, t)| p == t).count() as f64 / p.len() as f64
+        };
+        let seen: Vec<f64> = (0..400).map(|_| share(&draw(200))).collect();
+        let spread = crate::quantile::standard_deviation(&seen, 1);
+        assert!((error.accuracy / spread - 1.0).abs() < 0.12, "{} {spread}", error.accuracy);
+        assert!(error.f1 > 0.0 && error.roc_auc > 0.0);
     }
 
     #[test]

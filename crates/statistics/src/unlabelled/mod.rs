@@ -5,6 +5,6 @@ mod loss;
 
 pub use confidence_based::{
     Calibrator, ConfidenceBased, Estimates, Expected, MulticlassEstimates, Realised, estimate_multiclass, expected,
-    expected_auc,
+    expected_auc, multiclass_sampling_error,
 };
 pub use loss::LossModel;
