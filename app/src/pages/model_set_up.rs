@@ -312,9 +312,9 @@ fn columns(model: &Model, act: Change) -> AnyView {
 
 fn column_row(i: usize, field: &Field) -> impl IntoView + use<> {
     let code = field.role.code();
-    let mut roles: Vec<_> = ColumnRole::CHOICES
+    let mut roles: Vec<_> = ColumnRole::choices(&field.name)
         .into_iter()
-        .filter_map(|choice| Some(option(choice, ColumnRole::of_code(choice, &field.name)?.title(), choice == code)))
+        .map(|choice| option(choice.code(), choice.title(), choice.code() == code))
         .collect();
     if let ColumnRole::ClassProbability(_) = field.role {
         roles.push(option(code, field.role.title(), true));
@@ -340,7 +340,7 @@ fn edited(schema: &Schema, sent: &Sent) -> Schema {
     for (i, field) in schema.fields.iter_mut().enumerate() {
         let code = sent.text(&format!("role:{i}"));
         if code != field.role.code()
-            && let Some(role) = ColumnRole::of_code(&code, &field.name)
+            && let Some(role) = ColumnRole::choices(&field.name).into_iter().find(|role| role.code() == code)
         {
             field.role = role;
         }

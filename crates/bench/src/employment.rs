@@ -2,15 +2,9 @@
 //! 5,000. Too large to be kept with the code, so it is no test but runs where the data is.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
-use arrow_cast::cast;
-use arrow_schema::DataType;
 use ndarray::Array2;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use statistics::divergence::{self, Base};
 use statistics::domain_classifier::importance_weights;
@@ -19,53 +13,9 @@ use statistics::threshold::from_history;
 use statistics::unlabelled::{Calibrator, ConfidenceBased, Estimates, Realised, expected};
 use statistics::{binning, categorical, principal};
 
+use crate::table::{Table, read};
+
 const CHUNK: usize = 5000;
-
-/// A table by column: numbers, or words as written.
-pub(crate) struct Table {
-    numbers: HashMap<String, Vec<f64>>,
-    words: HashMap<String, Vec<String>>,
-}
-
-pub(crate) fn read(path: &Path) -> Result<Table, String> {
-    let file = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|b| b.with_batch_size(1 << 16).build());
-    let mut table = Table { numbers: HashMap::new(), words: HashMap::new() };
-    for batch in reader.map_err(|e| e.to_string())? {
-        let batch = batch.map_err(|e| e.to_string())?;
-        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-            let name = field.name().clone();
-            if field.data_type().is_numeric() {
-                let array = cast(array, &DataType::Float64).map_err(|e| e.to_string())?;
-                let values = array.as_primitive::<Float64Type>().iter().map(|v| v.unwrap_or(f64::NAN));
-                table.numbers.entry(name).or_default().extend(values);
-            } else if let DataType::Timestamp(_, _) = field.data_type() {
-                let array = cast(array, &DataType::Int64).map_err(|e| e.to_string())?;
-                let values = array.as_primitive::<Int64Type>().iter().map(|v| v.unwrap_or_default() as f64);
-                table.numbers.entry(name).or_default().extend(values);
-            } else {
-                let array = cast(array, &DataType::Utf8).map_err(|e| e.to_string())?;
-                let words = array.as_string::<i32>().iter().map(|v| v.unwrap_or_default().to_string());
-                table.words.entry(name).or_default().extend(words);
-            }
-        }
-    }
-    Ok(table)
-}
-
-impl Table {
-    pub(crate) fn number(&self, name: &str) -> Result<&Vec<f64>, String> {
-        self.numbers.get(name).ok_or_else(|| format!("there is no column {name} of numbers"))
-    }
-
-    /// A column as words: missing ones are empty.
-    pub(crate) fn word(&self, name: &str) -> Vec<String> {
-        self.words.get(name).cloned().unwrap_or_else(|| {
-            let numbers = self.numbers.get(name).cloned().unwrap_or_default();
-            numbers.iter().map(|v| if v.is_nan() { String::new() } else { v.to_string() }).collect()
-        })
-    }
-}
 
 /// Numbers held against the golden ones.
 #[derive(Default)]
@@ -244,17 +194,12 @@ fn estimated(
     golden: &Value,
     held: &mut Held,
 ) -> Result<Value, String> {
-    let truth_of: HashMap<i64, bool> = labels
-        .number("prediction_id")?
-        .iter()
-        .zip(labels.number("y_true")?)
-        .map(|(id, y)| (*id as i64, *y == 1.0))
-        .collect();
+    let truth_of = labels.by_id("y_true")?;
     let truth = |table: &Table| -> Result<Vec<bool>, String> {
         table
             .number("prediction_id")?
             .iter()
-            .map(|id| truth_of.get(&(*id as i64)).copied().ok_or_else(|| format!("no label for {id}")))
+            .map(|id| truth_of.get(&(*id as i64)).map(|y| *y == 1.0).ok_or_else(|| format!("no label for {id}")))
             .collect()
     };
     let decided = |table: &Table| -> Result<Vec<bool>, String> {

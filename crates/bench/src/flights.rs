@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use statistics::quantile::mean;
 use statistics::unlabelled::LossModel;
 
-use super::employment::{Table, read};
+use crate::table::{Table, read};
 
 /// Microseconds of the windows that are compared.
 const WINDOW: f64 = 14.0 * 86_400e6;
@@ -36,8 +36,7 @@ pub fn run(data: &Path) -> Result<Outcome, String> {
         read(&data.join("analysis.parquet"))?,
         read(&data.join("labels.parquet"))?,
     );
-    let truth: std::collections::HashMap<i64, f64> =
-        labels.number("prediction_id")?.iter().zip(labels.number("y_true")?).map(|(id, y)| (*id as i64, *y)).collect();
+    let truth = labels.by_id("y_true")?;
     let (inputs, width) = features(&reference)?;
     let (inputs_now, _) = features(&analysis)?;
     let errors = |table: &Table| -> Result<Vec<f64>, String> {

@@ -5,6 +5,7 @@ mod drift;
 mod employment;
 mod flights;
 mod statistics;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

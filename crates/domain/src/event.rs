@@ -96,31 +96,34 @@ impl ColumnRole {
         })
     }
 
-    /// The roles a person may choose between, as [`ColumnRole::code`] names them.
-    pub const CHOICES: [&'static str; 22] = [
-        "feature",
-        "group",
-        "prediction",
-        "probability",
-        "label",
-        "id",
-        "timestamp",
-        "member",
-        "ranking",
-        "text",
-        "interval_low",
-        "interval_high",
-        "latency_ms",
-        "tokens_in",
-        "tokens_out",
-        "cost",
-        "trace_id",
-        "session_id",
-        "input_id",
-        "version",
-        "label_time",
-        "ignored",
-    ];
+    /// The roles a person may choose between for a column of this name. The probability of one class
+    /// is not among them: which class it is, the column's name does not say.
+    pub fn choices(column: &str) -> [ColumnRole; 22] {
+        [
+            ColumnRole::Feature(column.to_string()),
+            ColumnRole::Group(column.to_string()),
+            ColumnRole::Prediction,
+            ColumnRole::Probability,
+            ColumnRole::Label,
+            ColumnRole::Id,
+            ColumnRole::Timestamp,
+            ColumnRole::Member(column.to_string()),
+            ColumnRole::Ranking,
+            ColumnRole::Text,
+            ColumnRole::IntervalLow,
+            ColumnRole::IntervalHigh,
+            ColumnRole::LatencyMs,
+            ColumnRole::TokensIn,
+            ColumnRole::TokensOut,
+            ColumnRole::Cost,
+            ColumnRole::TraceId,
+            ColumnRole::SessionId,
+            ColumnRole::InputId,
+            ColumnRole::Version,
+            ColumnRole::LabelTime,
+            ColumnRole::Ignored,
+        ]
+    }
 
     /// The name of the role, as in JSON.
     pub fn code(&self) -> &'static str {
@@ -149,36 +152,6 @@ impl ColumnRole {
             ColumnRole::LabelTime => "label_time",
             ColumnRole::Ignored => "ignored",
         }
-    }
-
-    /// The role of this code for a column of this name. `None` for an unknown code.
-    pub fn of_code(code: &str, column: &str) -> Option<ColumnRole> {
-        Some(match code {
-            "id" => ColumnRole::Id,
-            "timestamp" => ColumnRole::Timestamp,
-            "prediction" => ColumnRole::Prediction,
-            "probability" => ColumnRole::Probability,
-            "class_probability" => ColumnRole::ClassProbability(column.to_string()),
-            "ranking" => ColumnRole::Ranking,
-            "interval_low" => ColumnRole::IntervalLow,
-            "interval_high" => ColumnRole::IntervalHigh,
-            "text" => ColumnRole::Text,
-            "feature" => ColumnRole::Feature(column.to_string()),
-            "group" => ColumnRole::Group(column.to_string()),
-            "member" => ColumnRole::Member(column.to_string()),
-            "latency_ms" => ColumnRole::LatencyMs,
-            "tokens_in" => ColumnRole::TokensIn,
-            "tokens_out" => ColumnRole::TokensOut,
-            "cost" => ColumnRole::Cost,
-            "trace_id" => ColumnRole::TraceId,
-            "session_id" => ColumnRole::SessionId,
-            "input_id" => ColumnRole::InputId,
-            "version" => ColumnRole::Version,
-            "label" => ColumnRole::Label,
-            "label_time" => ColumnRole::LabelTime,
-            "ignored" => ColumnRole::Ignored,
-            _ => return None,
-        })
     }
 
     /// What a person reads in the schema editor.

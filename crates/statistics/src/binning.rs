@@ -1,5 +1,6 @@
 //! Bin edges and counts, by the conventions of the tools people compare with.
 
+use crate::goodness::steps;
 use crate::quantile::{quantile_sorted, sum_of};
 
 /// The eleven decile edges of sorted reference values, outer ones at ±∞; repeated edges are kept
@@ -82,25 +83,7 @@ pub fn opened(mut edges: Vec<f64>) -> Vec<f64> {
 
 /// Counts of each distinct value of the union of two sorted samples, aligned.
 pub fn count_distinct(x: &[f64], y: &[f64]) -> (Vec<u64>, Vec<u64>) {
-    let (mut i, mut j) = (0, 0);
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    while i < x.len() || j < y.len() {
-        let at = match (x.get(i), y.get(j)) {
-            (Some(v), Some(w)) => v.min(*w),
-            (Some(v), None) | (None, Some(v)) => *v,
-            (None, None) => break,
-        };
-        let run = |values: &[f64], from: usize| values[from..].iter().take_while(|v| **v <= at).count();
-        let (in_x, in_y) = (run(x, i), run(y, j));
-        if in_x + in_y == 0 {
-            // NaN equals nothing and would never be passed.
-            break;
-        }
-        a.push(in_x as u64);
-        b.push(in_y as u64);
-        (i, j) = (i + in_x, j + in_y);
-    }
-    (a, b)
+    steps(x, y).iter().map(|(_, step)| (step.at[0] as u64, step.at[1] as u64)).unzip()
 }
 
 /// Counts of sorted values in `[edge, next)`, the last bin closed. Values outside the edges are

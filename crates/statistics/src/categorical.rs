@@ -24,30 +24,29 @@ pub fn chi_square_yates(reference: &[u64], current: &[u64]) -> ChiSquare {
 }
 
 fn chi_square_with(reference: &[u64], current: &[u64], correction: f64) -> ChiSquare {
-    let (n, m) = (reference.iter().sum::<u64>() as f64, current.iter().sum::<u64>() as f64);
-    let total = n + m;
-    let mut categories = 0;
-    let mut statistic = 0.0;
-    for (a, b) in reference.iter().zip(current) {
-        let column = (*a + *b) as f64;
-        if column == 0.0 || n == 0.0 || m == 0.0 {
-            continue;
-        }
-        categories += 1;
-        for (observed, row) in [(*a as f64, n), (*b as f64, m)] {
-            let expected = row * column / total;
-            let deviation = (observed - expected).abs();
-            let reduced = deviation - correction.min(deviation);
-            statistic += reduced * reduced / expected;
-        }
-    }
-    judged(statistic, categories)
+    contingency(reference, current, |observed, expected| {
+        let deviation = (observed - expected).abs();
+        let reduced = deviation - correction.min(deviation);
+        reduced * reduced / expected
+    })
 }
 
 /// The log-likelihood ratio G = 2 Σ O ln(O / E) on the same table, without correction.
 pub fn g_test(reference: &[u64], current: &[u64]) -> ChiSquare {
+    contingency(
+        reference,
+        current,
+        |observed, expected| {
+            if observed > 0.0 { 2.0 * observed * (observed / expected).ln() } else { 0.0 }
+        },
+    )
+}
+
+/// Σ of a term of (observed, expected) over the cells of the 2 × K table.
+fn contingency(reference: &[u64], current: &[u64], term: impl Fn(f64, f64) -> f64) -> ChiSquare {
     let (n, m) = (reference.iter().sum::<u64>() as f64, current.iter().sum::<u64>() as f64);
-    let (mut categories, mut statistic) = (0_u32, 0.0);
+    let mut categories = 0;
+    let mut statistic = 0.0_f64;
     for (a, b) in reference.iter().zip(current) {
         let column = (*a + *b) as f64;
         if column == 0.0 || n == 0.0 || m == 0.0 {
@@ -55,11 +54,10 @@ pub fn g_test(reference: &[u64], current: &[u64]) -> ChiSquare {
         }
         categories += 1;
         for (observed, row) in [(*a as f64, n), (*b as f64, m)] {
-            if observed > 0.0 {
-                statistic += 2.0 * observed * (observed / (row * column / (n + m))).ln();
-            }
+            statistic += term(observed, row * column / (n + m));
         }
     }
+    // Terms of G have both signs; rounding must not leave their sum below 0.
     judged(statistic.max(0.0), categories)
 }
 

@@ -3,19 +3,21 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::Array2;
 use statrs::function::gamma::ln_gamma;
 
+use crate::linear::solve;
 use crate::ranks::midranks;
 
 /// A step of the pooled sample: the value, how many are equal to it, and how many of each sample
 /// lie below and at it.
-struct Step {
+pub(crate) struct Step {
     below: [f64; 2],
-    at: [f64; 2],
+    pub(crate) at: [f64; 2],
 }
 
 /// Walks two sorted samples through their pooled distinct values.
-fn steps(x: &[f64], y: &[f64]) -> Vec<(f64, Step)> {
+pub(crate) fn steps(x: &[f64], y: &[f64]) -> Vec<(f64, Step)> {
     let (mut i, mut j) = (0, 0);
     let mut out = Vec::with_capacity(x.len() + y.len());
     while i < x.len() || j < y.len() {
@@ -104,27 +106,19 @@ fn anderson_darling_p(statistic: f64) -> f64 {
         return P[6];
     }
     let ln: Vec<f64> = P.iter().map(|p| p.ln()).collect();
-    let [c0, c1, c2] = parabola(&critical, &ln);
+    let Some([c0, c1, c2]) = parabola(&critical, &ln) else {
+        return f64::NAN;
+    };
     (c0 + c1 * statistic + c2 * statistic * statistic).exp().clamp(P[6], P[0])
 }
 
-/// Least-squares parabola, lowest power first.
-fn parabola(x: &[f64], y: &[f64]) -> [f64; 3] {
+/// Least-squares parabola by the normal equations, lowest power first.
+fn parabola(x: &[f64], y: &[f64]) -> Option<[f64; 3]> {
     let moment = |power: i32| x.iter().map(|v| v.powi(power)).sum::<f64>();
     let mixed = |power: i32| x.iter().zip(y).map(|(v, w)| v.powi(power) * w).sum::<f64>();
-    let mut rows = [
-        [moment(0), moment(1), moment(2), mixed(0)],
-        [moment(1), moment(2), moment(3), mixed(1)],
-        [moment(2), moment(3), moment(4), mixed(2)],
-    ];
-    for pivot in 0..3 {
-        for other in (0..3).filter(|o| *o != pivot) {
-            let factor = rows[other][pivot] / rows[pivot][pivot];
-            let subtracted = rows[pivot];
-            rows[other].iter_mut().zip(subtracted).for_each(|(v, p)| *v -= factor * p);
-        }
-    }
-    [rows[0][3] / rows[0][0], rows[1][3] / rows[1][1], rows[2][3] / rows[2][2]]
+    let left = Array2::from_shape_fn((3, 3), |(i, j)| moment((i + j) as i32));
+    let fitted = solve(left, Array2::from_shape_fn((3, 1), |(i, _)| mixed(i as i32)))?;
+    Some([fitted[[0, 0]], fitted[[1, 0]], fitted[[2, 0]]])
 }
 
 /// The two-sample Cramér–von Mises test.

@@ -3,6 +3,8 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice, concatenate};
 
+use crate::linear::solve;
+
 /// Rows of the kernel matrix that exist at one time.
 const BLOCK: usize = 256;
 
@@ -43,6 +45,14 @@ fn squared_distance(rows: &Array2<f64>, i: usize, j: usize) -> f64 {
     rows.row(i).iter().zip(rows.row(j)).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
+/// Both samples' rows, the first's first, moved to their common middle: large offsets would eat the
+/// digits of the distances. `None` for no rows or columns of unequal number.
+fn centred(x: ArrayView2<f64>, y: ArrayView2<f64>) -> Option<Array2<f64>> {
+    let pooled = concatenate(Axis(0), &[x, y]).ok()?;
+    let middle = pooled.mean_axis(Axis(0))?;
+    Some(pooled - &middle)
+}
+
 /// exp(−γ|a − b|²) of every row of `a` with every row of `b`.
 fn gaussian(a: ArrayView2<f64>, b: ArrayView2<f64>, gamma: f64) -> Array2<f64> {
     let square = |rows: &ArrayView2<f64>| -> Array1<f64> { rows.rows().into_iter().map(|r| r.dot(&r)).collect() };
@@ -66,18 +76,14 @@ pub struct Discrepancy {
 /// See [`Discrepancy`]. Memory O([`BLOCK`]·(n + m)).
 pub fn mmd2(x: ArrayView2<f64>, y: ArrayView2<f64>, gamma: f64) -> Discrepancy {
     let (n, m) = (x.nrows() as f64, y.nrows() as f64);
-    // Moved to their common middle: large offsets would eat the digits of the distances.
-    let Ok(pooled) = concatenate(Axis(0), &[x, y]) else {
+    let Some(pooled) = centred(x, y) else {
         return Discrepancy { unbiased: f64::NAN, biased: f64::NAN };
     };
-    let Some(middle) = pooled.mean_axis(Axis(0)) else {
-        return Discrepancy { unbiased: f64::NAN, biased: f64::NAN };
+    let (x, y) = pooled.view().split_at(Axis(0), x.nrows());
+    let sum = |a: ArrayView2<f64>, b: ArrayView2<f64>| -> f64 {
+        a.axis_chunks_iter(Axis(0), BLOCK).map(|block| gaussian(block, b, gamma).sum()).sum()
     };
-    let (x, y) = (&x - &middle, &y - &middle);
-    let sum = |a: &Array2<f64>, b: &Array2<f64>| -> f64 {
-        a.axis_chunks_iter(Axis(0), BLOCK).map(|block| gaussian(block, b.view(), gamma).sum()).sum()
-    };
-    let (xx, yy, xy) = (sum(&x, &x), sum(&y, &y), sum(&x, &y));
+    let (xx, yy, xy) = (sum(x, x), sum(y, y), sum(x, y));
     let unbiased = if n < 2.0 || m < 2.0 {
         f64::NAN
     } else {
@@ -93,9 +99,7 @@ pub fn mmd2_test(x: ArrayView2<f64>, y: ArrayView2<f64>, gamma: f64, rounds: usi
     if n < 2 || m < 2 {
         return None;
     }
-    let pooled = concatenate(Axis(0), &[x, y]).ok()?;
-    let middle = pooled.mean_axis(Axis(0))?;
-    let pooled = &pooled - &middle;
+    let pooled = centred(x, y)?;
     let members = memberships(n, m, rounds, seed);
     // For each labelling u: uᵀKu and, with the row sums r of K, uᵀr; the rest follows.
     let mut own = Array1::<f64>::zeros(members.ncols());
@@ -160,9 +164,7 @@ pub fn lsdd_test(
     if n < 2 || m < 2 || sigma.is_nan() || sigma <= 0.0 {
         return None;
     }
-    let pooled = concatenate(Axis(0), &[x, y]).ok()?;
-    let middle = pooled.mean_axis(Axis(0))?;
-    let pooled = &pooled - &middle;
+    let pooled = centred(x, y)?;
     let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed);
     let mut order: Vec<usize> = (0..n + m).collect();
     random.shuffle(&mut order);
@@ -174,7 +176,6 @@ pub fn lsdd_test(
     let mut h = gaussian(centres.view(), centres.view(), gamma / 2.0);
     let inner = h.clone();
     h.diag_mut().iter_mut().for_each(|v| *v += lambda);
-    let inverse = inverse(h)?;
     let members = memberships(n, m, rounds, seed);
     let sums = reach.t().dot(&members);
     let all = reach.sum_axis(Axis(0));
@@ -183,37 +184,11 @@ pub fn lsdd_test(
     for mut column in difference.axis_iter_mut(Axis(1)) {
         column.zip_mut_with(&all, |sum, total| *sum = *sum / a - (total - *sum) / b);
     }
-    let theta = inverse.dot(&difference);
+    let theta = solve(h, difference.clone())?;
     let spread = inner.dot(&theta);
     let statistic =
         |i: usize| 2.0 * theta.column(i).dot(&difference.column(i)) - theta.column(i).dot(&spread.column(i));
     Some(counted(statistic, members.ncols()))
-}
-
-/// Gauss–Jordan with pivoting; `None` for a singular matrix.
-fn inverse(mut a: Array2<f64>) -> Option<Array2<f64>> {
-    let n = a.nrows();
-    let mut out = Array2::eye(n);
-    for pivot in 0..n {
-        let best = (pivot..n).max_by(|i, j| a[[*i, pivot]].abs().total_cmp(&a[[*j, pivot]].abs()))?;
-        let scale = a[[best, pivot]];
-        if !scale.is_finite() || scale.abs() < 1e-300 {
-            return None;
-        }
-        for column in 0..n {
-            a.swap([pivot, column], [best, column]);
-            out.swap([pivot, column], [best, column]);
-        }
-        a.row_mut(pivot).mapv_inplace(|v| v / scale);
-        out.row_mut(pivot).mapv_inplace(|v| v / scale);
-        let (lead, own) = (a.row(pivot).to_owned(), out.row(pivot).to_owned());
-        for row in (0..n).filter(|row| *row != pivot) {
-            let factor = a[[row, pivot]];
-            a.row_mut(row).scaled_add(-factor, &lead);
-            out.row_mut(row).scaled_add(-factor, &own);
-        }
-    }
-    Some(out)
 }
 
 #[cfg(test)]

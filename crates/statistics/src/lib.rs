@@ -24,6 +24,7 @@ pub mod intervals;
 pub mod isolation_forest;
 pub mod kernel;
 pub mod kolmogorov_smirnov;
+mod linear;
 pub mod multiple_testing;
 pub mod power;
 pub mod principal;

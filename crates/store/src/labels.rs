@@ -147,25 +147,18 @@ impl Store {
 
     /// Labels that wait for an event that has not come.
     pub async fn orphaned_labels(&self, model_id: i64) -> Result<u64> {
-        let row = self
-            .database
-            .fetch_one(
-                "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_orphan WHERE model_id = $1",
-                params![model_id],
-            )
-            .await?;
-        Ok(row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64)
+        const SQL: &str = "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_orphan WHERE model_id = $1";
+        self.label_rows(SQL, model_id).await
     }
 
     /// Labels that were sent for a model, relabels included.
     pub async fn label_count(&self, model_id: i64) -> Result<u64> {
-        let row = self
-            .database
-            .fetch_one(
-                "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE model_id = $1",
-                params![model_id],
-            )
-            .await?;
+        const SQL: &str = "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE model_id = $1";
+        self.label_rows(SQL, model_id).await
+    }
+
+    async fn label_rows(&self, sql: &'static str, model_id: i64) -> Result<u64> {
+        let row = self.database.fetch_one(sql, params![model_id]).await?;
         Ok(row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64)
     }
 

@@ -26,11 +26,11 @@ Build output lies in PLIMSOLL_CACHE, by default ~/.cache/plimsoll, so that a sec
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (name, rest) = arguments.split_first().map_or(("help", &[][..]), |(n, r)| (n.as_str(), r));
-    if let Err(error) = places::settle() {
-        eprintln!("error: {error}");
-        return ExitCode::FAILURE;
+    if ["help", "--help", "-h"].contains(&name) {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
     }
-    let outcome = match name {
+    let outcome = places::settle().and_then(|()| match name {
         "start" => start(rest),
         "test" => suite::suite(),
         "dev" => dev::run_dev(rest),
@@ -39,12 +39,8 @@ fn main() -> ExitCode {
         "golden" => golden(rest),
         "bench" => bench(rest),
         "plimsoll" => program().and_then(|path| command::hand_over(&path, rest)),
-        "help" | "--help" | "-h" => {
-            println!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
         other => Err(format!("there is no “{other}”\n\n{HELP}")),
-    };
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -87,17 +83,16 @@ fn start(rest: &[String]) -> Result<(), String> {
 }
 
 fn bench(rest: &[String]) -> Result<(), String> {
-    let needs_program = rest.first().is_some_and(|name| ["drift", "wide"].contains(&name.as_str()));
-    let path = if needs_program { program()? } else { places::target() };
+    let mut bench = std::process::Command::new(places::target().join("release/bench"));
+    if rest.first().is_some_and(|name| ["drift", "wide"].contains(&name.as_str())) {
+        bench.env("PLIMSOLL_PROGRAM", program()?);
+    }
     command::run(
         &mut command::cargo(&["build", "--quiet", "--release", "--package", "bench"]),
         "see the compiler’s message above",
     )?;
     // Run where the person is: the paths are meant from there.
-    command::run(
-        std::process::Command::new(places::target().join("release/bench")).args(rest).env("PLIMSOLL_PROGRAM", path),
-        "see above",
-    )
+    command::run(bench.args(rest), "see above")
 }
 
 fn golden(rest: &[String]) -> Result<(), String> {

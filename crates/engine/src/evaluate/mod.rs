@@ -24,6 +24,7 @@ use evaluation::reference::Reference;
 use evaluation::window::{Context, evaluate, same_answer};
 use store::{Columns, DirtySpan, Frame, Read, StoredReport, Stream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Engine, Result};
 
@@ -87,24 +88,44 @@ impl Engine {
     /// One round of upkeep and evaluation over all models. `slow` also does what is done each minute.
     pub async fn maintain(&self, slow: bool) -> Result<()> {
         for model in self.store.models().await? {
-            let name = format!("maintain/{}", model.id);
-            let now = self.now();
-            if !self.store.claim(&name, &self.inner.holder, now, now.plus(LEASE)).await? {
-                continue;
-            }
-            let held = self.hold(name.clone());
-            let outcome = self.maintain_model(&model).await;
-            held.abort();
-            self.store.release(&name, &self.inner.holder).await?;
-            outcome?;
+            self.under_lease(format!("maintain/{}", model.id), self.maintain_model(&model)).await?;
         }
-        let now = self.now();
-        if slow && self.store.claim("samples", &self.inner.holder, now, now.plus(LEASE)).await? {
-            self.store.compact_samples(now.plus(-600 * SECOND)).await?;
-            self.store.expire_samples(now.plus(-30 * domain::time::DAY)).await?;
-            self.store.release("samples", &self.inner.holder).await?;
+        if slow {
+            self.under_lease("samples".into(), self.maintain_samples()).await?;
         }
         Ok(())
+    }
+
+    async fn maintain_samples(&self) -> Result<()> {
+        let now = self.now();
+        self.store.compact_samples(now.plus(-600 * SECOND)).await?;
+        self.store.expire_samples(now.plus(-30 * domain::time::DAY)).await?;
+        Ok(())
+    }
+
+    /// Does work that one process at a time may do; nothing where another one holds the lease. The
+    /// lease is renewed on a clock of its own, since the work may be long between two places where
+    /// it could do that itself, and for no longer than the work is there: not after a panic either.
+    async fn under_lease(&self, lease: String, work: impl Future<Output = Result<()>>) -> Result<()> {
+        let now = self.now();
+        if !self.store.claim(&lease, &self.inner.holder, now, now.plus(LEASE)).await? {
+            return Ok(());
+        }
+        let renewing = AbortOnDropHandle::new(tokio::spawn(self.clone().renew(lease.clone())));
+        let outcome = work.await;
+        drop(renewing);
+        self.store.release(&lease, &self.inner.holder).await?;
+        outcome
+    }
+
+    async fn renew(self, lease: String) {
+        loop {
+            tokio::time::sleep(LEASE_RENEWED).await;
+            let now = self.now();
+            if let Err(error) = self.store.claim(&lease, &self.inner.holder, now, now.plus(LEASE)).await {
+                tracing::warn!(%error, lease, "a lease could not be renewed");
+            }
+        }
     }
 
     async fn maintain_model(&self, model: &Model) -> Result<()> {
@@ -118,21 +139,6 @@ impl Engine {
             return Ok(());
         }
         self.evaluate_model(model, &spans).await
-    }
-
-    /// Keeps a lease for as long as the task it gives runs, on a clock of its own: the work may be
-    /// long between two places where it could do that itself.
-    fn hold(&self, lease: String) -> tokio::task::JoinHandle<()> {
-        let engine = self.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(LEASE_RENEWED).await;
-                let now = engine.now();
-                if let Err(error) = engine.store.claim(&lease, &engine.inner.holder, now, now.plus(LEASE)).await {
-                    tracing::warn!(%error, lease, "a lease could not be renewed");
-                }
-            }
-        })
     }
 
     async fn evaluate_model(&self, model: &Model, spans: &[DirtySpan]) -> Result<()> {

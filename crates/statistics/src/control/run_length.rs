@@ -1,7 +1,10 @@
 //! How long a chart of a stable process runs before it cries wolf: its average run length, so that
 //! limits can be chosen for a budget of false alarms.
 
+use ndarray::Array2;
 use statrs::distribution::{ContinuousCDF, Normal};
+
+use crate::linear::solve;
 
 /// States of the discretised sum or average.
 const STATES: usize = 101;
@@ -64,29 +67,12 @@ pub fn limit_for_arl(wanted: f64, low: f64, high: f64, arl: impl Fn(f64) -> f64)
     Some(0.5 * (low + high))
 }
 
-/// Steps until the chain leaves its states, from each: the solution of (I − R)·t = 1.
+/// Steps until the chain leaves its states, from each: the solution of (I − R)·t = 1. NaN where it
+/// never leaves them.
 fn expected_steps(states: usize, chance: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-    let mut rows: Vec<Vec<f64>> = (0..states)
-        .map(|from| {
-            let stay = |to: usize| f64::from(u8::from(from == to)) - chance(from, to);
-            (0..states).map(stay).chain([1.0]).collect()
-        })
-        .collect();
-    for pivot in 0..states {
-        let best = (pivot..states).max_by(|a, b| rows[*a][pivot].abs().total_cmp(&rows[*b][pivot].abs()));
-        rows.swap(pivot, best.unwrap_or(pivot));
-        let lead = rows[pivot].clone();
-        for row in rows.iter_mut().skip(pivot + 1) {
-            let factor = row[pivot] / lead[pivot];
-            row.iter_mut().zip(&lead).skip(pivot).for_each(|(v, l)| *v -= factor * l);
-        }
-    }
-    let mut steps = vec![0.0; states];
-    for i in (0..states).rev() {
-        let known: f64 = (i + 1..states).map(|j| rows[i][j] * steps[j]).sum();
-        steps[i] = (rows[i][states] - known) / rows[i][i];
-    }
-    steps
+    let stay = |(from, to): (usize, usize)| f64::from(u8::from(from == to)) - chance(from, to);
+    let solved = solve(Array2::from_shape_fn((states, states), stay), Array2::ones((states, 1)));
+    solved.map_or_else(|| vec![f64::NAN; states], |steps| steps.into_iter().collect())
 }
 
 #[cfg(test)]

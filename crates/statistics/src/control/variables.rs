@@ -35,37 +35,34 @@ impl Limits {
 /// X̄-R: limits of the subgroup means and of their ranges. `None` for no subgroups, or sizes below
 /// two or unequal.
 pub fn xbar_r(subgroups: &[Vec<f64>]) -> Option<(Limits, Limits)> {
-    let constants = constants(subgroups)?;
-    let ranges: Vec<f64> = subgroups.iter().map(|g| range(g)).collect();
-    let spread = mean(&ranges);
-    let centre = mean(&subgroups.iter().map(|g| mean(g)).collect::<Vec<_>>());
-    let half = constants.a2() * spread;
-    let sigma = spread / constants.d2;
-    let (d3, d4) = constants.range_factors();
-    Some((
-        Limits { centre, lower: centre - half, upper: centre + half, sigma },
-        Limits { centre: spread, lower: d3 * spread, upper: d4 * spread, sigma: constants.d3 * sigma },
-    ))
+    let c = constants(subgroups)?;
+    Some(xbar(subgroups, range, c.a2(), c.d2, c.range_factors(), c.d3))
 }
 
 /// X̄-S: limits of the subgroup means and of their standard deviations (ddof 1).
 pub fn xbar_s(subgroups: &[Vec<f64>]) -> Option<(Limits, Limits)> {
-    let constants = constants(subgroups)?;
-    let deviations: Vec<f64> = subgroups.iter().map(|g| standard_deviation(g, 1)).collect();
-    let spread = mean(&deviations);
+    let c = constants(subgroups)?;
+    let scatter = (1.0 - c.c4 * c.c4).sqrt();
+    Some(xbar(subgroups, |g| standard_deviation(g, 1), c.a3(), c.c4, c.deviation_factors(), scatter))
+}
+
+/// `reach`: half the width of the means' limits in mean spreads. `unit`: the mean spread of standard
+/// normals, and `scatter` its standard deviation. `factors`: the spread's limits in mean spreads.
+fn xbar(
+    subgroups: &[Vec<f64>],
+    spread_of: impl Fn(&[f64]) -> f64,
+    reach: f64,
+    unit: f64,
+    factors: (f64, f64),
+    scatter: f64,
+) -> (Limits, Limits) {
+    let spread = mean(&subgroups.iter().map(|g| spread_of(g)).collect::<Vec<_>>());
     let centre = mean(&subgroups.iter().map(|g| mean(g)).collect::<Vec<_>>());
-    let half = constants.a3() * spread;
-    let sigma = spread / constants.c4;
-    let (b3, b4) = constants.deviation_factors();
-    Some((
+    let (half, sigma) = (reach * spread, spread / unit);
+    (
         Limits { centre, lower: centre - half, upper: centre + half, sigma },
-        Limits {
-            centre: spread,
-            lower: b3 * spread,
-            upper: b4 * spread,
-            sigma: (1.0 - constants.c4 * constants.c4).sqrt() * sigma,
-        },
-    ))
+        Limits { centre: spread, lower: factors.0 * spread, upper: factors.1 * spread, sigma: scatter * sigma },
+    )
 }
 
 /// Individuals with moving ranges of span 2: limits of the values and of the ranges. `None` below
