@@ -103,6 +103,10 @@ test('a schema, windows and a baseline are changed on the page of a model', asyn
   await page.getByLabel('Unit of income').fill('EUR');
   await page.getByRole('button', { name: 'Save columns' }).click();
   await expect(page.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible();
+  await page.getByLabel('Weight of income').fill('much');
+  await page.getByRole('button', { name: 'Save columns' }).click();
+  await expect(page.getByRole('alert')).toContainText('the weight of “income” is a number from 0');
+  await page.getByLabel('Weight of income').fill('');
   await page.getByLabel('Role of income').selectOption({ label: 'Prediction' });
   await page.getByRole('button', { name: 'Save columns' }).click();
   await expect(page.getByRole('alert')).toContainText('both read as Prediction');

@@ -347,7 +347,8 @@ fn edited(schema: &Schema, sent: &Sent) -> Schema {
         field.numeric = sent.text(&format!("values:{i}")) == "number";
         field.unit = sent.text(&format!("unit:{i}"));
         let weight = sent.text(&format!("weight:{i}"));
-        field.importance = if weight.trim().is_empty() { 0.0 } else { weight.trim().parse().unwrap_or(f64::NAN) };
+        // What is no number is sent as one that is refused in words; JSON has no NaN.
+        field.importance = if weight.trim().is_empty() { 0.0 } else { weight.trim().parse().unwrap_or(-1.0) };
     }
     schema
 }

@@ -89,14 +89,14 @@ impl Schema {
             if !names.insert(field.name.as_str()) {
                 return Some(format!("the column “{}” is there twice", field.name));
             }
+            if field.importance < 0.0 || !field.importance.is_finite() {
+                return Some(format!("the weight of “{}” is a number from 0", field.name));
+            }
             if field.role == ColumnRole::Ignored {
                 continue;
             }
             if let Some(other) = roles.insert(field.role.clone(), field.name.as_str()) {
                 return Some(format!("“{other}” and “{}” are both read as {}", field.name, field.role.title()));
-            }
-            if field.importance < 0.0 || !field.importance.is_finite() {
-                return Some(format!("the weight of “{}” is a number from 0", field.name));
             }
         }
         None
@@ -423,6 +423,9 @@ mod tests {
         schema.fields[2].role = ColumnRole::Prediction;
         let problem = schema.problem().expect("refused");
         assert!(problem.contains("AGEP") && problem.contains("y_pred"), "{problem}");
+        schema.fields[2].role = ColumnRole::Ignored;
+        schema.fields[2].importance = -1.0;
+        assert!(schema.problem().is_some_and(|p| p.contains("weight of “AGEP”")));
     }
 
     #[test]
