@@ -82,15 +82,77 @@ impl Default for LogConfig {
 pub struct LimitConfig {
     /// Bytes of one request's body. Default 256 MiB.
     pub body_bytes: u64,
-    /// Ingest requests at once; more are told to come back. Default 32.
+    /// Large bodies decoded at once; more are told to come back. Default 8.
     pub ingest_requests: usize,
+    /// Bytes of small bodies that may wait in memory. Default 64 MiB.
+    pub ingest_bytes: usize,
     /// Batches waiting for the writer. Default 1024.
     pub write_queue: usize,
+    /// Time series in all. Default 100,000.
+    pub series: usize,
+    /// Time series of one metric. Default 20,000.
+    pub series_of_a_metric: usize,
+    /// Time series that one API key may bring. Default 50,000.
+    pub series_of_a_source: usize,
+}
+
+impl LimitConfig {
+    pub fn of_series(&self) -> store::SeriesLimits {
+        store::SeriesLimits {
+            in_all: self.series,
+            of_a_metric: self.series_of_a_metric,
+            of_a_source: self.series_of_a_source,
+        }
+    }
 }
 
 impl Default for LimitConfig {
     fn default() -> Self {
-        LimitConfig { body_bytes: 256 << 20, ingest_requests: 32, write_queue: 1024 }
+        LimitConfig { body_bytes: 256 << 20, ingest_requests: 8, ingest_bytes: 64 << 20, write_queue: 1024, series: 100_000, series_of_a_metric: 20_000, series_of_a_source: 50_000 }
+    }
+}
+
+/// How long, and how much, is kept. Days of 0 keep for ever, bytes of 0 set no bound.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RetentionConfig {
+    /// Predictions and their labels. Default 400 days.
+    pub events_days: u32,
+    /// Samples of signals. Default 90 days.
+    pub samples_days: u32,
+    /// Reports of windows. Default 800 days.
+    pub reports_days: u32,
+    /// Bytes of predictions. Default no bound.
+    pub event_bytes: u64,
+    /// Bytes of samples. Default no bound.
+    pub sample_bytes: u64,
+    /// Bytes of the whole database; from nine tenths on a warning is shown. Default no bound but the disk.
+    pub disk_bytes: u64,
+}
+
+impl RetentionConfig {
+    pub fn keep(&self) -> engine::upkeep::Keep {
+        engine::upkeep::Keep {
+            events_days: self.events_days,
+            samples_days: self.samples_days,
+            reports_days: self.reports_days,
+            event_bytes: self.event_bytes,
+            sample_bytes: self.sample_bytes,
+        }
+    }
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        let keep = engine::upkeep::Keep::default();
+        RetentionConfig {
+            events_days: keep.events_days,
+            samples_days: keep.samples_days,
+            reports_days: keep.reports_days,
+            event_bytes: keep.event_bytes,
+            sample_bytes: keep.sample_bytes,
+            disk_bytes: 0,
+        }
     }
 }
 
@@ -115,11 +177,12 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub log: LogConfig,
     pub limits: LimitConfig,
+    pub retention: RetentionConfig,
     pub collect: CollectConfig,
 }
 
 /// Every key there is. The test below holds it against the structs.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 23] = [
     "server.listen",
     "server.public_url",
     "server.trusted_proxies",
@@ -131,7 +194,17 @@ const KEYS: [&str; 13] = [
     "log.level",
     "limits.body_bytes",
     "limits.ingest_requests",
+    "limits.ingest_bytes",
     "limits.write_queue",
+    "limits.series",
+    "limits.series_of_a_metric",
+    "limits.series_of_a_source",
+    "retention.events_days",
+    "retention.samples_days",
+    "retention.reports_days",
+    "retention.event_bytes",
+    "retention.sample_bytes",
+    "retention.disk_bytes",
     "collect.host",
 ];
 
@@ -216,7 +289,7 @@ fn set(table: &mut toml::Table, key: &str, text: &str) -> Result<(), String> {
             let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
             toml::Value::Array(parts.map(|p| toml::Value::String(p.into())).collect())
         }
-        "database.connections" | "limits.body_bytes" | "limits.ingest_requests" | "limits.write_queue" => {
+        _ if key == "database.connections" || ["limits", "retention"].contains(&section) => {
             toml::Value::Integer(
                 text.trim().parse().map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
             )

@@ -4,6 +4,10 @@
 mod drift;
 mod employment;
 mod flights;
+mod footprint;
+mod ingest;
+mod load;
+mod samples;
 mod statistics;
 mod table;
 
@@ -58,6 +62,30 @@ enum What {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Predictions over HTTP, acknowledged durable: rates, latency, bytes at rest
+    Ingest {
+        #[command(flatten)]
+        on: On,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
+    },
+    /// Remote-write samples of ten thousand series: rate, bytes at rest
+    Samples {
+        #[command(flatten)]
+        on: On,
+        /// Samples of each series
+        #[arg(long, default_value_t = 1440)]
+        steps: usize,
+    },
+    /// Memory and processor time, idle and loaded
+    Footprint {
+        #[command(flatten)]
+        on: On,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 30.0)]
+        seconds: f64,
+    },
     /// False-alarm rates and power of tests, detectors and thresholds on simulated streams
     Statistics {
         /// More rounds, narrower answers
@@ -66,12 +94,30 @@ enum What {
     },
 }
 
+/// Where and how often.
+#[derive(clap::Args)]
+struct On {
+    #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
+    database: load::Database,
+    /// Runs; the middle one is reported
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+}
+
+/// The clients' half of a benchmark under load, on the same cores as the server.
+fn under_load(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?.block_on(work)
+}
+
 fn main() -> ExitCode {
     let outcome = match Bench::parse().what {
         What::Drift { reference, current, runs } => drift::drift(&reference, &current, runs),
         What::Wide { rows, columns, reference_rows, folder } => drift::wide(rows, columns, reference_rows, &folder),
         What::Employment { data, golden } => employment::employment(&data, &golden),
         What::Flights { data } => flights::flights(&data),
+        What::Ingest { on, seconds } => under_load(ingest::ingest(on.database, on.runs, seconds)),
+        What::Samples { on, steps } => under_load(samples::samples(on.database, on.runs, steps)),
+        What::Footprint { on, seconds } => under_load(footprint::footprint(on.database, on.runs, seconds)),
         What::Statistics { rounds } => {
             statistics::simulate(rounds);
             Ok(())

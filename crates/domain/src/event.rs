@@ -255,17 +255,7 @@ impl ColumnData {
         match (&mut *self, other) {
             (ColumnData::Number(a), ColumnData::Number(b)) => a.extend_from_slice(b),
             (ColumnData::Category { codes, dictionary }, ColumnData::Category { codes: more, dictionary: words }) => {
-                let mut known: std::collections::HashMap<String, u32> =
-                    dictionary.iter().enumerate().map(|(i, w)| (w.clone(), i as u32)).collect();
-                let map: Vec<u32> = words
-                    .iter()
-                    .map(|word| {
-                        *known.entry(word.clone()).or_insert_with(|| {
-                            dictionary.push(word.clone());
-                            dictionary.len() as u32 - 1
-                        })
-                    })
-                    .collect();
+                let map = merge_words(dictionary, words);
                 codes.extend(more.iter().map(|&c| if c == MISSING { MISSING } else { map[c as usize] }));
             }
             (ColumnData::Vector { dimension: a, values }, ColumnData::Vector { dimension: b, values: more })
@@ -273,11 +263,22 @@ impl ColumnData {
             {
                 values.extend_from_slice(more);
             }
-            _ => {
-                let mut text = self.to_category();
-                text.append(&other.to_category());
-                *self = text;
-            }
+            _ => self.append_other_type(other),
+        }
+    }
+
+    fn append_other_type(&mut self, other: &ColumnData) {
+        // Of rows that are all missing nobody knows the type: they take the other's.
+        if other.missing() == other.len() {
+            let filler = self.missing_like(other.len());
+            self.append(&filler);
+        } else if self.missing() == self.len() {
+            *self = other.missing_like(self.len());
+            self.append(other);
+        } else {
+            let mut text = self.to_category();
+            text.append(&other.to_category());
+            *self = text;
         }
     }
 
@@ -307,6 +308,34 @@ impl ColumnData {
             }
         }
     }
+}
+
+/// Adds the words that the dictionary lacks; the place of each of `words` in it.
+fn merge_words(dictionary: &mut Vec<String>, words: &[String]) -> Vec<u32> {
+    // A few words are found sooner by looking than by hashing all that are there.
+    if dictionary.len() + words.len() <= 64 {
+        return words
+            .iter()
+            .map(|word| match dictionary.iter().position(|w| w == word) {
+                Some(place) => place as u32,
+                None => {
+                    dictionary.push(word.clone());
+                    dictionary.len() as u32 - 1
+                }
+            })
+            .collect();
+    }
+    let mut known: std::collections::HashMap<String, u32> =
+        dictionary.iter().enumerate().map(|(i, w)| (w.clone(), i as u32)).collect();
+    words
+        .iter()
+        .map(|word| {
+            *known.entry(word.clone()).or_insert_with(|| {
+                dictionary.push(word.clone());
+                dictionary.len() as u32 - 1
+            })
+        })
+        .collect()
 }
 
 /// A number as a category name: whole numbers without a fraction, so that `1` and `1.0` are one class.
@@ -385,26 +414,41 @@ impl EventBatch {
     }
 
     /// Appends `other`; columns that one side lacks are filled with missing values.
-    pub fn append(&mut self, other: &EventBatch) {
+    pub fn append(&mut self, other: EventBatch) {
         let rows = self.rows();
-        for theirs in &other.columns {
-            match self.columns.iter_mut().find(|c| c.name == theirs.name) {
-                Some(ours) => ours.data.append(&theirs.data),
+        let more = other.rows();
+        if rows == 0 && self.columns.is_empty() {
+            *self = other;
+            return;
+        }
+        let mut met = 0;
+        for (place, theirs) in other.columns.into_iter().enumerate() {
+            // Batches of one sender name their columns in one order.
+            let ours = match self.columns.get(place) {
+                Some(ours) if ours.name == theirs.name => Some(place),
+                _ => self.columns.iter().position(|c| c.name == theirs.name),
+            };
+            match ours {
+                Some(ours) => {
+                    met += 1;
+                    self.columns[ours].data.append(&theirs.data);
+                }
                 None => {
                     let mut data = theirs.data.missing_like(rows);
                     data.append(&theirs.data);
-                    self.columns.push(Column { name: theirs.name.clone(), data });
+                    met += 1;
+                    self.columns.push(Column { name: theirs.name, data });
                 }
             }
         }
-        for ours in &mut self.columns {
-            if other.column(&ours.name).is_none() {
-                let filler = ours.data.missing_like(other.rows());
+        if met < self.columns.len() {
+            for ours in self.columns.iter_mut().filter(|c| c.data.len() < rows + more) {
+                let filler = ours.data.missing_like(more);
                 ours.data.append(&filler);
             }
         }
-        self.ids.extend(other.ids.iter().cloned());
-        self.times.extend_from_slice(&other.times);
+        self.ids.extend(other.ids);
+        self.times.extend(other.times);
     }
 }
 
@@ -422,6 +466,13 @@ pub struct LabelBatch {
 impl LabelBatch {
     pub fn rows(&self) -> usize {
         self.ids.len()
+    }
+
+    /// Appends labels that came later.
+    pub fn append(&mut self, other: LabelBatch) {
+        self.ids.extend(other.ids);
+        self.values.extend(other.values);
+        self.times.extend(other.times);
     }
 }
 
@@ -458,7 +509,7 @@ mod tests {
             times: vec![Timestamp(2)],
             columns: vec![Column { name: "feature.c".into(), data: category(&[Some("red")]) }],
         };
-        a.append(&b);
+        a.append(b.clone());
         assert_eq!(a.rows(), 2);
         assert!(a.columns.iter().all(|c| c.data.len() == 2));
         assert_eq!(a.column("feature.c").expect("there").text(0), None);

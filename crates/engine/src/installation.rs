@@ -82,6 +82,7 @@ impl Engine {
         self.may(actor, Action::ManageInstallation, &Object::Model(name.to_string()))?;
         let model = self.known_model(name).await?;
         self.store.delete_model(model.id).await?;
+        self.inner.targets.forget(name);
         self.audit(actor, "model.delete", name).await;
         Ok(())
     }
@@ -143,6 +144,7 @@ impl Engine {
             model.schema = schema;
         }
         self.store.update_model(&model).await?;
+        self.inner.targets.forget(name);
         self.store.mark_dirty(model.id, "*", TimeRange::ALL, "settings").await?;
         self.audit(actor, "model.update", name).await;
         Ok(model)

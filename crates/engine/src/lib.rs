@@ -9,6 +9,8 @@ pub mod ingest;
 pub mod installation;
 pub mod live;
 pub mod people;
+pub mod questions;
+pub mod upkeep;
 pub mod views;
 
 use std::sync::Arc;
@@ -60,6 +62,7 @@ struct Inner {
     people: people::Guard,
     live: live::Bus,
     references: evaluate::References,
+    targets: ingest::targets::Targets,
     gpu: std::sync::RwLock<collect::GpuState>,
     /// Who holds this process's leases.
     holder: String,
@@ -71,6 +74,7 @@ impl Engine {
             people: people::Guard::new(),
             live: live::Bus::new(),
             references: evaluate::References::default(),
+            targets: ingest::targets::Targets::default(),
             gpu: std::sync::RwLock::new(collect::GpuState::NotAsked),
             holder: people::random_text(12),
         };
@@ -93,6 +97,7 @@ impl Engine {
         &self,
         stop: tokio_util::sync::CancellationToken,
         collect_host: bool,
+        keep: upkeep::Keep,
     ) -> tokio_util::task::TaskTracker {
         let tasks = tokio_util::task::TaskTracker::new();
         if collect_host {
@@ -100,6 +105,7 @@ impl Engine {
             tasks.spawn(collect::gpu::run(self.clone(), stop.clone()));
         }
         tasks.spawn(collect::probe::run(self.clone(), stop.clone()));
+        tasks.spawn(upkeep::run(self.clone(), keep, stop.clone()));
         tasks.spawn(evaluate::run(self.clone(), stop.clone()));
         tasks.spawn(live::run(self.clone(), stop));
         tasks.close();

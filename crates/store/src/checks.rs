@@ -22,6 +22,7 @@ pub struct Footprint {
     pub fresh_events: u64,
     pub segments: u64,
     pub labels: u64,
+    pub unmerged_labels: u64,
     pub series: u64,
     pub bytes: u64,
 }
@@ -76,10 +77,8 @@ impl Store {
 
     async fn check_chunks(&self, report: &mut CheckReport) -> Result<()> {
         for (series, _) in self.series("").await? {
-            let rows = self
-                .database
-                .fetch("SELECT start_time, body FROM sample_chunk WHERE series_id = $1", params![series])
-                .await?;
+            const SQL: &str = "SELECT start_time, body FROM sample_chunk WHERE series_id = $1";
+            let rows = self.database.fetch(SQL, params![series]).await?;
             for row in rows {
                 let start = row.time(0)?;
                 note(report, &row.blob(1)?, || format!("samples of series {series} from {start}"));
@@ -96,7 +95,8 @@ impl Store {
                         (SELECT CAST(coalesce(sum(event_rows), 0) AS BIGINT) FROM fresh),
                         (SELECT count(*) FROM segment),
                         (SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log),
-                        (SELECT count(*) FROM series)",
+                        (SELECT count(*) FROM series),
+                        (SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE merged = 0)",
                 vec![],
             )
             .await?
@@ -119,6 +119,7 @@ impl Store {
             fresh_events: number(1)?,
             segments: number(2)?,
             labels: number(3)?,
+            unmerged_labels: number(5)?,
             series: number(4)?,
             bytes,
         })

@@ -1,19 +1,30 @@
 //! Compaction: fresh rows become columnar segments of about [`SEGMENT_ROWS`] events.
 //!
 //! It always takes the oldest fresh rows of a stream, so that “everything up to this number is in
-//! segments” stays true; readers and the duplicate check rely on it.
+//! segments” stays true; readers and the duplicate check rely on it. An event that was sent again long
+//! after the first is found and left out here.
+
+use std::collections::HashSet;
 
 use domain::Timestamp;
 use domain::event::{ColumnData, EventBatch};
 
+use crate::catalogue::id_order;
 use crate::codec;
-use crate::database::params;
-use crate::identity::{IdFilter, IdIndex, fingerprints};
+use crate::database::{Value, params};
+use crate::identity::{IdFilter, fingerprints, id_hash};
 use crate::models::Stream;
+use crate::sql::with_rows;
+use crate::writer::KNOWN_FOR;
 use crate::{Result, SEGMENT_ROWS, Store};
 
 /// Rows taken in one go: bounds memory and the length of the write.
 const TAKE_ROWS: usize = 4 * SEGMENT_ROWS;
+/// Thousands of tiny commits are slow to lay over every read, however few rows they hold; so many are
+/// folded into one.
+const FOLD_BLOBS: usize = 512;
+/// Columns written by one statement.
+const COLUMNS_AT_ONCE: usize = 8;
 
 struct EncodedColumn {
     name: String,
@@ -27,6 +38,8 @@ struct EncodedSegment {
     rows: i64,
     min: Timestamp,
     max: Timestamp,
+    low_id: String,
+    high_id: String,
     filter: Vec<u8>,
     columns: Vec<EncodedColumn>,
 }
@@ -54,19 +67,19 @@ impl Store {
         let Some(through) = through else {
             return Ok(false);
         };
-        // Thousands of tiny commits are slow to lay over every read, however few rows they hold.
-        if rows < SEGMENT_ROWS && !all && blobs < 512 {
+        if rows < SEGMENT_ROWS && !all {
+            if blobs >= FOLD_BLOBS {
+                self.fold(stream, through).await?;
+            }
             return Ok(false);
         }
-        let bodies = self
-            .database
-            .fetch(
-                "SELECT body FROM fresh WHERE stream_id = $1 AND seq <= $2 ORDER BY seq",
-                params![stream.id, through],
-            )
-            .await?;
-        let bodies: Vec<Vec<u8>> = bodies.iter().map(|row| row.blob(0)).collect::<Result<_>>()?;
-        let segments = tokio::task::block_in_place(|| encode(&bodies))?;
+        let (taken, mut batch) = self.fresh_rows(stream, through).await?;
+        let again = self.sent_again(stream, &batch, at).await?;
+        if !again.is_empty() {
+            let keep: Vec<usize> = (0..batch.rows()).filter(|row| !again.contains(row)).collect();
+            batch = batch.take(&keep);
+        }
+        let segments = tokio::task::block_in_place(|| encode(&batch));
 
         let mut transaction = self.database.begin_exclusive().await?;
         let gone = transaction
@@ -75,15 +88,25 @@ impl Store {
                 params![stream.bucket(), stream.id, through],
             )
             .await?;
-        if gone as usize != bodies.len() {
+        if gone as usize != taken {
             // Somebody else compacted them: dropping the transaction undoes the delete.
             return Ok(false);
         }
+        if !again.is_empty() {
+            transaction
+                .execute(
+                    "UPDATE stream SET late_duplicates = late_duplicates + $2 WHERE id = $1",
+                    params![stream.id, again.len() as i64],
+                )
+                .await?;
+        }
         for segment in segments {
+            let bytes = segment.filter.len() + segment.columns.iter().map(|c| c.body.len()).sum::<usize>();
             let row = transaction
                 .fetch(
-                    "INSERT INTO segment (bucket, stream_id, event_rows, min_time, max_time, through_seq, created_at, id_filter)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+                    "INSERT INTO segment (bucket, stream_id, event_rows, min_time, max_time, through_seq, created_at,
+                                          id_filter, low_id, high_id, bytes)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
                     params![
                         stream.bucket(),
                         stream.id,
@@ -93,39 +116,106 @@ impl Store {
                         through,
                         at,
                         segment.filter,
+                        segment.low_id,
+                        segment.high_id,
+                        bytes as i64,
                     ],
                 )
                 .await?;
             let id = row.first().map(|r| r.int(0)).transpose()?.unwrap_or_default();
-            for column in segment.columns {
-                transaction
-                    .execute(
-                        "INSERT INTO segment_column (bucket, segment_id, name, min_value, max_value, missing, body)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                        params![stream.bucket(), id, column.name, column.min, column.max, column.missing, column.body],
-                    )
-                    .await?;
+            let mut columns = segment.columns.into_iter().peekable();
+            while columns.peek().is_some() {
+                let size = if columns.len() >= COLUMNS_AT_ONCE { COLUMNS_AT_ONCE } else { 1 };
+                let values: Vec<Value> = columns
+                    .by_ref()
+                    .take(size)
+                    .flat_map(|c| params![stream.bucket(), id, c.name, c.min, c.max, c.missing, c.body])
+                    .collect();
+                const SQL: &str = "INSERT INTO segment_column
+                     (bucket, segment_id, name, min_value, max_value, missing, body) VALUES {}";
+                transaction.execute(with_rows(SQL, 7, size), values).await?;
             }
         }
         transaction.commit().await?;
         Ok(true)
     }
+
+    /// The oldest rows of a stream's fresh log, in one batch, and how many they were.
+    async fn fresh_rows(&self, stream: &Stream, through: i64) -> Result<(usize, EventBatch)> {
+        const SQL: &str = "SELECT body FROM fresh WHERE stream_id = $1 AND seq <= $2 ORDER BY seq";
+        let rows = self.database.fetch(SQL, params![stream.id, through]).await?;
+        let bodies: Vec<Vec<u8>> = rows.iter().map(|row| row.blob(0)).collect::<Result<_>>()?;
+        Ok((rows.len(), tokio::task::block_in_place(|| gather(bodies))?))
+    }
+
+    /// Makes one row of the fresh log of many. It gets a number after all others, so that everybody who
+    /// follows the log reads it again and finds nothing new.
+    async fn fold(&self, stream: &Stream, through: i64) -> Result<()> {
+        let (taken, batch) = self.fresh_rows(stream, through).await?;
+        let body = tokio::task::block_in_place(|| codec::encode_rows(&batch));
+        let min = batch.times.iter().min().copied().unwrap_or_default();
+        let max = batch.times.iter().max().copied().unwrap_or_default();
+        let mut transaction = self.database.begin_exclusive().await?;
+        transaction
+            .execute(
+                "INSERT INTO fresh (bucket, stream_id, received_at, event_rows, min_time, max_time, body)
+                 SELECT $1, $2, min(received_at), $4, $5, $6, $7 FROM fresh WHERE stream_id = $2 AND seq <= $3",
+                params![stream.bucket(), stream.id, through, batch.rows() as i64, min, max, body],
+            )
+            .await?;
+        let gone = transaction
+            .execute(
+                "DELETE FROM fresh WHERE bucket = $1 AND stream_id = $2 AND seq <= $3",
+                params![stream.bucket(), stream.id, through],
+            )
+            .await?;
+        // Somebody else was here: dropping the transaction undoes both.
+        if gone as usize == taken { transaction.commit().await } else { Ok(()) }
+    }
+
+    /// Rows whose id is kept already, in segments too old for the writer to have looked there.
+    async fn sent_again(&self, stream: &Stream, batch: &EventBatch, at: Timestamp) -> Result<HashSet<usize>> {
+        let mut again = HashSet::new();
+        let before = at.plus(-KNOWN_FOR);
+        let segments = self.catalogue(stream).await?;
+        for segment in segments.list.iter().filter(|s| s.created_at < before) {
+            let mut rows: Vec<usize> = (0..batch.rows()).filter(|row| segment.spans(&batch.ids[*row])).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let Some(filter) = self.id_filter(stream, segment.id).await? else {
+                continue;
+            };
+            rows.retain(|row| filter.may_contain(id_hash(&batch.ids[*row])));
+            if rows.is_empty() {
+                continue;
+            }
+            let ids = self.segment_ids(stream, segment.id).await?;
+            let asked: Vec<&str> = rows.iter().map(|row| batch.ids[*row].as_str()).collect();
+            again.extend(rows.into_iter().zip(ids.find(&asked)).filter(|(_, place)| place.is_some()).map(|(row, _)| row));
+        }
+        Ok(again)
+    }
 }
 
-fn encode(bodies: &[Vec<u8>]) -> Result<Vec<EncodedSegment>> {
+fn gather(bodies: Vec<Vec<u8>>) -> Result<EventBatch> {
     let mut batch = EventBatch::default();
     for body in bodies {
-        batch.append(&codec::decode_rows(body)?);
+        batch.append(codec::decode_rows(&body)?);
     }
+    Ok(batch)
+}
+
+fn encode(batch: &EventBatch) -> Vec<EncodedSegment> {
     let mut order: Vec<usize> = (0..batch.rows()).collect();
     order.sort_by_key(|i| batch.times[*i]);
     let pieces = (batch.rows() / SEGMENT_ROWS).max(1);
     let size = batch.rows().div_ceil(pieces).max(1);
-    Ok(order.chunks(size).map(|rows| encode_segment(&batch.take(rows))).collect())
+    order.chunks(size).map(|rows| encode_segment(&batch.take(rows))).collect()
 }
 
 fn encode_segment(batch: &EventBatch) -> EncodedSegment {
-    let index = IdIndex::of(&batch.ids);
+    let hashes: Vec<u64> = batch.ids.iter().map(|id| id_hash(id)).collect();
     let internal =
         |name: &str, body: Vec<u8>| EncodedColumn { name: name.into(), min: None, max: None, missing: 0, body };
     let prints: Vec<i64> = fingerprints(batch).into_iter().map(i64::from).collect();
@@ -156,7 +246,9 @@ fn encode_segment(batch: &EventBatch) -> EncodedSegment {
         rows: batch.rows() as i64,
         min: batch.times.first().copied().unwrap_or_default(),
         max: batch.times.last().copied().unwrap_or_default(),
-        filter: IdFilter::build(&index.hashes()),
+        low_id: batch.ids.iter().min_by(|a, b| id_order(a, b)).cloned().unwrap_or_default(),
+        high_id: batch.ids.iter().max_by(|a, b| id_order(a, b)).cloned().unwrap_or_default(),
+        filter: IdFilter::build(&hashes),
         columns,
     }
 }

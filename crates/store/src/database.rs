@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Column as _, Postgres, Row as _, Sqlite};
 
@@ -111,6 +111,8 @@ impl Row {
     getter!(int, i64);
     getter!(opt_int, Option<i64>);
     getter!(text, String);
+    getter!(opt_text, Option<String>);
+    getter!(opt_real, Option<f64>);
     getter!(blob, Vec<u8>);
 
     pub(crate) fn flag(&self, column: usize) -> Result<bool> {
@@ -201,7 +203,8 @@ impl Database {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
-            .connect_with(connect.clone())
+            // Deletes give their pages back; a database made before keeps them for later rows.
+            .connect_with(connect.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
             .await
             .map_err(|error| {
                 StoreError::Configuration(format!("cannot open the database {}: {error}", file.display()))

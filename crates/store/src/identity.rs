@@ -55,26 +55,23 @@ fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// The ids of one segment by hash. Built from the stored ids when needed: 16k ids take less than a
-/// millisecond, and storing hashes would cost eight bytes an event.
-pub(crate) struct IdIndex(Vec<(u64, u32)>);
+/// A map by hashes that are spread well already: hashing them again would double the cost of a look.
+pub(crate) type HashedMap<V> = std::collections::HashMap<u128, V, std::hash::BuildHasherDefault<LowHalf>>;
 
-impl IdIndex {
-    pub(crate) fn of(ids: &[String]) -> IdIndex {
-        let mut entries: Vec<(u64, u32)> = ids.iter().enumerate().map(|(row, id)| (id_hash(id), row as u32)).collect();
-        entries.sort_unstable();
-        IdIndex(entries)
+#[derive(Default)]
+pub(crate) struct LowHalf(u64);
+
+impl std::hash::Hasher for LowHalf {
+    fn finish(&self) -> u64 {
+        self.0
     }
 
-    /// The row of an id, the text compared in full.
-    pub(crate) fn find(&self, id: &str, ids: &[String]) -> Option<usize> {
-        let hash = id_hash(id);
-        let start = self.0.partition_point(|(h, _)| *h < hash);
-        self.0[start..].iter().take_while(|(h, _)| *h == hash).map(|(_, row)| *row as usize).find(|row| ids[*row] == id)
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes);
     }
 
-    pub(crate) fn hashes(&self) -> Vec<u64> {
-        self.0.iter().map(|(hash, _)| *hash).collect()
+    fn write_u128(&mut self, value: u128) {
+        self.0 = value as u64;
     }
 }
 
@@ -109,6 +106,11 @@ impl IdFilter {
         buffer[start..start + fingerprints.len()].copy_from_slice(fingerprints);
         buffer.truncate(start + fingerprints.len());
         IdFilter { descriptor: descriptor.to_vec(), buffer, start }
+    }
+
+    /// What it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.descriptor.len() + self.buffer.len() + size_of::<IdFilter>()
     }
 
     pub(crate) fn may_contain(&self, hash: u64) -> bool {
@@ -148,13 +150,5 @@ mod tests {
         assert!(hashes.iter().all(|h| filter.may_contain(*h)));
         let strangers = (10_000..110_000u64).filter(|i| filter.may_contain(id_hash(&i.to_string()))).count();
         assert!(strangers < 20, "{strangers} of 100,000");
-    }
-
-    #[test]
-    fn the_index_finds_rows_by_id() {
-        let ids = batch(vec![]).ids;
-        let index = IdIndex::of(&ids);
-        assert_eq!(index.find("b", &ids), Some(1));
-        assert_eq!(index.find("c", &ids), None);
     }
 }

@@ -4,18 +4,22 @@
 //! whose event has not come yet waits as an orphan and is tried again on every newer segment.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use domain::event::{CategoryBuilder, ColumnData, EventBatch, LabelBatch, number_text};
+use domain::event::{ColumnData, EventBatch, LabelBatch, MISSING, number_text};
 use domain::{TimeRange, Timestamp};
 
 use crate::codec::{self, LabelColumn};
-use crate::database::params;
-use crate::identity::{IdFilter, IdIndex, id_hash};
+use crate::database::{Transaction, params};
+use crate::catalogue::{Segment, id_order};
+use crate::identity::id_hash;
 use crate::models::Stream;
 use crate::{Result, Store};
 
-/// Labels merged in one go.
-const MERGE_ROWS: i64 = 100_000;
+/// Labels merged in one go: each segment they touch is written once for all of them.
+const MERGE_ROWS: i64 = 200_000;
+/// Segments written in one transaction: it must not keep the writer waiting for long.
+const SEGMENTS_A_COMMIT: usize = 32;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Label {
@@ -63,45 +67,57 @@ fn join<'a>(column: &mut LabelColumn, labels: impl Iterator<Item = (usize, &'a L
             set.insert(row, label);
         }
     }
-    if set.is_empty() {
-        return Vec::new();
-    }
-    let mut changed = Vec::new();
-    let texts: Vec<Option<String>> = (0..column.times.len())
-        .map(|row| {
-            let before = column.values.text(row);
-            match set.get(&row) {
-                Some(label) => {
-                    if before.as_deref() != Some(label.value.as_str()) {
-                        changed.push(row);
-                    }
-                    column.times[row] = label.time;
-                    column.received[row] = label.received;
-                    Some(label.value.clone())
-                }
-                None => before,
-            }
-        })
+    let mut changed: Vec<usize> = set
+        .iter()
+        .filter(|(row, label)| column.values.text(**row).as_deref() != Some(label.value.as_str()))
+        .map(|(row, _)| *row)
         .collect();
-    column.values = values_of(&texts);
+    changed.sort_unstable();
+    for (row, label) in &set {
+        column.times[*row] = label.time;
+        column.received[*row] = label.received;
+    }
+    set_values(&mut column.values, &set);
     changed
 }
 
-/// Numbers where every present label is a number in its shortest spelling, else categories.
-fn values_of(texts: &[Option<String>]) -> ColumnData {
-    let numbers: Option<Vec<f64>> = texts
-        .iter()
-        .map(|text| match text {
-            None => Some(f64::NAN),
-            Some(text) => text.parse::<f64>().ok().filter(|n| n.is_finite() && number_text(*n) == *text),
-        })
-        .collect();
-    if let Some(numbers) = numbers {
-        return ColumnData::Number(numbers);
+/// The number that a text spells in its shortest way.
+fn number_of(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|n| n.is_finite() && number_text(*n) == text)
+}
+
+/// Sets some values: numbers as long as every label is a number in its shortest spelling, else words.
+fn set_values(values: &mut ColumnData, set: &HashMap<usize, &Label>) {
+    let numeric = set.values().all(|label| number_of(&label.value).is_some());
+    if numeric && values.missing() == values.len() {
+        *values = ColumnData::Number(vec![f64::NAN; values.len()]);
     }
-    let mut builder = CategoryBuilder::default();
-    texts.iter().for_each(|t| builder.push(t.as_deref()));
-    builder.finish()
+    if !numeric && matches!(values, ColumnData::Number(_)) {
+        *values = values.to_category();
+    }
+    match values {
+        ColumnData::Number(numbers) => {
+            for (row, label) in set {
+                numbers[*row] = number_of(&label.value).unwrap_or(f64::NAN);
+            }
+        }
+        ColumnData::Category { codes, dictionary } => {
+            let mut known: HashMap<String, u32> =
+                dictionary.iter().enumerate().map(|(i, w)| (w.clone(), i as u32)).collect();
+            for (row, label) in set {
+                codes[*row] = match known.get(&label.value) {
+                    Some(code) => *code,
+                    None => {
+                        dictionary.push(label.value.clone());
+                        known.insert(label.value.clone(), dictionary.len() as u32 - 1);
+                        dictionary.len() as u32 - 1
+                    }
+                };
+            }
+            debug_assert!(codes.iter().all(|c| *c == MISSING || (*c as usize) < dictionary.len()));
+        }
+        ColumnData::Vector { .. } => {}
+    }
 }
 
 fn labels_of(batch: LabelBatch, received: i64) -> impl Iterator<Item = (String, Label)> {
@@ -132,7 +148,13 @@ impl Store {
         }
         let rows = self
             .database
-            .fetch("SELECT checked_segment, body FROM label_orphan WHERE model_id = $1 ORDER BY id", params![model_id])
+            .fetch(
+                // Those compared with every segment can only concern fresh rows.
+                "SELECT checked_segment, body FROM label_orphan WHERE model_id = $1
+                 AND (checked_segment < (SELECT coalesce(max(id), 0) FROM segment WHERE bucket = $1)
+                      OR EXISTS (SELECT 1 FROM fresh WHERE bucket = $1)) ORDER BY id",
+                params![model_id],
+            )
             .await?;
         for row in rows {
             let checked = row.int(0)?;
@@ -167,8 +189,11 @@ impl Store {
     /// model's maintenance lease.
     pub async fn merge_labels(&self, model_id: i64) -> Result<usize> {
         let streams = self.streams(model_id).await?;
-        let segments = self.filters(model_id).await?;
-        let newest = segments.iter().map(|s| s.id).max().unwrap_or_default();
+        let mut segments: Vec<(&Stream, Arc<Segment>)> = Vec::new();
+        for stream in &streams {
+            segments.extend(self.catalogue(stream).await?.list.iter().map(|s| (stream, s.clone())));
+        }
+        let newest = segments.iter().map(|(_, s)| s.id).max().unwrap_or_default();
         let mut waiting: HashMap<String, (Label, i64)> = HashMap::new();
         let mut orphan_ids = Vec::new();
         let rows = self
@@ -212,43 +237,18 @@ impl Store {
             return Ok(0);
         }
         let looked_at = waiting.len().max(1);
-        let mut dirty: Vec<(String, TimeRange)> = Vec::new();
-        let mut columns = Vec::new();
         let mut placed: Vec<String> = Vec::new();
-        for segment in &segments {
-            let suspects: Vec<(&String, &Label)> = waiting
-                .iter()
-                .filter(|(id, (_, checked))| *checked < segment.id && segment.filter.may_contain(id_hash(id)))
-                .map(|(id, (label, _))| (id, label))
-                .collect();
-            if suspects.is_empty() {
-                continue;
-            }
-            if let Some(merged) = self.merge_into(segment, &suspects).await? {
-                columns.push((segment.bucket, segment.id, merged.body));
-                if let (Some(span), Some(stream)) = (merged.span, streams.iter().find(|s| s.id == segment.stream_id)) {
-                    dirty.push((stream.dirty_key(), span));
-                }
-                placed.extend(merged.ids);
-            }
+        for some in segments.chunks(SEGMENTS_A_COMMIT) {
+            placed.extend(self.merge_into_segments(some, &waiting).await?);
         }
         for id in placed {
             waiting.remove(&id);
         }
-        dirty.extend(self.fresh_spans(&streams, &waiting).await?);
+        let dirty = self.fresh_spans(&streams, &waiting).await?;
         let rest: Vec<(String, String, i64, i64)> =
             waiting.into_iter().map(|(id, (l, _))| (id, l.value, l.time, l.received)).collect();
 
         let mut transaction = self.database.begin_exclusive().await?;
-        for (bucket, segment, body) in columns {
-            transaction
-                .execute(
-                    "INSERT INTO segment_column (bucket, segment_id, name, missing, body) VALUES ($1, $2, '#label', 0, $3)
-                     ON CONFLICT (bucket, segment_id, name) DO UPDATE SET body = excluded.body",
-                    params![bucket, segment, body],
-                )
-                .await?;
-        }
         if let Some(through) = through {
             transaction
                 .execute(
@@ -265,76 +265,125 @@ impl Store {
         for chunk in rest.chunks(MERGE_ROWS as usize) {
             transaction
                 .execute(
-                    "INSERT INTO label_orphan (bucket, model_id, checked_segment, label_rows, body)
-                     VALUES ($1, $2, $3, $4, $5)",
-                    params![model_id, model_id, newest, chunk.len() as i64, codec::encode_rows(&chunk)],
+                    "INSERT INTO label_orphan (bucket, model_id, checked_segment, label_rows, body, newest_received)
+                     VALUES ($1, $2, $3, $4, $5, $6)",
+                    params![
+                        model_id,
+                        model_id,
+                        newest,
+                        chunk.len() as i64,
+                        codec::encode_rows(&chunk),
+                        chunk.iter().map(|(_, _, _, received)| *received).max().unwrap_or_default(),
+                    ],
                 )
                 .await?;
         }
-        for (environment, span) in dirty {
-            transaction
-                .execute(
-                    "INSERT INTO dirty (model_id, environment, from_time, to_time, reason) VALUES ($1, $2, $3, $4, 'labels')",
-                    params![model_id, environment, span.from, span.to],
-                )
-                .await?;
-        }
+        mark_dirty(&mut transaction, model_id, dirty).await?;
         transaction.commit().await?;
         Ok(looked_at)
     }
 
-    async fn filters(&self, model_id: i64) -> Result<Vec<SegmentFilter>> {
-        let rows = self
-            .database
-            .fetch(
-                "SELECT id, bucket, stream_id, id_filter FROM segment WHERE bucket = $1 ORDER BY id",
-                params![model_id],
-            )
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(SegmentFilter {
-                    id: row.int(0)?,
-                    bucket: row.int(1)?,
-                    stream_id: row.int(2)?,
-                    filter: IdFilter::read(&row.blob(3)?),
+    /// Merges what waits into some segments, together with the marks on the windows they touch: if the
+    /// rest of the work does not come to its end, what was written here is complete by itself. Returns
+    /// the ids that found their event.
+    async fn merge_into_segments(
+        &self,
+        segments: &[(&Stream, Arc<Segment>)],
+        waiting: &HashMap<String, (Label, i64)>,
+    ) -> Result<Vec<String>> {
+        let mut sorted: Vec<&String> = waiting.keys().collect();
+        sorted.sort_unstable_by(|a, b| id_order(a, b));
+        let mut columns = Vec::new();
+        let mut dirty = Vec::new();
+        let mut placed = Vec::new();
+        let mut model_id = 0;
+        for (stream, segment) in segments {
+            let first = sorted.partition_point(|id| segment.begins_after(id));
+            let suspects: Vec<(&str, &Label)> = sorted[first..]
+                .iter()
+                .take_while(|id| segment.spans(id))
+                .filter_map(|id| {
+                    let (label, checked) = waiting.get(*id)?;
+                    (*checked < segment.id).then_some((id.as_str(), label))
                 })
-            })
-            .collect()
+                .collect();
+            if suspects.is_empty() {
+                continue;
+            }
+            let Some(filter) = self.id_filter(stream, segment.id).await? else {
+                continue;
+            };
+            let suspects: Vec<(&str, &Label)> =
+                suspects.into_iter().filter(|(id, _)| filter.may_contain(id_hash(id))).collect();
+            if suspects.is_empty() {
+                continue;
+            }
+            if let Some(merged) = self.merge_into(stream, segment, &suspects).await? {
+                model_id = stream.model_id;
+                columns.push((stream.bucket(), segment.id, merged.body));
+                dirty.extend(merged.span.map(|span| (stream.dirty_key(), span)));
+                placed.extend(merged.ids);
+            }
+        }
+        if columns.is_empty() {
+            return Ok(placed);
+        }
+        let mut transaction = self.database.begin_exclusive().await?;
+        for (bucket, segment, body) in columns {
+            // Only where the segment is still there: retention may have taken it meanwhile.
+            transaction
+                .execute(
+                    "INSERT INTO segment_column (bucket, segment_id, name, missing, body)
+                     SELECT $1, id, '#label', 0, $3 FROM segment WHERE bucket = $1 AND id = $2
+                     ON CONFLICT (bucket, segment_id, name) DO UPDATE SET body = excluded.body",
+                    params![bucket, segment, body],
+                )
+                .await?;
+        }
+        mark_dirty(&mut transaction, model_id, dirty).await?;
+        transaction.commit().await?;
+        Ok(placed)
     }
 
-    async fn merge_into(&self, segment: &SegmentFilter, suspects: &[(&String, &Label)]) -> Result<Option<Merged>> {
+    async fn merge_into(
+        &self,
+        stream: &Stream,
+        segment: &Segment,
+        suspects: &[(&str, &Label)],
+    ) -> Result<Option<Merged>> {
         let rows = self
             .database
             .fetch(
                 "SELECT name, body FROM segment_column
                  WHERE bucket = $1 AND segment_id = $2 AND name IN ('#id', '#label', '#time')",
-                params![segment.bucket, segment.id],
+                params![stream.bucket(), segment.id],
             )
             .await?;
-        let mut ids = Vec::new();
-        let mut times = Vec::new();
-        let mut column = None;
+        let mut blobs: HashMap<String, Vec<u8>> = HashMap::new();
         for row in &rows {
-            match row.text(0)?.as_str() {
-                "#id" => ids = codec::decode_ids(&row.blob(1)?)?,
-                "#time" => times = codec::decode_times(&row.blob(1)?)?,
-                _ => column = Some(codec::decode_labels(&row.blob(1)?)?),
-            }
+            blobs.insert(row.text(0)?, row.blob(1)?);
         }
-        Ok(tokio::task::block_in_place(|| {
-            let mut column = column.unwrap_or_else(|| LabelColumn::empty(ids.len()));
-            let index = IdIndex::of(&ids);
+        let (Some(ids), Some(times)) = (blobs.get("#id"), blobs.get("#time")) else {
+            return Ok(None);
+        };
+        tokio::task::block_in_place(|| {
+            let times = codec::decode_times(times)?;
+            let asked: Vec<&str> = suspects.iter().map(|(id, _)| *id).collect();
+            let places = codec::decode_id_column(ids)?.find(&asked);
             let found: Vec<(usize, &Label)> =
-                suspects.iter().filter_map(|(id, label)| index.find(id, &ids).map(|row| (row, *label))).collect();
+                places.iter().zip(suspects).filter_map(|(place, (_, label))| Some(((*place)?, *label))).collect();
             if found.is_empty() {
-                return None;
+                return Ok(None);
             }
-            let placed = found.iter().map(|(row, _)| ids[*row].clone()).collect();
+            let mut column = match blobs.get("#label") {
+                Some(blob) => codec::decode_labels(blob)?,
+                None => LabelColumn::empty(times.len()),
+            };
+            let ids = places.iter().zip(&asked).filter(|(p, _)| p.is_some()).map(|(_, id)| id.to_string()).collect();
             let changed = join(&mut column, found.into_iter());
             let span = span_of(changed.iter().map(|row| times[*row]));
-            Some(Merged { body: codec::encode_labels(&column), span, ids: placed })
-        }))
+            Ok(Some(Merged { body: codec::encode_labels(&column), span, ids }))
+        })
     }
 
     /// The spans of fresh rows that waiting labels speak of: their windows change too.
@@ -360,11 +409,29 @@ impl Store {
     }
 }
 
-struct SegmentFilter {
-    id: i64,
-    bucket: i64,
-    stream_id: i64,
-    filter: IdFilter,
+/// Spans that touch become one: a thousand would cost the evaluator a thousand looks.
+fn coalesce(mut spans: Vec<(String, TimeRange)>) -> Vec<(String, TimeRange)> {
+    spans.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.from.cmp(&b.1.from)));
+    let mut whole: Vec<(String, TimeRange)> = Vec::new();
+    for (environment, span) in spans {
+        match whole.last_mut().filter(|(known, last)| *known == environment && span.from <= last.to) {
+            Some((_, last)) => last.to = last.to.max(span.to),
+            None => whole.push((environment, span)),
+        }
+    }
+    whole
+}
+
+async fn mark_dirty(transaction: &mut Transaction, model_id: i64, spans: Vec<(String, TimeRange)>) -> Result<()> {
+    for (environment, span) in coalesce(spans) {
+        transaction
+            .execute(
+                "INSERT INTO dirty (model_id, environment, from_time, to_time, reason) VALUES ($1, $2, $3, $4, 'labels')",
+                params![model_id, environment, span.from, span.to],
+            )
+            .await?;
+    }
+    Ok(())
 }
 
 struct Merged {
@@ -398,7 +465,19 @@ mod tests {
 
     #[test]
     fn labels_are_numbers_only_when_that_loses_nothing() {
-        assert!(matches!(values_of(&[Some("1".into()), None, Some("-2.5".into())]), ColumnData::Number(_)));
-        assert!(matches!(values_of(&[Some("01".into())]), ColumnData::Category { .. }));
+        let mut column = LabelColumn::empty(3);
+        join(&mut column, [(0, &label("1", 10)), (2, &label("-2.5", 10))].into_iter());
+        assert_eq!(column.values.text(2), Some("-2.5".into()));
+        assert!(matches!(column.values, ColumnData::Number(_)));
+        join(&mut column, [(1, &label("01", 11))].into_iter());
+        assert!(matches!(column.values, ColumnData::Category { .. }));
+        let texts: Vec<_> = (0..3).map(|row| column.values.text(row).unwrap_or_default()).collect();
+        assert_eq!(texts, ["1", "01", "-2.5"]);
+    }
+
+    #[test]
+    fn spans_that_touch_become_one() {
+        let span = |from, to| ("production".to_string(), TimeRange { from: Timestamp(from), to: Timestamp(to) });
+        assert_eq!(coalesce(vec![span(5, 9), span(0, 5), span(20, 21)]), [span(0, 9), span(20, 21)]);
     }
 }

@@ -6,6 +6,7 @@
 //! nothing in memory is trusted without asking the database what came since.
 
 mod baselines;
+mod catalogue;
 mod checks;
 mod codec;
 mod compaction;
@@ -15,10 +16,14 @@ mod labels;
 mod leases;
 mod models;
 mod people;
+mod predicate;
+mod query;
 mod read;
 mod reports;
+mod retention;
 mod samples;
 mod settings;
+mod sql;
 mod writer;
 
 use std::path::PathBuf;
@@ -31,8 +36,12 @@ pub use checks::{CheckReport, Footprint};
 pub use database::Backend;
 pub use models::{NewModel, Stream};
 pub use people::{NewKey, Session};
+pub use predicate::Predicate;
+pub use query::{Aggregate, Group, GroupBy, GroupKey, Spread};
 pub use read::{Columns, Frame, Read, StreamSummary};
 pub use reports::{DirtySpan, StoredReport};
+pub use retention::{Kept, Retention};
+pub use samples::{Points, Registered, SeriesLimits};
 pub use settings::Probe;
 pub use writer::EventReceipt;
 
@@ -61,6 +70,8 @@ pub enum StoreError {
     WriteFailed(String),
     #[error("{0}")]
     Configuration(String),
+    #[error("{0}")]
+    TooMany(String),
 }
 
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -71,6 +82,7 @@ pub struct Store {
     database: Arc<Database>,
     writer: writer::Writer,
     samples: Arc<samples::Samples>,
+    catalogue: Arc<catalogue::Catalogue>,
 }
 
 /// Where the database is and how much of it to use at once.
@@ -99,8 +111,9 @@ impl Store {
     pub async fn open(options: &StoreOptions) -> Result<Store> {
         let database = Arc::new(Database::open(options).await?);
         let samples = Arc::new(samples::Samples::default());
-        let writer = writer::Writer::start(database.clone(), samples.clone(), options.queue);
-        let store = Store { database, writer, samples };
+        let catalogue = Arc::new(catalogue::Catalogue::default());
+        let writer = writer::Writer::start(database.clone(), samples.clone(), catalogue.clone(), options.queue);
+        let store = Store { database, writer, samples, catalogue };
         store.load_samples().await?;
         Ok(store)
     }

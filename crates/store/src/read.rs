@@ -1,17 +1,31 @@
-//! Reading events: segments pruned by time, fresh rows laid over them, labels joined.
+//! Reading events: segments found in the catalogue, pruned by time and by what their columns hold,
+//! decoded in parallel a few at a time; fresh rows laid over them, labels joined.
 //!
 //! A reader sees every acknowledged row exactly once, whatever compaction does meanwhile: fresh
 //! rows are listed first, then segments, and fresh rows that a listed segment has taken in are left
 //! out.
 
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
 use domain::event::{Column, ColumnData, EventBatch};
 use domain::{TimeRange, Timestamp};
+use rayon::prelude::*;
 
-use crate::codec;
-use crate::database::params;
+use crate::catalogue::{NEWER_SEGMENTS, Segment, Segments};
+use crate::codec::{self, IdColumn};
+use crate::database::{Value, params};
+use crate::identity::{IdFilter, id_hash};
 use crate::labels::Overlay;
 use crate::models::Stream;
-use crate::{Result, Store};
+use crate::predicate::Predicate;
+use crate::sql::{size_for, with_places};
+use crate::{Result, Store, StoreError};
+
+/// Segments whose columns are fetched and decoded together: what a scan holds in memory besides what
+/// the caller keeps.
+const SEGMENTS_AT_ONCE: usize = 16;
 
 /// Which columns to read: each one costs its own decompression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +45,47 @@ impl Columns {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What to read of a stream.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Read {
     pub range: TimeRange,
     pub columns: Columns,
     pub ids: bool,
     pub labels: bool,
+    /// Rows that meet all of these.
+    pub predicates: Vec<Predicate>,
+    /// Newest part first; the rows of a part stay in order of time.
+    pub newest_first: bool,
+}
+
+impl Read {
+    /// All rows of a range with these columns, oldest first, without ids and labels.
+    pub fn of(range: TimeRange, columns: Columns) -> Read {
+        Read { range, columns, ids: false, labels: false, predicates: Vec::new(), newest_first: false }
+    }
+
+    pub fn with_ids(self) -> Read {
+        Read { ids: true, ..self }
+    }
+
+    pub fn with_labels(self) -> Read {
+        Read { labels: true, ..self }
+    }
+
+    fn labels_needed(&self) -> bool {
+        self.labels || self.predicates.iter().any(Predicate::needs_labels)
+    }
+
+    /// The columns to decode: those wanted, and those that predicates look at.
+    fn names(&self) -> Option<BTreeSet<&str>> {
+        let mut names: BTreeSet<&str> = match &self.columns {
+            Columns::All => return None,
+            Columns::Named(names) => names.iter().map(String::as_str).collect(),
+            Columns::None => BTreeSet::new(),
+        };
+        names.extend(self.predicates.iter().filter_map(Predicate::column));
+        Some(names)
+    }
 }
 
 /// Rows of a stream in order of event time.
@@ -74,7 +123,7 @@ impl Frame {
         self.take(&keep)
     }
 
-    fn take(&self, keep: &[usize]) -> Frame {
+    pub fn take(&self, keep: &[usize]) -> Frame {
         Frame {
             ids: if self.ids.is_empty() { Vec::new() } else { keep.iter().map(|&i| self.ids[i].clone()).collect() },
             times: keep.iter().map(|&i| self.times[i]).collect(),
@@ -88,12 +137,16 @@ impl Frame {
         }
     }
 
-    fn append(&mut self, other: Frame) {
+    pub(crate) fn append(&mut self, other: Frame) {
+        if self.times.is_empty() && self.columns.is_empty() {
+            *self = other;
+            return;
+        }
         let mut ours = EventBatch { ids: Vec::new(), times: Vec::new(), columns: std::mem::take(&mut self.columns) };
         let rows = self.times.len();
         // Let the batch's own rule for columns that one side lacks apply here too.
         ours.ids.resize(rows, String::new());
-        ours.append(&EventBatch {
+        ours.append(EventBatch {
             ids: vec![String::new(); other.times.len()],
             times: Vec::new(),
             columns: other.columns,
@@ -127,197 +180,356 @@ pub struct StreamSummary {
     pub last: Option<Timestamp>,
 }
 
-pub(crate) struct SegmentRow {
-    pub(crate) id: i64,
-    pub(crate) min: Timestamp,
-    pub(crate) max: Timestamp,
+/// What a scan has to look at.
+struct Plan {
+    overlay: Overlay,
+    fresh: Vec<Vec<u8>>,
+    segments: Vec<Arc<Segment>>,
 }
 
 impl Store {
-    /// The rows of a stream within a range of event time, sorted by it.
+    /// The rows of a stream that meet a reading's conditions, sorted by event time. Holds all of them:
+    /// for ranges that may be long, [`Store::scan`].
     pub async fn read_events(&self, stream: &Stream, read: &Read) -> Result<Frame> {
-        let overlay = if read.labels { self.label_overlay(stream.model_id).await? } else { Overlay::default() };
-        let fresh = self
+        let mut whole = Frame::default();
+        self.scan(stream, read, |part| part, |part| {
+            whole.append(part);
+            ControlFlow::Continue(())
+        })
+        .await?;
+        if read.labels && whole.labels.is_none() {
+            whole.labels = Some(ColumnData::Category { codes: Vec::new(), dictionary: Vec::new() });
+        }
+        tokio::task::block_in_place(|| whole.sort_by_time());
+        Ok(whole)
+    }
+
+    /// Reads a stream part by part (a segment, or a row of the fresh log), each in order of event time
+    /// within itself. `each` runs beside others on the processor's cores; `fold` gets its answers one
+    /// after the other and may say that it has enough.
+    pub async fn scan<T: Send>(
+        &self,
+        stream: &Stream,
+        read: &Read,
+        each: impl Fn(Frame) -> T + Sync,
+        mut fold: impl FnMut(T) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let Plan { overlay, fresh, mut segments } = self.plan(stream, read).await?;
+        let fresh_part = |body: &Vec<u8>| -> Result<T> {
+            let batch: EventBatch = codec::decode_rows(body)?;
+            Ok(each(fresh_frame(batch, read, &overlay)))
+        };
+        if read.newest_first {
+            segments.sort_by_key(|s| std::cmp::Reverse(s.max));
+            for bodies in fresh.rchunks(SEGMENTS_AT_ONCE) {
+                let parts: Vec<Result<T>> = tokio::task::block_in_place(|| bodies.par_iter().rev().map(fresh_part).collect());
+                for part in parts {
+                    if fold(part?).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        let mut rest = segments.as_slice();
+        // Few at first: who wants the newest fifty rows has them in the newest segment, mostly.
+        let mut size = if read.newest_first { 2 } else { SEGMENTS_AT_ONCE };
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(size.min(rest.len()));
+            rest = later;
+            size = SEGMENTS_AT_ONCE;
+            let blobs = self.segment_blobs(stream, now, read, &overlay).await?;
+            let work: Vec<(&Arc<Segment>, Blobs)> = now.iter().zip(blobs).filter_map(|(s, b)| Some((s, b?))).collect();
+            let decode = |(segment, blobs): (&Arc<Segment>, Blobs)| -> Result<T> {
+                Ok(each(decode_segment(segment.id, &blobs, read, &overlay)?))
+            };
+            let parts: Vec<Result<T>> = if work.len() == 1 {
+                work.into_iter().map(decode).collect()
+            } else {
+                tokio::task::block_in_place(|| work.into_par_iter().map(decode).collect())
+            };
+            for part in parts {
+                if fold(part?).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        if !read.newest_first {
+            for bodies in fresh.chunks(SEGMENTS_AT_ONCE) {
+                let parts: Vec<Result<T>> = tokio::task::block_in_place(|| bodies.par_iter().map(fresh_part).collect());
+                for part in parts {
+                    if fold(part?).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn plan(&self, stream: &Stream, read: &Read) -> Result<Plan> {
+        let overlay =
+            if read.labels_needed() { self.label_overlay(stream.model_id).await? } else { Overlay::default() };
+        let rows = self
             .database
             .fetch(
                 "SELECT seq, body FROM fresh WHERE stream_id = $1 AND min_time < $3 AND max_time >= $2 ORDER BY seq",
                 params![stream.id, read.range.from, read.range.to],
             )
             .await?;
-        let (segments, through) = self.segments(stream, read.range).await?;
-        let mut frame = Frame::default();
-        for segment in &segments {
-            frame.append(self.read_segment(stream, segment, read, &overlay).await?);
-        }
-        for row in fresh {
-            if row.int(0)? <= through {
-                continue;
+        let segments = self.catalogue(stream).await?;
+        let mut fresh = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if row.int(0)? > segments.through {
+                fresh.push(row.blob(1)?);
             }
-            let body = row.blob(1)?;
-            let part = tokio::task::block_in_place(|| -> Result<Frame> {
-                let batch: EventBatch = codec::decode_rows(&body)?;
-                Ok(fresh_frame(batch, read, &overlay))
-            })?;
-            frame.append(part);
         }
-        if read.labels && frame.labels.is_none() {
-            frame.labels = Some(ColumnData::Category { codes: Vec::new(), dictionary: Vec::new() });
-        }
-        tokio::task::block_in_place(|| frame.sort_by_time());
-        Ok(frame)
+        Ok(Plan { overlay, fresh, segments: segments.within(read.range) })
+    }
+
+    /// The segments of a stream, those that came since the last question included.
+    pub(crate) async fn catalogue(&self, stream: &Stream) -> Result<Arc<Segments>> {
+        let newest = self.catalogue.newest(stream.id);
+        let rows = self.database.fetch(NEWER_SEGMENTS, params![stream.id, newest]).await?;
+        self.catalogue.learn(stream.id, &rows)
     }
 
     /// Rows, first and last event time of a stream.
     pub async fn stream_summary(&self, stream: &Stream) -> Result<StreamSummary> {
-        let row = self
+        let fresh = self
             .database
-            .fetch_one(
-                "SELECT CAST(coalesce(sum(event_rows), 0) AS BIGINT), min(min_time), max(max_time) FROM (
-                     SELECT event_rows, min_time, max_time FROM segment WHERE stream_id = $1
-                     UNION ALL SELECT event_rows, min_time, max_time FROM fresh WHERE stream_id = $1) AS parts",
-                params![stream.id],
-            )
+            .fetch("SELECT seq, event_rows, min_time, max_time FROM fresh WHERE stream_id = $1", params![stream.id])
             .await?;
-        let Some(row) = row else {
-            return Ok(StreamSummary::default());
-        };
+        let segments = self.catalogue(stream).await?;
+        let mut parts: Vec<(i64, Timestamp, Timestamp)> = segments.list.iter().map(|s| (s.rows, s.min, s.max)).collect();
+        for row in &fresh {
+            if row.int(0)? > segments.through {
+                parts.push((row.int(1)?, row.time(2)?, row.time(3)?));
+            }
+        }
         Ok(StreamSummary {
-            rows: row.int(0)?.max(0) as u64,
-            first: row.opt_int(1)?.map(Timestamp),
-            last: row.opt_int(2)?.map(Timestamp),
+            rows: parts.iter().map(|p| p.0.max(0) as u64).sum(),
+            first: parts.iter().map(|p| p.1).min(),
+            last: parts.iter().map(|p| p.2).max(),
         })
     }
 
-    /// The segments that may hold rows of the range, and the newest fresh row any segment took in.
-    async fn segments(&self, stream: &Stream, range: TimeRange) -> Result<(Vec<SegmentRow>, i64)> {
-        let rows = self
+    /// The event of an id, with everything known of it.
+    pub async fn read_event(&self, stream: &Stream, id: &str) -> Result<Option<Frame>> {
+        let read = Read::of(TimeRange::ALL, Columns::All).with_ids().with_labels();
+        let fresh = self
             .database
-            .fetch(
-                "SELECT id, min_time, max_time, through_seq FROM segment WHERE stream_id = $1 ORDER BY min_time, id",
-                params![stream.id],
-            )
+            .fetch("SELECT seq, body FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
             .await?;
-        let mut through = 0;
-        let mut segments = Vec::new();
-        for row in &rows {
-            through = through.max(row.int(3)?);
-            let segment = SegmentRow { id: row.int(0)?, min: row.time(1)?, max: row.time(2)? };
-            if range.overlaps(segment.min, segment.max) {
-                segments.push(segment);
+        let segments = self.catalogue(stream).await?;
+        let hash = id_hash(id);
+        for segment in segments.list.iter().filter(|s| s.spans(id)) {
+            let Some(filter) = self.id_filter(stream, segment.id).await? else {
+                continue;
+            };
+            if !filter.may_contain(hash) {
+                continue;
+            }
+            let ids = self.segment_ids(stream, segment.id).await?;
+            let Some(row) = ids.find(&[id])[0] else {
+                continue;
+            };
+            let overlay = self.label_overlay(stream.model_id).await?;
+            let blobs = self.segment_blobs(stream, std::slice::from_ref(segment), &read, &overlay).await?;
+            let Some(Some(blobs)) = blobs.into_iter().next() else {
+                return Ok(None);
+            };
+            let frame = tokio::task::block_in_place(|| decode_segment(segment.id, &blobs, &read, &overlay))?;
+            return Ok(Some(frame.slice(row, row + 1)));
+        }
+        for row in fresh.iter().rev() {
+            if row.int(0)? <= segments.through {
+                continue;
+            }
+            let batch: EventBatch = codec::decode_rows(&row.blob(1)?)?;
+            if let Some(place) = batch.ids.iter().position(|known| known == id) {
+                let overlay = self.label_overlay(stream.model_id).await?;
+                return Ok(Some(fresh_frame(batch.take(&[place]), &read, &overlay)));
             }
         }
-        Ok((segments, through))
+        Ok(None)
     }
 
-    async fn read_segment(
-        &self,
-        stream: &Stream,
-        segment: &SegmentRow,
-        read: &Read,
-        overlay: &Overlay,
-    ) -> Result<Frame> {
-        let rows = match &read.columns {
-            Columns::All => {
-                self.database
-                    .fetch(
-                        "SELECT name, body FROM segment_column WHERE bucket = $1 AND segment_id = $2 ORDER BY name",
-                        params![stream.bucket(), segment.id],
-                    )
-                    .await?
-            }
-            Columns::Named(_) | Columns::None => self.read_named(stream, segment.id, read, overlay).await?,
+    /// The filter of a segment's ids; `None` when the segment is gone.
+    pub(crate) async fn id_filter(&self, stream: &Stream, segment: i64) -> Result<Option<Arc<IdFilter>>> {
+        if let Some(filter) = self.catalogue.filter(segment) {
+            return Ok(Some(filter));
+        }
+        const SQL: &str = "SELECT id_filter FROM segment WHERE bucket = $1 AND id = $2";
+        let Some(row) = self.database.fetch_one(SQL, params![stream.bucket(), segment]).await? else {
+            return Ok(None);
         };
-        let mut blobs = Vec::with_capacity(rows.len());
-        for row in &rows {
-            blobs.push((row.text(0)?, row.blob(1)?));
-        }
-        tokio::task::block_in_place(|| decode_segment(segment, blobs, read, overlay))
+        let filter = Arc::new(IdFilter::read(&row.blob(0)?));
+        self.catalogue.keep_filter(segment, filter.clone());
+        Ok(Some(filter))
     }
 
-    async fn read_named(
+    pub(crate) async fn segment_ids(&self, stream: &Stream, segment: i64) -> Result<IdColumn> {
+        const SQL: &str = "SELECT body FROM segment_column WHERE bucket = $1 AND segment_id = $2 AND name = '#id'";
+        let row = self.database.fetch_one(SQL, params![stream.bucket(), segment]).await?;
+        let row = row.ok_or_else(|| StoreError::Corrupt(format!("segment {segment} lacks its ids")))?;
+        codec::decode_id_column(&row.blob(0)?)
+    }
+
+    /// The columns of some segments as kept. `None` for a segment that no row can meet the predicates
+    /// of, and for one that retention has removed meanwhile.
+    async fn segment_blobs(
         &self,
         stream: &Stream,
-        segment: i64,
+        segments: &[Arc<Segment>],
         read: &Read,
         overlay: &Overlay,
-    ) -> Result<Vec<crate::database::Row>> {
-        let mut names = vec!["#time".to_string()];
-        if let Columns::Named(wanted) = &read.columns {
-            names.extend(wanted.iter().cloned());
+    ) -> Result<Vec<Option<Blobs>>> {
+        const ALL: &str = "SELECT segment_id, name, body FROM segment_column WHERE bucket = {} AND segment_id IN ({})";
+        const NAMED: &str = "SELECT segment_id, name, body FROM segment_column
+             WHERE bucket = {} AND segment_id IN ({}) AND name IN ({})";
+        let possible = self.possible(stream, segments, &read.predicates).await?;
+        let wanted: Vec<i64> = segments.iter().zip(&possible).filter(|(_, p)| **p).map(|(s, _)| s.id).collect();
+        if wanted.is_empty() {
+            return Ok(segments.iter().map(|_| None).collect());
         }
-        if read.labels {
-            names.push("#label".into());
+        let size = size_for(wanted.len());
+        let mut values = params![stream.bucket()];
+        values.extend((0..size).map(|i| Value::from(wanted[i.min(wanted.len() - 1)])));
+        let rows = match read.names() {
+            None => self.database.fetch(with_places(ALL, &[1, size]), values).await?,
+            Some(mut names) => {
+                names.insert("#time");
+                if read.labels_needed() {
+                    names.insert("#label");
+                }
+                if read.ids || segments.iter().any(|s| overlay.concerns(s.id)) {
+                    names.insert("#id");
+                }
+                let names: Vec<&str> = names.into_iter().collect();
+                // Beyond the greatest size all columns are fetched, which is what nearly all are.
+                let places = size_for(names.len());
+                if places < names.len() {
+                    self.database.fetch(with_places(ALL, &[1, size]), values).await?
+                } else {
+                    values.extend((0..places).map(|i| Value::from(names[i.min(names.len() - 1)])));
+                    self.database.fetch(with_places(NAMED, &[1, size, places]), values).await?
+                }
+            }
+        };
+        let mut by_segment: HashMap<i64, Blobs> = HashMap::new();
+        for row in &rows {
+            by_segment.entry(row.int(0)?).or_default().push((row.text(1)?, row.blob(2)?));
         }
-        if read.ids || overlay.concerns(segment) {
-            names.push("#id".into());
+        let gone: Vec<i64> = wanted.iter().filter(|id| !by_segment.contains_key(id)).copied().collect();
+        if !gone.is_empty() {
+            self.catalogue.drop_segments(stream.id, &gone);
         }
-        let mut rows = Vec::new();
-        for name in names {
-            rows.extend(
-                self.database
-                    .fetch(
-                        "SELECT name, body FROM segment_column WHERE bucket = $1 AND segment_id = $2 AND name = $3",
-                        params![stream.bucket(), segment, name],
-                    )
-                    .await?,
-            );
+        Ok(segments.iter().map(|s| by_segment.remove(&s.id)).collect())
+    }
+
+    /// Which segments may hold rows that meet the predicates, by the smallest and greatest value and
+    /// the number of missing ones of each column.
+    async fn possible(&self, stream: &Stream, segments: &[Arc<Segment>], predicates: &[Predicate]) -> Result<Vec<bool>> {
+        const SQL: &str = "SELECT segment_id, min_value, max_value, missing FROM segment_column
+             WHERE bucket = {} AND name = {} AND segment_id IN ({})";
+        let mut possible = vec![true; segments.len()];
+        // One segment is read as soon as it is asked about.
+        if segments.len() <= 2 {
+            return Ok(possible);
         }
-        Ok(rows)
+        for predicate in predicates.iter().filter(|p| p.can_prune()) {
+            let Some(column) = predicate.column() else {
+                continue;
+            };
+            let size = size_for(segments.len());
+            let mut values = params![stream.bucket(), column];
+            values.extend((0..size).map(|i| Value::from(segments[i.min(segments.len() - 1)].id)));
+            let rows = self.database.fetch(with_places(SQL, &[1, 1, size]), values).await?;
+            for (segment, possible) in segments.iter().zip(&mut possible) {
+                let mut row = None;
+                for candidate in &rows {
+                    if candidate.int(0)? == segment.id {
+                        row = Some(candidate);
+                    }
+                }
+                *possible &= match row {
+                    Some(row) => {
+                        let range = row.opt_real(1)?.zip(row.opt_real(2)?);
+                        predicate.may_hold(range, row.int(3)?, segment.rows)
+                    }
+                    // The column is not there at all: missing in every row.
+                    None => predicate.may_hold(None, segment.rows, segment.rows),
+                };
+            }
+        }
+        Ok(possible)
     }
 }
 
-fn decode_segment(
-    segment: &SegmentRow,
-    blobs: Vec<(String, Vec<u8>)>,
-    read: &Read,
-    overlay: &Overlay,
-) -> Result<Frame> {
+type Blobs = Vec<(String, Vec<u8>)>;
+
+fn decode_segment(segment: i64, blobs: &Blobs, read: &Read, overlay: &Overlay) -> Result<Frame> {
+    let names = read.names();
+    let ids_needed = read.ids || overlay.concerns(segment);
     let mut frame = Frame::default();
     let mut labels = None;
-    for (name, body) in &blobs {
+    for (name, body) in blobs {
         match name.as_str() {
             "#time" => frame.times = codec::decode_times(body)?,
-            "#id" if read.ids || overlay.concerns(segment.id) => frame.ids = codec::decode_ids(body)?,
-            "#label" if read.labels => labels = Some(codec::decode_labels(body)?),
+            "#id" if ids_needed => frame.ids = codec::decode_ids(body)?,
+            "#label" if read.labels_needed() => labels = Some(codec::decode_labels(body)?),
             "#print" | "#id" | "#label" => {}
-            name if read.columns.wants(name) => {
+            name if names.as_ref().is_none_or(|n| n.contains(name)) => {
                 frame.columns.push(Column { name: name.to_string(), data: codec::decode_column(body)? });
             }
             _ => {}
         }
     }
-    if read.labels {
+    if frame.times.is_empty() {
+        return Err(StoreError::Corrupt(format!("segment {segment} lacks its times")));
+    }
+    if read.labels_needed() {
         let mut labels = labels.unwrap_or_else(|| codec::LabelColumn::empty(frame.times.len()));
-        overlay.apply(Some(segment.id), &frame.ids, &mut labels);
+        overlay.apply(Some(segment), &frame.ids, &mut labels);
         frame.label_times = labels.times.iter().map(|t| Timestamp(*t)).collect();
         frame.labels = Some(labels.values);
     }
-    if !read.ids {
-        frame.ids = Vec::new();
-    }
-    Ok(within(frame, read.range))
+    Ok(finish(frame, read))
 }
 
 fn fresh_frame(batch: EventBatch, read: &Read, overlay: &Overlay) -> Frame {
     let EventBatch { ids, times, mut columns } = batch;
-    columns.retain(|c| read.columns.wants(&c.name));
+    if let Some(names) = read.names() {
+        columns.retain(|c| names.contains(c.name.as_str()));
+    }
     let mut frame = Frame { ids, times, columns, ..Frame::default() };
-    if read.labels {
+    if read.labels_needed() {
         let mut labels = codec::LabelColumn::empty(frame.times.len());
         overlay.apply(None, &frame.ids, &mut labels);
         frame.label_times = labels.times.iter().map(|t| Timestamp(*t)).collect();
         frame.labels = Some(labels.values);
     }
+    frame.sort_by_time();
+    finish(frame, read)
+}
+
+/// Leaves what the reading asks for: rows of the range that meet the predicates, columns wanted.
+fn finish(mut frame: Frame, read: &Read) -> Frame {
     if !read.ids {
         frame.ids = Vec::new();
     }
-    within(frame, read.range)
-}
-
-fn within(frame: Frame, range: TimeRange) -> Frame {
-    if frame.times.iter().all(|t| range.contains(*t)) {
-        return frame;
+    let inside = frame.times.iter().all(|t| read.range.contains(*t));
+    if !inside || !read.predicates.is_empty() {
+        let keep: Vec<usize> = (0..frame.times.len())
+            .filter(|i| read.range.contains(frame.times[*i]))
+            .filter(|i| read.predicates.iter().all(|p| p.holds(&frame, *i)))
+            .collect();
+        frame = frame.take(&keep);
     }
-    let keep: Vec<usize> = (0..frame.times.len()).filter(|i| range.contains(frame.times[*i])).collect();
-    frame.take(&keep)
+    if !read.labels {
+        frame.labels = None;
+        frame.label_times = Vec::new();
+    }
+    frame.columns.retain(|c| read.columns.wants(&c.name));
+    frame
 }

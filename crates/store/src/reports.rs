@@ -4,7 +4,8 @@ use domain::verdict::{Shares, WindowReport};
 use domain::{TimeRange, Timestamp};
 
 use crate::codec;
-use crate::database::params;
+use crate::database::{Transaction, Value, params};
+use crate::sql::{size_for, with_places};
 use crate::{Result, Store};
 
 /// A span of event time whose windows are out of date.
@@ -23,6 +24,15 @@ pub struct StoredReport {
     pub report: WindowReport,
     /// By column name: the distributions behind its verdict.
     pub shares: Vec<(String, Shares)>,
+}
+
+async fn clear(transaction: &mut Transaction, spans: &[DirtySpan]) -> Result<()> {
+    for part in spans.chunks(128) {
+        let size = size_for(part.len());
+        let ids = (0..size).map(|i| Value::from(part[i.min(part.len() - 1)].id)).collect();
+        transaction.execute(with_places("DELETE FROM dirty WHERE id IN ({})", &[size]), ids).await?;
+    }
+    Ok(())
 }
 
 impl Store {
@@ -91,17 +101,13 @@ impl Store {
                 )
                 .await?;
         }
-        for span in cleared {
-            transaction.execute("DELETE FROM dirty WHERE id = $1", params![span.id]).await?;
-        }
+        clear(&mut transaction, cleared).await?;
         transaction.commit().await
     }
 
     pub async fn clear_dirty(&self, spans: &[DirtySpan]) -> Result<()> {
         let mut transaction = self.database.begin().await?;
-        for span in spans {
-            transaction.execute("DELETE FROM dirty WHERE id = $1", params![span.id]).await?;
-        }
+        clear(&mut transaction, spans).await?;
         transaction.commit().await
     }
 

@@ -11,11 +11,12 @@ use domain::Timestamp;
 use domain::event::{EventBatch, LabelBatch};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::catalogue::{Catalogue, NEWER_SEGMENTS};
 use crate::codec;
 use crate::database::{Database, Transaction, params};
-use crate::identity::{IdFilter, IdIndex, fingerprints, id_hash, id_hash_wide};
+use crate::identity::{HashedMap, IdFilter, fingerprints, id_hash, id_hash_wide};
 use crate::models::Stream;
-use crate::samples::{Point, Samples};
+use crate::samples::{Points, Samples};
 use crate::{Result, SEGMENT_ROWS, Store, StoreError};
 
 /// Rows that one group takes in before it commits.
@@ -23,6 +24,9 @@ const GROUP_ROWS: usize = 65_536;
 const GROUP_REQUESTS: usize = 4096;
 /// Changed ids named in an answer.
 const NAMED: usize = 100;
+/// A resend is known for one by its answer when the first came within this time; older ones are
+/// found, and left out, by compaction.
+pub(crate) const KNOWN_FOR: i64 = domain::time::DAY;
 
 /// What became of a batch of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,9 +41,9 @@ pub struct EventReceipt {
 }
 
 enum Request {
-    Events { stream: Stream, batch: EventBatch, at: Timestamp, reply: oneshot::Sender<Result<EventReceipt>> },
-    Labels { model_id: i64, batch: LabelBatch, at: Timestamp, reply: oneshot::Sender<Result<u64>> },
-    Samples { points: Vec<Point>, reply: oneshot::Sender<Result<()>> },
+    Events { stream: Stream, batch: EventBatch, at: Timestamp, reply: Waiting<EventReceipt> },
+    Labels { model_id: i64, batch: LabelBatch, at: Timestamp, reply: Waiting<u64> },
+    Samples { points: Points, reply: Waiting<()> },
     Stop { reply: oneshot::Sender<()> },
 }
 
@@ -49,9 +53,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(database: Arc<Database>, samples: Arc<Samples>, capacity: usize) -> Writer {
+    pub(crate) fn start(
+        database: Arc<Database>,
+        samples: Arc<Samples>,
+        catalogue: Arc<Catalogue>,
+        capacity: usize,
+    ) -> Writer {
         let (queue, requests) = mpsc::channel(capacity.max(1));
-        tokio::spawn(run(database, samples, requests));
+        tokio::spawn(run(Desk { database, samples, catalogue, fresh: HashMap::new() }, requests));
         Writer { queue }
     }
 
@@ -113,13 +122,14 @@ impl Store {
         self.writer.submit(|reply| Request::Labels { model_id, batch, at, reply }).await
     }
 
-    pub(crate) async fn append_points(&self, points: Vec<Point>) -> Result<()> {
+    pub(crate) async fn submit_points(&self, points: Points) -> Result<()> {
         self.writer.submit(|reply| Request::Samples { points, reply }).await
     }
 }
 
-async fn run(database: Arc<Database>, samples: Arc<Samples>, mut requests: mpsc::Receiver<Request>) {
-    let mut state = Indexes::default();
+type Waiting<T> = oneshot::Sender<Result<T>>;
+
+async fn run(mut desk: Desk, mut requests: mpsc::Receiver<Request>) {
     while let Some(first) = requests.recv().await {
         let mut group = Group::default();
         let mut stop = group.add(first);
@@ -130,7 +140,7 @@ async fn run(database: Arc<Database>, samples: Arc<Samples>, mut requests: mpsc:
             }
         }
         if group.requests > 0 {
-            group.commit(&database, &samples, &mut state).await;
+            desk.commit(group).await;
         }
         if let Some(reply) = stop {
             // What is still queued came after the stop: its senders are told that nothing was kept.
@@ -141,19 +151,23 @@ async fn run(database: Arc<Database>, samples: Arc<Samples>, mut requests: mpsc:
     }
 }
 
-type Waiting<T> = oneshot::Sender<Result<T>>;
-/// What queued up for one stream, and when the first of it came.
-type StreamGroup = (Stream, Vec<(EventBatch, Waiting<EventReceipt>)>, Timestamp);
-/// New ids of a stream with their fingerprints, and the log row that holds them.
-type Addition = (i64, i64, Vec<(u128, u32)>);
+/// What queued up for one stream.
+struct StreamGroup {
+    stream: Stream,
+    /// When the first of it came.
+    at: Timestamp,
+    batches: Vec<EventBatch>,
+    replies: Vec<Waiting<EventReceipt>>,
+}
 
 #[derive(Default)]
 struct Group {
     rows: usize,
     requests: usize,
     events: Vec<StreamGroup>,
-    labels: Vec<(i64, LabelBatch, Timestamp, Waiting<u64>)>,
-    samples: Vec<Point>,
+    labels: Vec<(i64, LabelBatch, Timestamp)>,
+    label_replies: Vec<(u64, Waiting<u64>)>,
+    samples: Points,
     sample_replies: Vec<Waiting<()>>,
 }
 
@@ -167,153 +181,263 @@ impl Group {
             }
             Request::Events { stream, batch, at, reply } => {
                 self.rows += batch.rows();
-                match self.events.iter_mut().find(|(known, _, _)| known.id == stream.id) {
-                    Some((_, batches, _)) => batches.push((batch, reply)),
-                    None => self.events.push((stream, vec![(batch, reply)], at)),
+                match self.events.iter_mut().find(|known| known.stream.id == stream.id) {
+                    Some(known) => {
+                        known.batches.push(batch);
+                        known.replies.push(reply);
+                    }
+                    None => self.events.push(StreamGroup { stream, at, batches: vec![batch], replies: vec![reply] }),
                 }
             }
             Request::Labels { model_id, batch, at, reply } => {
                 self.rows += batch.rows();
-                self.labels.push((model_id, batch, at, reply));
+                self.label_replies.push((batch.rows() as u64, reply));
+                // Labels that came together are kept together, in the order in which they came.
+                match self.labels.iter_mut().find(|(id, known, _)| *id == model_id && known.source == batch.source) {
+                    Some((_, known, _)) => known.append(batch),
+                    None => self.labels.push((model_id, batch, at)),
+                }
             }
             Request::Samples { points, reply } => {
-                self.rows += points.len();
-                self.samples.extend(points);
+                self.rows += points.len() / 8;
+                self.samples.append(points);
                 self.sample_replies.push(reply);
             }
         }
         None
     }
+}
 
-    async fn commit(self, database: &Database, samples: &Samples, state: &mut Indexes) {
-        let Group { events, labels, samples: points, sample_replies, .. } = self;
-        let outcome = write(database, state, &events, &labels, &points).await;
-        match outcome {
-            Ok(written) => {
-                for (stream_id, seq, additions) in written.additions {
-                    state.learn(stream_id, seq, additions);
-                }
-                samples.keep(&points, written.sample_seq);
-                for ((_, batches, _), receipts) in events.into_iter().zip(written.receipts) {
-                    for ((_, reply), receipt) in batches.into_iter().zip(receipts) {
+/// What a group becomes before it is written: everything that needs thought and no database.
+struct Prepared {
+    events: Vec<PreparedEvents>,
+    /// Model, arrival, rows, body.
+    labels: Vec<(i64, Timestamp, i64, Vec<u8>)>,
+    samples: Option<Vec<u8>>,
+}
+
+struct PreparedEvents {
+    receipts: Vec<EventReceipt>,
+    rows: usize,
+    span: (Timestamp, Timestamp),
+    body: Vec<u8>,
+    additions: Vec<(u128, u32)>,
+}
+
+/// The one who writes, and what it knows of ids that are not in segments yet.
+struct Desk {
+    database: Arc<Database>,
+    samples: Arc<Samples>,
+    catalogue: Arc<Catalogue>,
+    fresh: HashMap<i64, FreshIds>,
+}
+
+impl Desk {
+    async fn commit(&mut self, mut group: Group) {
+        let written = self.write(&mut group).await;
+        let Group { events, label_replies, samples, sample_replies, .. } = group;
+        match written {
+            Ok((prepared, seqs, sample_seq)) => {
+                for ((of_stream, prepared), seq) in events.into_iter().zip(prepared.events).zip(seqs) {
+                    if let Some(seq) = seq {
+                        self.fresh.entry(of_stream.stream.id).or_default().learn(seq, prepared.additions);
+                    }
+                    for (reply, receipt) in of_stream.replies.into_iter().zip(prepared.receipts) {
                         let _ = reply.send(Ok(receipt));
                     }
                 }
-                for (_, batch, _, reply) in labels {
-                    let _ = reply.send(Ok(batch.rows() as u64));
+                if let Some(seq) = sample_seq {
+                    self.samples.keep(samples, seq);
                 }
+                label_replies.into_iter().for_each(|(rows, reply)| drop(reply.send(Ok(rows))));
                 sample_replies.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
             }
             Err(error) => {
                 tracing::error!(%error, "a group commit failed; its senders are told");
+                // What was read inside the failed transaction is read again.
+                self.fresh.clear();
                 let text = error.to_string();
                 let failed = || StoreError::WriteFailed(text.clone());
-                for (_, batches, _) in events {
-                    batches.into_iter().for_each(|(_, reply)| drop(reply.send(Err(failed()))));
+                for of_stream in events {
+                    of_stream.replies.into_iter().for_each(|reply| drop(reply.send(Err(failed()))));
                 }
-                labels.into_iter().for_each(|(_, _, _, reply)| drop(reply.send(Err(failed()))));
+                label_replies.into_iter().for_each(|(_, reply)| drop(reply.send(Err(failed()))));
                 sample_replies.into_iter().for_each(|reply| drop(reply.send(Err(failed()))));
             }
         }
     }
+
+    /// Writes a group in one transaction. Gives what was prepared, the number of each stream's row in
+    /// the fresh log and that of the samples'.
+    async fn write(&mut self, group: &mut Group) -> Result<(Prepared, Vec<Option<i64>>, Option<i64>)> {
+        let mut transaction = self.database.begin_exclusive().await?;
+        let mut known = Vec::with_capacity(group.events.len());
+        for of_stream in &group.events {
+            known.push(self.known(&mut transaction, of_stream).await?);
+        }
+        let rows = group.rows;
+        let prepared =
+            if rows <= 1024 { prepare(group, &known) } else { tokio::task::block_in_place(|| prepare(group, &known)) };
+        let mut seqs = Vec::with_capacity(prepared.events.len());
+        for (of_stream, events) in group.events.iter().zip(&prepared.events) {
+            seqs.push(if events.rows == 0 {
+                None
+            } else {
+                Some(insert_fresh(&mut transaction, &of_stream.stream, of_stream.at, events).await?)
+            });
+        }
+        for (model_id, at, rows, body) in &prepared.labels {
+            transaction
+                .execute(
+                    "INSERT INTO label_log (bucket, model_id, received_at, label_rows, body) VALUES ($1, $2, $3, $4, $5)",
+                    params![*model_id, *model_id, *at, *rows, body.clone()],
+                )
+                .await?;
+        }
+        let mut sample_seq = None;
+        if let Some(body) = &prepared.samples {
+            let (min, max) = group.samples.span();
+            let row = transaction
+                .fetch(
+                    "INSERT INTO sample_fresh (min_time, max_time, body) VALUES ($1, $2, $3) RETURNING seq",
+                    params![min, max, body.clone()],
+                )
+                .await?;
+            sample_seq = row.first().map(|r| r.int(0)).transpose()?;
+        }
+        transaction.commit().await?;
+        Ok((prepared, seqs, sample_seq))
+    }
+
+    /// The fingerprints of those rows of each batch whose ids are kept already.
+    async fn known(&mut self, transaction: &mut Transaction, group: &StreamGroup) -> Result<Vec<HashMap<usize, u32>>> {
+        let stream = &group.stream;
+        let newer = transaction.fetch(NEWER_SEGMENTS, params![stream.id, self.catalogue.newest(stream.id)]).await?;
+        let segments = self.catalogue.learn(stream.id, &newer)?;
+        let fresh = self.fresh.entry(stream.id).or_default();
+        fresh.catch_up(transaction, stream, segments.through).await?;
+        let since = group.at.plus(-KNOWN_FOR);
+        let recent: Vec<_> = segments.list.iter().filter(|s| s.created_at >= since).cloned().collect();
+        let mut known: Vec<HashMap<usize, u32>> = Vec::with_capacity(group.batches.len());
+        // By segment: which row of which batch may be there.
+        let mut suspects: HashMap<i64, Vec<(usize, usize)>> = HashMap::new();
+        for (number, batch) in group.batches.iter().enumerate() {
+            let mut of_batch = HashMap::new();
+            for (row, id) in batch.ids.iter().enumerate() {
+                if let Some((print, _)) = fresh.ids.get(&id_hash_wide(id)) {
+                    of_batch.insert(row, *print);
+                    continue;
+                }
+                for segment in recent.iter().filter(|s| s.spans(id)) {
+                    suspects.entry(segment.id).or_default().push((number, row));
+                }
+            }
+            known.push(of_batch);
+        }
+        for (segment, mut rows) in suspects {
+            let filter = match self.catalogue.filter(segment) {
+                Some(filter) => filter,
+                None => {
+                    let row = transaction
+                        .fetch("SELECT id_filter FROM segment WHERE bucket = $1 AND id = $2", params![stream.bucket(), segment])
+                        .await?;
+                    let Some(row) = row.first() else {
+                        continue;
+                    };
+                    let filter = Arc::new(IdFilter::read(&row.blob(0)?));
+                    self.catalogue.keep_filter(segment, filter.clone());
+                    filter
+                }
+            };
+            rows.retain(|(number, row)| filter.may_contain(id_hash(&group.batches[*number].ids[*row])));
+            if rows.is_empty() {
+                continue;
+            }
+            let found = transaction
+                .fetch(
+                    "SELECT name, body FROM segment_column
+                     WHERE bucket = $1 AND segment_id = $2 AND name IN ('#id', '#print') ORDER BY name",
+                    params![stream.bucket(), segment],
+                )
+                .await?;
+            let [ids, prints] = found.as_slice() else {
+                return Err(StoreError::Corrupt(format!("segment {segment} lacks its ids")));
+            };
+            let (ids, prints) = (codec::decode_id_column(&ids.blob(1)?)?, codec::decode_ints(&prints.blob(1)?)?);
+            let asked: Vec<&str> = rows.iter().map(|(number, row)| group.batches[*number].ids[*row].as_str()).collect();
+            for ((number, row), place) in rows.into_iter().zip(ids.find(&asked)) {
+                if let Some(place) = place {
+                    known[number].insert(row, prints[place] as u32);
+                }
+            }
+        }
+        Ok(known)
+    }
 }
 
-/// What a group wrote, to be learnt once it is committed.
-struct Written {
-    receipts: Vec<Vec<EventReceipt>>,
-    additions: Vec<Addition>,
-    sample_seq: i64,
-}
-
-async fn write(
-    database: &Database,
-    state: &mut Indexes,
-    events: &[StreamGroup],
-    labels: &[(i64, LabelBatch, Timestamp, Waiting<u64>)],
-    points: &[Point],
-) -> Result<Written> {
-    let mut transaction = database.begin_exclusive().await?;
-    let mut written = Written { receipts: Vec::new(), additions: Vec::new(), sample_seq: 0 };
-    for (stream, batches, at) in events {
-        let index = state.streams.entry(stream.id).or_default();
-        index.catch_up(&mut transaction, stream).await?;
+/// Decides which rows are new and turns everything into bytes.
+fn prepare(group: &mut Group, known: &[Vec<HashMap<usize, u32>>]) -> Prepared {
+    let events = group.events.iter_mut().zip(known).map(|(of_stream, known)| {
         let mut merged = EventBatch::default();
-        let mut additions: Vec<(u128, u32)> = Vec::new();
-        let mut in_group: HashMap<u128, u32> = HashMap::new();
-        let mut receipts = Vec::new();
-        for (batch, _) in batches {
-            let known = index.known(&mut transaction, stream, batch).await?;
-            let (keep, receipt) = decide(batch, &known, &mut in_group, &mut additions);
+        let mut additions = Vec::new();
+        let mut in_group: HashedMap<u32> = HashedMap::default();
+        let mut receipts = Vec::with_capacity(known.len());
+        for (batch, known) in std::mem::take(&mut of_stream.batches).into_iter().zip(known) {
+            let (keep, receipt) = decide(&batch, known, &mut in_group, &mut additions);
             if keep.len() == batch.rows() {
                 merged.append(batch);
             } else if !keep.is_empty() {
-                merged.append(&batch.take(&keep));
+                merged.append(batch.take(&keep));
             }
             receipts.push(receipt);
         }
-        written.receipts.push(receipts);
-        if merged.rows() > 0 {
-            let seq = insert_fresh(&mut transaction, stream, &merged, *at).await?;
-            written.additions.push((stream.id, seq, additions));
-        }
-    }
-    for (model_id, batch, at, _) in labels {
-        let body = tokio::task::block_in_place(|| codec::encode_rows(batch));
-        transaction
-            .execute(
-                "INSERT INTO label_log (bucket, model_id, received_at, label_rows, body) VALUES ($1, $2, $3, $4, $5)",
-                params![*model_id, *model_id, *at, batch.rows() as i64, body],
-            )
-            .await?;
-    }
-    if !points.is_empty() {
-        let min = points.iter().map(|p| p.at).min().unwrap_or_default();
-        let max = points.iter().map(|p| p.at).max().unwrap_or_default();
-        let rows = transaction
-            .fetch(
-                "INSERT INTO sample_fresh (min_time, max_time, body) VALUES ($1, $2, $3) RETURNING seq",
-                params![min, max, codec::encode_rows(&points)],
-            )
-            .await?;
-        written.sample_seq = rows.first().map(|r| r.int(0)).transpose()?.unwrap_or_default();
-    }
-    transaction.commit().await?;
-    Ok(written)
+        let min = merged.times.iter().min().copied().unwrap_or_default();
+        let max = merged.times.iter().max().copied().unwrap_or_default();
+        let rows = merged.rows();
+        let body = if rows > 0 { codec::encode_rows(&merged) } else { Vec::new() };
+        PreparedEvents { receipts, rows, span: (min, max), body, additions }
+    });
+    let events = events.collect();
+    let labels =
+        group.labels.iter().map(|(id, batch, at)| (*id, *at, batch.rows() as i64, codec::encode_rows(batch))).collect();
+    let samples = (group.samples.len() > 0).then(|| codec::encode_points(&group.samples));
+    Prepared { events, labels, samples }
 }
 
 async fn insert_fresh(
     transaction: &mut Transaction,
     stream: &Stream,
-    batch: &EventBatch,
     at: Timestamp,
+    events: &PreparedEvents,
 ) -> Result<i64> {
-    let body = tokio::task::block_in_place(|| codec::encode_rows(batch));
-    let min = batch.times.iter().min().copied().unwrap_or_default();
-    let max = batch.times.iter().max().copied().unwrap_or_default();
+    let (min, max) = events.span;
+    // The stream must still be there: a model that was removed keeps nothing that is still on its way.
     let rows = transaction
         .fetch(
             "INSERT INTO fresh (bucket, stream_id, received_at, event_rows, min_time, max_time, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING seq",
-            params![stream.bucket(), stream.id, at, batch.rows() as i64, min, max, body],
+             SELECT $1, id, $3, $4, $5, $6, $7 FROM stream WHERE id = $2 RETURNING seq",
+            params![stream.bucket(), stream.id, at, events.rows as i64, min, max, events.body.clone()],
         )
         .await?;
+    let seq = rows.first().map(|r| r.int(0)).transpose()?;
+    let seq = seq.ok_or_else(|| StoreError::NotFound("model any more: it was removed meanwhile".into()))?;
     transaction
         .execute(
             "INSERT INTO dirty (model_id, environment, from_time, to_time, reason) VALUES ($1, $2, $3, $4, $5)",
             params![stream.model_id, stream.dirty_key(), min, max.plus(1), "new events"],
         )
         .await?;
-    rows.first().map(|r| r.int(0)).transpose()?.ok_or_else(|| StoreError::Corrupt("an insert gave no number".into()))
+    Ok(seq)
 }
 
 /// Which rows of a batch are new, given what is known of their ids.
 fn decide(
     batch: &EventBatch,
     known: &HashMap<usize, u32>,
-    in_group: &mut HashMap<u128, u32>,
+    in_group: &mut HashedMap<u32>,
     additions: &mut Vec<(u128, u32)>,
 ) -> (Vec<usize>, EventReceipt) {
-    let prints = tokio::task::block_in_place(|| fingerprints(batch));
+    let prints = fingerprints(batch);
     let mut receipt = EventReceipt::default();
     let mut keep = Vec::with_capacity(batch.rows());
     for (row, id) in batch.ids.iter().enumerate() {
@@ -337,31 +461,23 @@ fn decide(
     (keep, receipt)
 }
 
-/// What this process knows of the ids of each stream; brought up to date inside each transaction,
-/// because another process may have written.
+/// What this process knows of the ids in a stream's fresh log; brought up to date inside each
+/// transaction, because another process may have written.
 #[derive(Default)]
-struct Indexes {
-    streams: HashMap<i64, StreamIndex>,
-}
-
-impl Indexes {
-    fn learn(&mut self, stream_id: i64, seq: i64, additions: Vec<(u128, u32)>) {
-        let index = self.streams.entry(stream_id).or_default();
-        index.last_seq = index.last_seq.max(seq);
-        index.fresh.extend(additions.into_iter().map(|(id, print)| (id, (print, seq))));
-    }
-}
-
-#[derive(Default)]
-struct StreamIndex {
+struct FreshIds {
     last_seq: i64,
-    last_segment: i64,
-    fresh: HashMap<u128, (u32, i64)>,
-    segments: Vec<(i64, IdFilter)>,
+    through: i64,
+    /// Fingerprint, and the log row that holds it.
+    ids: HashedMap<(u32, i64)>,
 }
 
-impl StreamIndex {
-    async fn catch_up(&mut self, transaction: &mut Transaction, stream: &Stream) -> Result<()> {
+impl FreshIds {
+    fn learn(&mut self, seq: i64, additions: Vec<(u128, u32)>) {
+        self.last_seq = self.last_seq.max(seq);
+        self.ids.extend(additions.into_iter().map(|(id, print)| (id, (print, seq))));
+    }
+
+    async fn catch_up(&mut self, transaction: &mut Transaction, stream: &Stream, through: i64) -> Result<()> {
         let rows = transaction
             .fetch(
                 "SELECT seq, body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq",
@@ -373,68 +489,14 @@ impl StreamIndex {
             let batch: EventBatch = codec::decode_rows(&row.blob(1)?)?;
             let prints = fingerprints(&batch);
             for (id, print) in batch.ids.iter().zip(prints) {
-                self.fresh.entry(id_hash_wide(id)).or_insert((print, seq));
+                self.ids.entry(id_hash_wide(id)).or_insert((print, seq));
             }
             self.last_seq = self.last_seq.max(seq);
         }
-        let rows = transaction
-            .fetch(
-                "SELECT id, through_seq, id_filter FROM segment WHERE stream_id = $1 AND id > $2 ORDER BY id",
-                params![stream.id, self.last_segment],
-            )
-            .await?;
-        let mut through = 0;
-        for row in rows {
-            self.last_segment = row.int(0)?;
-            through = through.max(row.int(1)?);
-            self.segments.push((self.last_segment, IdFilter::read(&row.blob(2)?)));
-        }
-        if through > 0 {
-            self.fresh.retain(|_, (_, seq)| *seq > through);
+        if through > self.through {
+            self.through = through;
+            self.ids.retain(|_, (_, seq)| *seq > through);
         }
         Ok(())
-    }
-
-    /// The fingerprints of those rows of `batch` whose ids are kept already.
-    async fn known(
-        &self,
-        transaction: &mut Transaction,
-        stream: &Stream,
-        batch: &EventBatch,
-    ) -> Result<HashMap<usize, u32>> {
-        let mut known = HashMap::new();
-        let mut suspects: HashMap<i64, Vec<usize>> = HashMap::new();
-        for (row, id) in batch.ids.iter().enumerate() {
-            if let Some((print, _)) = self.fresh.get(&id_hash_wide(id)) {
-                known.insert(row, *print);
-                continue;
-            }
-            let hash = id_hash(id);
-            for (segment, filter) in &self.segments {
-                if filter.may_contain(hash) {
-                    suspects.entry(*segment).or_default().push(row);
-                }
-            }
-        }
-        for (segment, rows) in suspects {
-            let found = transaction
-                .fetch(
-                    "SELECT name, body FROM segment_column
-                     WHERE bucket = $1 AND segment_id = $2 AND name IN ('#id', '#print') ORDER BY name",
-                    params![stream.bucket(), segment],
-                )
-                .await?;
-            let [ids, prints] = found.as_slice() else {
-                return Err(StoreError::Corrupt(format!("segment {segment} lacks its ids")));
-            };
-            let (ids, prints) = (codec::decode_ids(&ids.blob(1)?)?, codec::decode_ints(&prints.blob(1)?)?);
-            let index = IdIndex::of(&ids);
-            for row in rows {
-                if let Some(at) = index.find(&batch.ids[row], &ids) {
-                    known.insert(row, prints[at] as u32);
-                }
-            }
-        }
-        Ok(known)
     }
 }

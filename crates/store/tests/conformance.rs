@@ -10,7 +10,12 @@ use domain::event::{CategoryBuilder, Column, ColumnData, EventBatch, EventKind, 
 use domain::model::{Model, ModelSettings, Schema, Task};
 use domain::signal::{Layer, Sample, Series};
 use domain::{Role, TimeRange, Timestamp};
-use store::{Columns, NewModel, Read, Store, StoreError, StoreOptions, Stream};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use store::{
+    Aggregate, Columns, GroupBy, GroupKey, NewModel, Predicate, Read, Registered, Retention, SeriesLimits, Store,
+    StoreError, StoreOptions, Stream,
+};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -81,6 +86,13 @@ conformance!(
     a_killed_process_loses_nothing_acknowledged,
     people_sessions_and_leases,
     damage_is_named,
+    a_database_of_an_earlier_schema_is_brought_up_to_date,
+    questions_are_answered_from_segments_and_fresh_rows_alike,
+    what_is_too_old_or_too_much_goes,
+    many_small_commits_are_folded_and_stay_known,
+    a_late_resend_is_left_out_by_compaction,
+    labels_in_any_order_find_events_in_many_segments,
+    cardinality_is_bounded_and_the_label_to_blame_named,
 );
 
 async fn a_model(store: &Store) -> (Model, Stream) {
@@ -127,7 +139,7 @@ fn labels(pairs: &[(i64, &str)]) -> LabelBatch {
 }
 
 fn everything() -> Read {
-    Read { range: TimeRange::ALL, columns: Columns::All, ids: true, labels: true }
+    Read::of(TimeRange::ALL, Columns::All).with_ids().with_labels()
 }
 
 async fn every_acknowledged_row_is_read_once_before_and_after_compaction(database: TestDatabase) {
@@ -167,7 +179,7 @@ async fn the_first_row_of_an_id_wins_and_a_changed_resend_is_reported(database: 
     assert_eq!(frame.numbers("feature.x").expect("there")[3], 3.0 / 8.0);
     // Twice in one batch is a duplicate as well.
     let mut twice = rows(20, 21);
-    twice.append(&rows(20, 21));
+    twice.append(rows(20, 21));
     let answer = store.append_events(&stream, twice, Timestamp(9)).await.expect("kept");
     assert_eq!((answer.accepted, answer.duplicates), (1, 1));
 }
@@ -234,12 +246,8 @@ async fn reading_a_range_gives_its_rows_and_no_others(database: TestDatabase) {
     store.append_events(&stream, rows(0, 20_000), Timestamp(9)).await.expect("kept");
     store.compact(&stream, true, Timestamp(9)).await.expect("compacts");
     store.append_events(&stream, rows(20_000, 20_100), Timestamp(9)).await.expect("kept");
-    let read = Read {
-        range: TimeRange { from: Timestamp(19_990), to: Timestamp(20_010) },
-        columns: Columns::Named(vec!["feature.x".into()]),
-        ids: false,
-        labels: false,
-    };
+    let range = TimeRange { from: Timestamp(19_990), to: Timestamp(20_010) };
+    let read = Read::of(range, Columns::Named(vec!["feature.x".into()]));
     let frame = store.read_events(&stream, &read).await.expect("reads");
     assert_eq!(frame.times, (19_990..20_010).map(Timestamp).collect::<Vec<_>>());
     assert_eq!(frame.columns.len(), 1);
@@ -305,13 +313,28 @@ fn cpu() -> Series {
 async fn samples_survive_chunks_and_arrive_late(database: TestDatabase) {
     let store = database.open().await;
     let at = |t: i64| (cpu(), Sample { at: Timestamp(t), value: t as f64 });
-    for t in (0..2000).filter(|t| *t != 700) {
+    for t in (0..1500).filter(|t| *t != 700) {
         store.append_samples(&[at(t)]).await.expect("kept");
     }
-    assert_eq!(store.compact_samples(Timestamp(1500)).await.expect("chunks"), 3);
+    assert_eq!(store.compact_samples(true).await.expect("chunks"), 3);
+    for t in 1500..2000 {
+        store.append_samples(&[at(t)]).await.expect("kept");
+    }
     store.append_samples(&[at(700)]).await.expect("kept late");
+    for round in 0..3 {
+        every_sample_is_there(&database, &store).await;
+        if round == 0 {
+            // The late sample falls among the first chunks, which are made anew around it.
+            assert!(store.compact_samples(true).await.expect("chunks") >= 2);
+        }
+        assert_eq!(store.compact_samples(true).await.expect("nothing is left"), 0);
+    }
+    assert_eq!(store.fresh_samples(), 0);
+}
+
+async fn every_sample_is_there(database: &TestDatabase, store: &Store) {
     let other = database.open().await;
-    for handle in [&store, &other] {
+    for handle in [store, &other] {
         let (id, _) = handle.series("system.cpu").await.expect("lists")[0].clone();
         let points = handle.read_samples(id, TimeRange::ALL, 0).await.expect("reads");
         assert_eq!(points.len(), 2000);
@@ -388,4 +411,196 @@ async fn spoil(database: &TestDatabase) {
         sqlx::query(SQL).bind(bytes).execute(&pool).await.expect("writes");
         pool.close().await;
     }
+}
+
+/// A database that the program of that schema wrote (see the README beside it).
+async fn a_database_of_an_earlier_schema_is_brought_up_to_date(database: TestDatabase) {
+    let unpack = |bytes: &[u8]| zstd::decode_all(bytes).expect("unpacks");
+    match &database.folder {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).expect("a folder");
+            let bytes = unpack(include_bytes!("fixtures/schema-0002.sqlite.zst"));
+            std::fs::write(folder.join("t.db"), bytes).expect("writes");
+        }
+        None => {
+            let bytes = unpack(include_bytes!("fixtures/schema-0002.postgres.sql.zst"));
+            let mut psql = Command::new("psql");
+            psql.args(["-q", "-v", "ON_ERROR_STOP=1", &database.url]).stdin(Stdio::piped()).stdout(Stdio::null());
+            let mut psql = psql.spawn().expect("psql is there");
+            psql.stdin.take().expect("its input").write_all(&bytes).expect("reads");
+            assert!(psql.wait().expect("ends").success());
+        }
+    }
+    let store = database.open().await;
+    let model = store.model("old").await.expect("reads").expect("there");
+    let stream = store.stream(model.id, EventKind::Prediction, "production").await.expect("there");
+    while store.merge_labels(model.id).await.expect("merges") > 0 {}
+    for _ in 0..2 {
+        let frame = store.read_events(&stream, &everything()).await.expect("reads");
+        assert_eq!(frame.rows(), 20_000);
+        let labelled = frame.label_times.iter().filter(|t| **t != Timestamp::MIN).count();
+        assert_eq!(labelled, 6668);
+        assert!(store.read_event(&stream, "p-19999").await.expect("asks").is_some());
+        assert!(store.read_event(&stream, "p-77").await.expect("asks").is_some());
+        while store.compact(&stream, true, Timestamp(2_000_000_000_000_000)).await.expect("compacts") {}
+        while store.merge_labels(model.id).await.expect("merges") > 0 {}
+    }
+    assert_eq!(store.orphaned_labels(model.id).await.expect("counts"), 1);
+    let (id, _) = store.series("system.memory.utilization").await.expect("lists")[0].clone();
+    let before = store.read_samples(id, TimeRange::ALL, 0).await.expect("reads");
+    assert!(before.len() > 3);
+    assert!(store.compact_samples(true).await.expect("chunks") > 5);
+    assert_eq!(store.read_samples(id, TimeRange::ALL, 0).await.expect("reads"), before);
+    let report = store.check(|_, _| {}).await.expect("walks");
+    assert!(report.damaged.is_empty(), "{report:?}");
+}
+
+async fn questions_are_answered_from_segments_and_fresh_rows_alike(database: TestDatabase) {
+    let store = database.open().await;
+    let (model, stream) = a_model(&store).await;
+    for start in (0..60_000).step_by(10_000) {
+        store.append_events(&stream, rows(start, start + 10_000), Timestamp(9)).await.expect("kept");
+    }
+    while store.compact(&stream, false, Timestamp(9)).await.expect("compacts") {}
+    store.append_events(&stream, rows(60_000, 60_500), Timestamp(9)).await.expect("kept");
+    store.append_labels(model.id, labels(&[(60_400, "1"), (100, "1")]), Timestamp(10)).await.expect("kept");
+
+    let question = Aggregate {
+        range: TimeRange { from: Timestamp(10), to: Timestamp(60_490) },
+        predicates: vec![Predicate::Between { column: "feature.x".into(), low: 10.0, high: f64::INFINITY }],
+        group_by: vec![GroupBy::Column("feature.colour".into()), GroupBy::Time(30_000)],
+        column: Some("feature.x".into()),
+    };
+    let groups = store.aggregate(&stream, &question).await.expect("answers");
+    assert_eq!(groups.len(), 9);
+    // x is a row's number over eight, so the rows are 80 up to 60,489.
+    assert_eq!(groups.iter().map(|g| g.rows).sum::<u64>(), 60_410);
+    let red = groups.iter().find(|g| g.key == [GroupKey::Value("red".into()), GroupKey::From(Timestamp(30_000))]);
+    let red = &red.expect("there").spread;
+    assert_eq!((red.count, red.min, red.max), (10_000, 3750.0, 7499.625));
+    assert!((red.quantile(0.5) - 5625.0).abs() < 60.0, "{}", red.quantile(0.5));
+
+    let edges = [0.0, 1000.0, 2000.0];
+    let counts = store.histogram(&stream, TimeRange::ALL, &[], "feature.x", &edges).await.expect("counts");
+    assert_eq!(counts, [0, 8000, 8001, 60_500 - 16_001]);
+
+    let read = |predicates| Read { predicates, ..everything() };
+    let blue = Predicate::OneOf { column: "feature.colour".into(), values: vec!["blue".into()] };
+    let newest = store.newest_events(&stream, &read(vec![blue]), 300).await.expect("finds");
+    assert_eq!((newest.rows(), newest.ids[0].as_str(), newest.ids[299].as_str()), (300, "60497", "59600"));
+    let old = Predicate::Between { column: "feature.x".into(), low: 0.0, high: 1.0 };
+    let newest = store.newest_events(&stream, &read(vec![old]), 50).await.expect("finds");
+    assert_eq!((newest.rows(), newest.times[0], newest.times[8]), (9, Timestamp(8), Timestamp(0)));
+    let newest = store.newest_events(&stream, &read(vec![Predicate::Labelled(true)]), 50).await.expect("finds");
+    assert_eq!(newest.ids, ["60400", "100"]);
+
+    for id in ["0", "59999", "60499"] {
+        let event = store.read_event(&stream, id).await.expect("asks").expect("is there");
+        assert_eq!((event.rows(), event.ids[0].as_str()), (1, id));
+    }
+    assert!(store.read_event(&stream, "60500").await.expect("asks").is_none());
+}
+
+async fn what_is_too_old_or_too_much_goes(database: TestDatabase) {
+    let store = database.open().await;
+    let (model, stream) = a_model(&store).await;
+    for start in (0..80_000).step_by(20_000) {
+        store.append_events(&stream, rows(start, start + 20_000), Timestamp(9)).await.expect("kept");
+        while store.compact(&stream, true, Timestamp(9)).await.expect("compacts") {}
+    }
+    store.append_labels(model.id, labels(&[(1, "1")]), Timestamp(30)).await.expect("kept");
+    store.merge_labels(model.id).await.expect("merges");
+    let bounds = Retention { events_before: Some(Timestamp(25_000)), ..Retention::default() };
+    let other = database.open().await;
+    assert_eq!(other.stream_summary(&stream).await.expect("counts").rows, 80_000);
+    assert_eq!(store.expire(&bounds).await.expect("removes"), (1, 0));
+    assert_eq!(store.label_count(model.id).await.expect("counts"), 0);
+    for handle in [&store, &other] {
+        let left = handle.read_events(&stream, &everything()).await.expect("reads");
+        assert_eq!((left.rows(), left.times[0]), (60_000, Timestamp(20_000)), "a segment goes when all of it is too old");
+        assert!(handle.read_event(&stream, "5").await.expect("asks").is_none());
+    }
+    let bytes = store.kept().await.expect("counts").event_bytes;
+    let bounds = Retention { event_bytes: Some(bytes / 2), ..Retention::default() };
+    assert!(store.expire(&bounds).await.expect("removes").0 >= 1);
+    let after = store.kept().await.expect("counts").event_bytes;
+    assert!(after <= bytes / 2 && after > 0, "{after} of {bytes}");
+    let newest = store.read_events(&stream, &everything()).await.expect("reads");
+    assert_eq!(newest.times.last(), Some(&Timestamp(79_999)), "the oldest goes first");
+    let again = store.append_events(&stream, rows(5, 6), Timestamp(50)).await.expect("kept");
+    assert_eq!(again.accepted, 1, "what is gone may be sent again");
+}
+
+async fn many_small_commits_are_folded_and_stay_known(database: TestDatabase) {
+    let store = database.open().await;
+    let (_, stream) = a_model(&store).await;
+    for i in 0..520 {
+        store.append_events(&stream, rows(i, i + 1), Timestamp(9)).await.expect("kept");
+    }
+    assert!(!store.compact(&stream, false, Timestamp(10)).await.expect("folds"), "too few for a segment");
+    let other = database.open().await;
+    for handle in [&store, &other] {
+        let before = handle.read_events(&stream, &everything()).await.expect("reads").rows();
+        assert!((520..=521).contains(&before), "{before}");
+        let answer = handle.append_events(&stream, rows(0, 521), Timestamp(11)).await.expect("kept");
+        assert_eq!(answer.duplicates + answer.accepted, 521);
+        assert!(answer.duplicates >= 520);
+    }
+    while store.compact(&stream, true, Timestamp(12)).await.expect("compacts") {}
+    assert_eq!(other.read_events(&stream, &everything()).await.expect("reads").rows(), 521);
+}
+
+async fn a_late_resend_is_left_out_by_compaction(database: TestDatabase) {
+    let store = database.open().await;
+    let (_, stream) = a_model(&store).await;
+    let day = domain::time::DAY;
+    store.append_events(&stream, rows(0, 1000), Timestamp(0)).await.expect("kept");
+    store.compact(&stream, true, Timestamp(0)).await.expect("compacts");
+    let late = store.append_events(&stream, rows(990, 1010), Timestamp(2 * day)).await.expect("kept");
+    assert_eq!(late.accepted, 20, "so late, the sender is not told");
+    store.compact(&stream, true, Timestamp(2 * day)).await.expect("compacts");
+    assert_eq!(store.read_events(&stream, &everything()).await.expect("reads").rows(), 1010);
+    assert_eq!(store.late_duplicates(&stream).await.expect("counts"), 10);
+}
+
+async fn labels_in_any_order_find_events_in_many_segments(database: TestDatabase) {
+    let store = database.open().await;
+    let (model, stream) = a_model(&store).await;
+    for start in (0..100_000).step_by(20_000) {
+        store.append_events(&stream, rows(start, start + 20_000), Timestamp(9)).await.expect("kept");
+        while store.compact(&stream, true, Timestamp(9)).await.expect("compacts") {}
+    }
+    // Steps of a number that shares no factor with the count visit every row once, far apart.
+    let scattered: Vec<i64> = (0..5000).map(|i| (i * 61_803) % 100_000).collect();
+    for part in scattered.chunks(1000) {
+        let pairs: Vec<(i64, &str)> = part.iter().map(|i| (*i, if i % 2 == 0 { "yes" } else { "no" })).collect();
+        store.append_labels(model.id, labels(&pairs), Timestamp(10)).await.expect("kept");
+    }
+    while store.merge_labels(model.id).await.expect("merges") > 0 {}
+    assert_eq!(store.orphaned_labels(model.id).await.expect("counts"), 0);
+    let frame = store.read_events(&stream, &everything()).await.expect("reads");
+    let known = frame.labels.expect("asked for");
+    for (row, time) in frame.label_times.iter().enumerate() {
+        let wanted = scattered.contains(&(row as i64)).then(|| if row % 2 == 0 { "yes" } else { "no" }.to_string());
+        assert_eq!(known.text(row), wanted);
+        assert_eq!(*time != Timestamp::MIN, wanted.is_some());
+    }
+}
+
+async fn cardinality_is_bounded_and_the_label_to_blame_named(database: TestDatabase) {
+    let store = database.open().await;
+    let series = |user: usize| {
+        let labels = [("user".to_string(), user.to_string()), ("zone".to_string(), "a".to_string())];
+        Series { name: "requests".into(), labels: labels.into(), ..cpu() }
+    };
+    let limits = SeriesLimits { in_all: 1000, of_a_metric: 100, of_a_source: 1000 };
+    let first = store.register_series((0..90).map(series).collect(), "key 1", &limits).await.expect("answers");
+    assert!(first.iter().all(|r| matches!(r, Registered::Known(_))));
+    let other = database.open().await;
+    let more = other.register_series((50..150).map(series).collect(), "key 1", &limits).await.expect("answers");
+    let known = more.iter().filter(|r| matches!(r, Registered::Known(_))).count();
+    assert_eq!(known, 50, "forty that were there, ten that were welcome");
+    let Some(Registered::Refused(reason)) = more.last() else { panic!("refused") };
+    assert!(reason.contains("“requests”") && reason.contains("“user”"), "{reason}");
+    assert_eq!(store.series("req").await.expect("lists").len(), 100, "each process sees the other's");
 }

@@ -1,4 +1,4 @@
-//! A private PostgreSQL for the tests: own folder, free port, stopped when dropped.
+//! A private PostgreSQL for tests and measurements: own folder, free port, stopped when dropped.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -26,9 +26,16 @@ pub struct Postgres {
     pub url: String,
 }
 
+/// Whether commits reach the disk. Tests that throw the server away need not wait for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    Real,
+    None,
+}
+
 impl Postgres {
-    pub fn start() -> Result<Postgres, String> {
-        step("a private PostgreSQL for the tests");
+    pub fn start(durability: Durability) -> Result<Postgres, String> {
+        step("a private PostgreSQL");
         let programs = programs().ok_or("PostgreSQL’s programs are missing; run cargo xtask setup")?;
         let folder = std::env::temp_dir().join(format!("plimsoll-pg-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
@@ -51,8 +58,9 @@ impl Postgres {
             "is the disk full?",
         )?;
         let options = format!(
-            "-p {port} -k {} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200",
-            server.folder.display()
+            "-p {port} -k {} -c listen_addresses=127.0.0.1 -c fsync={} -c max_connections=200",
+            server.folder.display(),
+            if durability == Durability::Real { "on" } else { "off" }
         );
         let log = server.folder.join("log");
         run(

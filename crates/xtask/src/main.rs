@@ -84,9 +84,19 @@ fn start(rest: &[String]) -> Result<(), String> {
 
 fn bench(rest: &[String]) -> Result<(), String> {
     let mut bench = std::process::Command::new(places::target().join("release/bench"));
-    if rest.first().is_some_and(|name| ["drift", "wide"].contains(&name.as_str())) {
+    let name = rest.first().map_or("", String::as_str);
+    let under_load = ["ingest", "labels", "samples", "query", "footprint", "kill"].contains(&name);
+    if under_load || ["drift", "wide"].contains(&name) {
         bench.env("PLIMSOLL_PROGRAM", program()?);
     }
+    // Stopped when it goes out of scope.
+    let _postgres = if under_load && rest.iter().any(|a| a.ends_with("postgres")) {
+        let server = database::Postgres::start(database::Durability::Real)?;
+        bench.env("PLIMSOLL_TEST_POSTGRES", &server.url);
+        Some(server)
+    } else {
+        None
+    };
     command::run(
         &mut command::cargo(&["build", "--quiet", "--release", "--package", "bench"]),
         "see the compiler’s message above",

@@ -16,7 +16,7 @@ pub fn suite() -> Result<(), String> {
     let lint = ["clippy", "--workspace", "--exclude", "frontend", "--all-targets", "--", "--deny", "warnings"];
     run(&mut cargo(&lint), "mend what clippy names")?;
 
-    let postgres = database::Postgres::start()?;
+    let postgres = database::Postgres::start(database::Durability::None)?;
     step("unit, conformance and integration tests, on SQLite and PostgreSQL");
     run(
         cargo(&["test", "--workspace", "--exclude", "frontend", "--no-fail-fast"])

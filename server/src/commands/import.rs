@@ -11,7 +11,7 @@ use domain::model::Mapping;
 use domain::problem::Receipt;
 use domain::{Actor, Timestamp};
 use engine::Engine;
-use engine::ingest::{Envelope, Replay, decode};
+use engine::ingest::{Body, Envelope, Replay, decode};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Outcome, open, text};
@@ -114,7 +114,7 @@ impl Import {
         for path in &self.files {
             let (reader, bar) = open_file(path)?;
             let receipt = engine
-                .ingest_predictions(&Actor::Local, &self.model, &envelope, None, reader, |rows| note(&bar, rows))
+                .ingest_predictions(&Actor::Local, &self.model, &envelope, None, Body::Coming(reader), |rows| note(&bar, rows))
                 .await
                 .map_err(|e| format!("{}: {e}", path.display()))?;
             bar.finish_and_clear();
@@ -124,7 +124,7 @@ impl Import {
         for path in &self.labels {
             let (reader, bar) = open_file(path)?;
             let receipt = engine
-                .ingest_labels(&Actor::Local, &self.model, &labels, None, reader, |rows| note(&bar, rows))
+                .ingest_labels(&Actor::Local, &self.model, &labels, None, Body::Coming(reader), |rows| note(&bar, rows))
                 .await
                 .map_err(|e| format!("{}: {e}", path.display()))?;
             bar.finish_and_clear();
@@ -137,7 +137,8 @@ impl Import {
         if !self.no_evaluate {
             let bar = ProgressBar::new_spinner().with_message("evaluating windows");
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
-            engine.maintain(false).await.map_err(text)?;
+            engine.maintain().await.map_err(text)?;
+            engine.evaluate().await.map_err(text)?;
             bar.finish_and_clear();
         }
         Ok(u8::from(rejected > 0))

@@ -31,7 +31,7 @@ pub async fn run(config: Config) -> Outcome {
     announce(&config, &engine, address).await?;
 
     let stop = CancellationToken::new();
-    let tasks = engine.start(stop.clone(), config.collect.host);
+    let tasks = engine.start(stop.clone(), config.collect.host, config.retention.keep());
     tokio::spawn(super::demo::simulator::run(engine.clone(), stop.clone()));
     let app = http::router(engine.clone(), &config, stop.clone());
     let handle = Handle::new();

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State as From};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use domain::model::ModelChange;
@@ -13,15 +13,13 @@ use domain::time::RangeChoice;
 use domain::verdict::WindowReport;
 use domain::{TimeRange, Timestamp};
 use engine::Caller;
-use engine::ingest::decode::Format;
 use engine::ingest::{Envelope, environment_name};
-use futures::TryStreamExt;
 use serde::Deserialize;
 use store::Probe;
-use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::State;
 use super::problem::{Answer, ApiResult};
+use super::upload::{self, Upload};
 
 /// Roles of columns and context of a body, as query parameters; lists are separated by commas.
 #[derive(Debug, Default, Deserialize)]
@@ -66,48 +64,6 @@ impl IngestQuery {
     }
 }
 
-struct Upload {
-    format: Option<Format>,
-    body: Box<dyn std::io::Read + Send>,
-    _permit: tokio::sync::OwnedSemaphorePermit,
-}
-
-/// Opens a body for reading as a stream, within the bounds on size and on uploads at once.
-fn upload(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Upload> {
-    let limit = state.config.limits.body_bytes;
-    let too_large = || {
-        Answer::new(
-            413,
-            "too-large",
-            "Too large",
-            format!("a body has at most {limit} bytes; send several, or raise limits.body_bytes"),
-        )
-    };
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-    if length.is_some_and(|l| l > limit) {
-        return Err(too_large());
-    }
-    let media = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    let format = match Format::from_media_type(media) {
-        Ok(format) => format,
-        Err(error) => {
-            return Err(Answer::new(415, "media-type", "Unknown content type", error.to_string()));
-        }
-    };
-    let permit = state
-        .ingest
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Answer::busy("as many uploads as allowed are under way; send again in a second"))?;
-    let stream = Body::new(http_body_limit(body, limit)).into_data_stream().map_err(std::io::Error::other);
-    let body = Box::new(SyncIoBridge::new(StreamReader::new(stream)));
-    Ok(Upload { format, body, _permit: permit })
-}
-
-fn http_body_limit(body: Body, limit: u64) -> http_body_util::Limited<Body> {
-    http_body_util::Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX))
-}
-
 /// 200 when anything was kept or known, 422 when every row was wrong.
 fn receipt(receipt: Receipt) -> Response {
     let taken = receipt.accepted + receipt.duplicates + receipt.changed_duplicates;
@@ -123,7 +79,8 @@ pub async fn predictions(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let answer = rows(&state, &caller, &model, query.envelope(false), upload(&state, &headers, body)?).await?;
+    let upload = upload::receive(&state, &headers, body).await?;
+    let answer = rows(&state, &caller, &model, query.envelope(false), upload).await?;
     state.metrics.predictions.inc_by(answer.accepted);
     Ok(receipt(answer))
 }
@@ -136,11 +93,12 @@ pub async fn baseline(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    Ok(receipt(rows(&state, &caller, &model, query.envelope(true), upload(&state, &headers, body)?).await?))
+    let upload = upload::receive(&state, &headers, body).await?;
+    Ok(receipt(rows(&state, &caller, &model, query.envelope(true), upload).await?))
 }
 
 async fn rows(state: &State, caller: &Caller, model: &str, envelope: Envelope, upload: Upload) -> ApiResult<Receipt> {
-    let Upload { format, body, _permit } = upload;
+    let Upload { format, body, _permits } = upload;
     Ok(state.engine.ingest_predictions(&caller.actor, model, &envelope, format, body, |_| ()).await?)
 }
 
@@ -152,10 +110,9 @@ pub async fn labels(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let upload = upload(&state, &headers, body)?;
+    let Upload { format, body, _permits } = upload::receive(&state, &headers, body).await?;
     let envelope = query.envelope(false);
-    let answer =
-        state.engine.ingest_labels(&caller.actor, &model, &envelope, upload.format, upload.body, |_| ()).await?;
+    let answer = state.engine.ingest_labels(&caller.actor, &model, &envelope, format, body, |_| ()).await?;
     state.metrics.labels.inc_by(answer.accepted);
     Ok(receipt(answer))
 }
@@ -260,6 +217,38 @@ pub async fn signals(
 ) -> ApiResult<Json<Vec<SeriesData>>> {
     let range = query.range(RangeChoice::Last(domain::time::HOUR), state.engine.now());
     Ok(Json(state.engine.signals(&caller.actor, query.prefix.as_deref().unwrap_or_default(), range).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepsQuery {
+    #[serde(default)]
+    prefix: String,
+    from: Option<String>,
+    to: Option<String>,
+    /// A span, as `60s`.
+    step: String,
+}
+
+/// Series in even steps: the first instant, the step, and a value or null for each step.
+pub async fn series(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<StepsQuery>,
+) -> ApiResult<Json<serde_json::Value>> {
+    let now = state.engine.now();
+    let range = RangeChoice::parse(query.from.as_deref(), query.to.as_deref(), RangeChoice::Last(domain::time::HOUR));
+    let range = range.resolve(now);
+    let step = domain::time::parse_span(&query.step)
+        .ok_or_else(|| Answer::new(400, "invalid", "That cannot be used", "“step” is a span, as 60s or 5m"))?;
+    // From whole steps on, so that a page that asks again gets the same steps.
+    let range = TimeRange { from: Timestamp(range.from.0.div_euclid(step.max(1)) * step.max(1)), to: range.to };
+    let found = state.engine.steps(&caller.actor, &query.prefix, range, step).await?;
+    let series: Vec<_> = found
+        .iter()
+        .map(|(series, values)| serde_json::json!({"name": series.name, "labels": series.labels, "unit": series.unit, "values": values}))
+        .collect();
+    Ok(Json(serde_json::json!({"from": range.from.to_string(), "step_seconds": step as f64 / 1e6, "series": series})))
 }
 
 pub async fn probes(From(state): From<State>, Extension(caller): Extension<Caller>) -> ApiResult<Json<Vec<Probe>>> {

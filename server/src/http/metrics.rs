@@ -15,8 +15,15 @@ pub struct Metrics {
     requests: HistogramVec,
     pub predictions: IntCounter,
     pub labels: IntCounter,
+    pub samples: IntCounter,
     queue: IntGauge,
     listeners: IntGauge,
+    events: IntGauge,
+    fresh_events: IntGauge,
+    unmerged_labels: IntGauge,
+    fresh_samples: IntGauge,
+    series: IntGauge,
+    bytes: IntGauge,
 }
 
 impl Metrics {
@@ -33,16 +40,38 @@ impl Metrics {
         .unwrap();
         let predictions = IntCounter::new("plimsoll_predictions_accepted_total", "Predictions kept").unwrap();
         let labels = IntCounter::new("plimsoll_labels_accepted_total", "Labels kept").unwrap();
+        let samples = IntCounter::new("plimsoll_samples_accepted_total", "Samples of time series kept").unwrap();
+        let gauge = |name: &str, help: &str| IntGauge::new(name, help).unwrap();
+        let events = gauge("plimsoll_store_events", "Predictions and baseline rows kept");
+        let fresh_events = gauge("plimsoll_store_fresh_events", "Of those, rows not in segments yet");
+        let unmerged_labels = gauge("plimsoll_store_unmerged_labels", "Labels not yet merged");
+        let fresh_samples = gauge("plimsoll_store_fresh_samples", "Samples not in chunks yet");
+        let series = gauge("plimsoll_store_series", "Time series");
+        let bytes = gauge("plimsoll_store_bytes", "Bytes of the database");
         let queue = IntGauge::new("plimsoll_write_queue", "Batches waiting for the writer").unwrap();
         let listeners = IntGauge::new("plimsoll_live_listeners", "Open live streams").unwrap();
         registry.register(Box::new(requests.clone())).unwrap();
-        for counter in [&predictions, &labels] {
+        for counter in [&predictions, &labels, &samples] {
             registry.register(Box::new(counter.clone())).unwrap();
         }
-        for gauge in [&queue, &listeners] {
+        for gauge in [&queue, &listeners, &events, &fresh_events, &unmerged_labels, &fresh_samples, &series, &bytes] {
             registry.register(Box::new(gauge.clone())).unwrap();
         }
-        Metrics { registry, requests, predictions, labels, queue, listeners }
+        Metrics {
+            registry,
+            requests,
+            predictions,
+            labels,
+            samples,
+            queue,
+            listeners,
+            events,
+            fresh_events,
+            unmerged_labels,
+            fresh_samples,
+            series,
+            bytes,
+        }
     }
 }
 
@@ -66,6 +95,17 @@ pub async fn count(From(state): From<State>, request: Request, next: Next) -> Re
 pub async fn metrics(From(state): From<State>) -> Response {
     state.metrics.queue.set(state.engine.store.queued() as i64);
     state.metrics.listeners.set(state.engine.live().listeners() as i64);
+    match state.engine.store.footprint().await {
+        Ok(footprint) => {
+            state.metrics.events.set(footprint.events as i64);
+            state.metrics.fresh_events.set(footprint.fresh_events as i64);
+            state.metrics.unmerged_labels.set(footprint.unmerged_labels as i64);
+            state.metrics.series.set(footprint.series as i64);
+            state.metrics.bytes.set(footprint.bytes as i64);
+        }
+        Err(error) => tracing::warn!(%error, "the store could not be measured"),
+    }
+    state.metrics.fresh_samples.set(state.engine.store.fresh_samples() as i64);
     let mut text = Vec::new();
     if TextEncoder::new().encode(&state.metrics.registry.gather(), &mut text).is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

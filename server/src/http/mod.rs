@@ -5,13 +5,16 @@
 
 mod api;
 mod caller;
+mod events;
 mod forms;
 mod live;
 mod metrics;
 mod pages;
 mod problem;
+mod remote_write;
 mod routes;
 mod site;
+mod upload;
 
 use std::sync::Arc;
 
@@ -38,7 +41,10 @@ pub struct State {
     pub engine: Engine,
     pub config: Arc<Config>,
     pub leptos: LeptosOptions,
+    /// Large bodies decoded while they come.
     pub ingest: Arc<Semaphore>,
+    /// Small bodies that wait in memory, in permits of [`upload::BYTES_A_PERMIT`].
+    pub ingest_bytes: Arc<Semaphore>,
     pub metrics: Arc<metrics::Metrics>,
     pub stop: CancellationToken,
 }
@@ -61,6 +67,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         config: Arc::new(config.clone()),
         leptos: LeptosOptions::builder().output_name("plimsoll").build(),
         ingest: Arc::new(Semaphore::new(config.limits.ingest_requests.max(1))),
+        ingest_bytes: Arc::new(Semaphore::new((config.limits.ingest_bytes / upload::BYTES_A_PERMIT).max(1025))),
         metrics: Arc::new(metrics::Metrics::new()),
         stop,
     };
@@ -83,6 +90,11 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .post("/api/v1/models/{model}/labels", Access::Needs(Action::Ingest), api::labels)
         .post("/api/v1/models/{model}/baseline", Access::Needs(Action::Ingest), api::baseline)
         .put("/api/v1/models/{model}/baseline", Access::Needs(Action::EditModel), api::choose_baseline)
+        .get("/api/v1/models/{model}/events", view, events::newest)
+        .get("/api/v1/models/{model}/events/{id}", view, events::one)
+        .get("/api/v1/models/{model}/values", view, events::values)
+        .post("/api/v1/write", Access::Needs(Action::Ingest), remote_write::write)
+        .get("/api/v1/series", view, api::series)
         .get("/api/v1/signals", view, api::signals)
         .get("/api/v1/probes", view, api::probes)
         .post("/api/v1/probes", Access::Needs(Action::EditProbes), api::create_probe)

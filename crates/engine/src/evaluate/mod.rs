@@ -13,7 +13,6 @@ use std::time::Duration;
 use domain::baseline::{Baseline, BaselineSource};
 use domain::event::EventKind;
 use domain::model::Model;
-use domain::time::SECOND;
 use domain::verdict::{Usual, WindowReport};
 use domain::window::{WindowRule, WindowState};
 use domain::{TimeRange, Timestamp};
@@ -24,7 +23,6 @@ use evaluation::reference::Reference;
 use evaluation::window::{Context, evaluate, same_answer};
 use store::{Columns, DirtySpan, Frame, Read, StoredReport, Stream};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Engine, Result};
 
@@ -34,9 +32,6 @@ pub const BASELINE: &str = "#baseline";
 const BASELINE_ROWS: usize = 1_000_000;
 /// Windows written in one transaction.
 const WRITE_WINDOWS: usize = 16;
-/// A lease outlives its holder by so much: after a crash the work rests that long, no longer.
-const LEASE: i64 = 15 * SECOND;
-const LEASE_RENEWED: Duration = Duration::from_secs(4);
 /// Rows read at once for the windows that share them.
 const READ_ROWS: usize = 2 * store::SEGMENT_ROWS;
 
@@ -69,76 +64,43 @@ impl References {
     }
 }
 
+/// The evaluator rests so many times as long as it worked: rows keep coming while it looks at them, and
+/// nobody needs a window that is still open judged without pause.
+const REST: u32 = 4;
+
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
-    let mut turn: u64 = 0;
+    let mut rest = Duration::from_millis(1000);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_millis(1000)) => {}
+            () = tokio::time::sleep(rest) => {}
         }
-        turn += 1;
-        if let Err(error) = engine.maintain(turn.is_multiple_of(60)).await {
-            tracing::error!(%error, "evaluation failed; it is tried again");
-            tokio::time::sleep(Duration::from_secs(5)).await;
-        }
+        let start = std::time::Instant::now();
+        rest = match engine.evaluate().await {
+            Ok(()) => (start.elapsed() * REST).clamp(Duration::from_millis(1000), Duration::from_secs(60)),
+            Err(error) => {
+                tracing::error!(%error, "evaluation failed; it is tried again");
+                Duration::from_secs(5)
+            }
+        };
     }
 }
 
 impl Engine {
-    /// One round of upkeep and evaluation over all models. `slow` also does what is done each minute.
-    pub async fn maintain(&self, slow: bool) -> Result<()> {
-        for model in self.store.models().await? {
-            self.under_lease(format!("maintain/{}", model.id), self.maintain_model(&model)).await?;
-        }
-        if slow {
-            self.under_lease("samples".into(), self.maintain_samples()).await?;
-        }
-        Ok(())
-    }
-
-    async fn maintain_samples(&self) -> Result<()> {
-        let now = self.now();
-        self.store.compact_samples(now.plus(-600 * SECOND)).await?;
-        self.store.expire_samples(now.plus(-30 * domain::time::DAY)).await?;
-        Ok(())
-    }
-
-    /// Does work that one process at a time may do; nothing where another one holds the lease. The
-    /// lease is renewed on a clock of its own, since the work may be long between two places where
-    /// it could do that itself, and for no longer than the work is there: not after a panic either.
-    async fn under_lease(&self, lease: String, work: impl Future<Output = Result<()>>) -> Result<()> {
-        let now = self.now();
-        if !self.store.claim(&lease, &self.inner.holder, now, now.plus(LEASE)).await? {
-            return Ok(());
-        }
-        let renewing = AbortOnDropHandle::new(tokio::spawn(self.clone().renew(lease.clone())));
-        let outcome = work.await;
-        drop(renewing);
-        self.store.release(&lease, &self.inner.holder).await?;
-        outcome
-    }
-
-    async fn renew(self, lease: String) {
-        loop {
-            tokio::time::sleep(LEASE_RENEWED).await;
-            let now = self.now();
-            if let Err(error) = self.store.claim(&lease, &self.inner.holder, now, now.plus(LEASE)).await {
-                tracing::warn!(%error, lease, "a lease could not be renewed");
-            }
-        }
-    }
-
-    async fn maintain_model(&self, model: &Model) -> Result<()> {
-        for stream in self.store.streams(model.id).await? {
-            while self.store.compact(&stream, false, self.now()).await? {}
-        }
-        while self.store.merge_labels(model.id).await? > 0 {}
-        let spans: Vec<DirtySpan> =
-            self.store.dirty_spans().await?.into_iter().filter(|s| s.model_id == model.id).collect();
+    /// Brings the windows of all models up to date.
+    pub async fn evaluate(&self) -> Result<()> {
+        let spans = self.store.dirty_spans().await?;
         if spans.is_empty() {
             return Ok(());
         }
-        self.evaluate_model(model, &spans).await
+        for model in self.store.models().await? {
+            let spans: Vec<DirtySpan> = spans.iter().filter(|s| s.model_id == model.id).cloned().collect();
+            if !spans.is_empty() {
+                let work = self.evaluate_model(&model, &spans);
+                self.under_lease(format!("evaluate/{}", model.id), work).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn evaluate_model(&self, model: &Model, spans: &[DirtySpan]) -> Result<()> {
@@ -201,7 +163,7 @@ impl Engine {
         if let Some(reference) = self.inner.references.get(model.id, &key) {
             return Ok(reference);
         }
-        let read = Read { range, columns: Columns::All, ids: false, labels: false };
+        let read = Read::of(range, Columns::All);
         let mut frame = self.store.read_events(&stream, &read).await?;
         if frame.rows() > BASELINE_ROWS {
             frame = frame.slice(frame.rows() - BASELINE_ROWS, frame.rows());
@@ -262,7 +224,7 @@ impl Engine {
     }
 
     async fn times(&self, stream: &Stream, range: TimeRange) -> Result<Vec<Timestamp>> {
-        let read = Read { range, columns: Columns::None, ids: false, labels: false };
+        let read = Read::of(range, Columns::None);
         Ok(self.store.read_events(stream, &read).await?.times)
     }
 
@@ -281,7 +243,7 @@ impl Engine {
             let enough = times.get(start + READ_ROWS).copied().unwrap_or(Timestamp::MAX);
             let last = windows.iter().filter(|w| w.from >= window.from && w.to <= enough).map(|w| w.to).max();
             let range = TimeRange { from: window.from, to: last.unwrap_or(window.to).max(window.to) };
-            let read = Read { range, columns: Columns::All, ids: false, labels: true };
+            let read = Read::of(range, Columns::All).with_labels();
             *ahead = Ahead { frame: self.store.read_events(stream, &read).await?, range };
         }
         let place = |at: Timestamp| ahead.frame.times.partition_point(|t| *t < at);

@@ -5,16 +5,16 @@
 
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use domain::problem::LineError;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use serde_json::Value;
 
-use super::cells::{COLUMNS_MAX, Cell, PIECE_ROWS, TEXT_MAX, Table};
+use super::cells::{COLUMNS_MAX, Cell, Cells, PIECE_ROWS, Table};
+use super::json;
 use crate::{EngineError, Result};
 
 /// Bytes of a body once unpacked.
@@ -56,7 +56,7 @@ impl Format {
     }
 }
 
-type Pieces = Box<dyn Iterator<Item = Result<Table>> + Send>;
+pub type Pieces = Box<dyn Iterator<Item = Result<Table>> + Send>;
 
 /// Opens a body as an iterator of tables of at most [`PIECE_ROWS`] rows.
 ///
@@ -97,86 +97,13 @@ fn open(format: Option<Format>, mut reader: BufReader<Box<dyn Read + Send>>) -> 
         // What a person calls NDJSON and begins with a bracket is an array.
         Format::Ndjson | Format::JsonArray if found == Format::JsonArray => Ok(Box::new(ArrayPieces::new(limited))),
         Format::Ndjson | Format::JsonArray => {
-            Ok(Box::new(LinePieces { reader: Box::new(BufReader::new(limited)), line: 0, done: false }))
+            Ok(Box::new(LinePieces { reader: Box::new(limited), line: 0, done: false }))
         }
     }
 }
 
 fn unreadable(error: std::io::Error) -> EngineError {
     EngineError::Invalid(format!("the body could not be read to its end: {error}"))
-}
-
-/// One JSON object as cells: `features`, `groups`, `members` and `probabilities` are opened.
-fn object_cells(value: Value) -> std::result::Result<Vec<(String, Cell)>, String> {
-    let Value::Object(object) = value else {
-        return Err("a row must be a JSON object, as {\"prediction_id\": …}".into());
-    };
-    let mut cells = Vec::with_capacity(object.len());
-    for (name, value) in object {
-        match (name.as_str(), value) {
-            ("features", Value::Object(inner)) => add(&mut cells, "", inner)?,
-            ("groups", Value::Object(inner)) => add(&mut cells, "group.", inner)?,
-            ("members", Value::Object(inner)) => add(&mut cells, "member.", inner)?,
-            ("probabilities", Value::Object(inner)) => add(&mut cells, "probability.", inner)?,
-            (_, value) => {
-                let cell = json_cell(&name, value)?;
-                cells.push((name, cell));
-            }
-        }
-    }
-    Ok(cells)
-}
-
-fn add(
-    cells: &mut Vec<(String, Cell)>,
-    prefix: &str,
-    inner: serde_json::Map<String, Value>,
-) -> std::result::Result<(), String> {
-    for (name, value) in inner {
-        let name = format!("{prefix}{name}");
-        let cell = json_cell(&name, value)?;
-        cells.push((name, cell));
-    }
-    Ok(())
-}
-
-fn json_cell(name: &str, value: Value) -> std::result::Result<Cell, String> {
-    Ok(match value {
-        Value::Null => Cell::Missing,
-        Value::Bool(value) => Cell::Text(value.to_string()),
-        Value::Number(number) => match number.as_i64() {
-            Some(value) => Cell::Int(value),
-            None => number
-                .as_f64()
-                .filter(|v| v.is_finite())
-                .map(Cell::Number)
-                .ok_or(format!("“{name}” is no finite number"))?,
-        },
-        Value::String(text) if text.len() > TEXT_MAX => {
-            return Err(format!("“{name}” is a text of {} bytes; {TEXT_MAX} are allowed", text.len()));
-        }
-        Value::String(text) => Cell::Text(text),
-        // Lists and nested objects are kept as their JSON text (ranked lists, embeddings).
-        nested => {
-            let text = nested.to_string();
-            if text.len() > TEXT_MAX {
-                return Err(format!("“{name}” holds {} bytes of nested JSON; {TEXT_MAX} are allowed", text.len()));
-            }
-            Cell::Text(text)
-        }
-    })
-}
-
-fn push_json(table: &mut Table, line: u64, bytes: &[u8]) {
-    let parsed =
-        serde_json::from_slice::<Value>(bytes).map_err(|e| format!("this is no JSON: {e}")).and_then(object_cells);
-    let outcome = match parsed {
-        Ok(cells) => table.push(line, cells),
-        Err(reason) => Err(LineError { line, field: None, reason }),
-    };
-    if let Err(error) = outcome {
-        table.errors.push(error);
-    }
 }
 
 /// Whether a piece has grown enough to be handed on.
@@ -227,7 +154,7 @@ impl Iterator for LinePieces {
             }
             let text = buffer.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&buffer);
             if !text.iter().all(u8::is_ascii_whitespace) {
-                push_json(&mut table, self.line, text);
+                json::push(&mut table, self.line, text);
             }
         }
         (table.rows() > 0 || !table.errors.is_empty()).then_some(Ok(table))
@@ -309,7 +236,7 @@ impl<R: Read + Send> Iterator for ArrayPieces<R> {
             match self.element() {
                 Ok(Some(element)) => {
                     self.row += 1;
-                    push_json(&mut table, self.row, &element);
+                    json::push(&mut table, self.row, &element);
                 }
                 Ok(None) => break,
                 Err(reason) => {
@@ -363,10 +290,11 @@ impl<R: Read + Send> Iterator for CsvPieces<R> {
                         table.errors.push(LineError { line, field: None, reason });
                         continue;
                     }
-                    let cells = self.names.iter().cloned().zip(record.iter().map(Cell::parse));
-                    if let Err(error) = table.push(line, cells) {
-                        table.errors.push(error);
+                    // The header was within the bound on columns, so each has room.
+                    for (name, field) in self.names.iter().zip(&record) {
+                        let _ = table.set("", name, Cell::parse(field));
                     }
+                    table.end_row(line);
                 }
             }
         }
@@ -423,52 +351,56 @@ impl Iterator for ParquetPieces {
 
 fn record_batch(batch: &RecordBatch, before: u64) -> Result<Table> {
     let rows = batch.num_rows();
-    let mut table = Table { lines: (0..rows as u64).map(|i| before + i + 1).collect(), ..Table::default() };
+    let mut table = Table::of_lines((0..rows as u64).map(|i| before + i + 1).collect());
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
         // pandas writes its row index when it is not a plain count; it is no data.
         if field.name().starts_with("__index_level_") {
             continue;
         }
-        let wrong = |e: arrow_schema::ArrowError| {
+        let cells = array_cells(field.data_type(), array).map_err(|e| {
             EngineError::Invalid(format!(
                 "the column “{}” has the type {} that cannot be read ({e})",
                 field.name(),
                 field.data_type()
             ))
-        };
-        let cells: Vec<Cell> = match field.data_type() {
-            DataType::Boolean => {
-                array.as_boolean().iter().map(|v| v.map_or(Cell::Missing, |v| Cell::Text(v.to_string()))).collect()
-            }
-            DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => {
-                let unit = DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None);
-                let micros = cast(&cast(array, &unit).map_err(wrong)?, &DataType::Int64).map_err(wrong)?;
-                micros
-                    .as_primitive::<Int64Type>()
-                    .iter()
-                    .map(|v| v.map_or(Cell::Missing, |v| Cell::Text(domain::Timestamp(v).to_string())))
-                    .collect()
-            }
-            kind if kind.is_integer() && *kind != DataType::UInt64 => {
-                let ints = cast(array, &DataType::Int64).map_err(wrong)?;
-                ints.as_primitive::<Int64Type>().iter().map(|v| v.map_or(Cell::Missing, Cell::Int)).collect()
-            }
-            kind if kind.is_numeric() => {
-                let numbers = cast(array, &DataType::Float64).map_err(wrong)?;
-                numbers
-                    .as_primitive::<Float64Type>()
-                    .iter()
-                    .map(|v| v.filter(|v| !v.is_nan()).map_or(Cell::Missing, Cell::Number))
-                    .collect()
-            }
-            _ => {
-                let text = cast(array, &DataType::Utf8).map_err(wrong)?;
-                text.as_string::<i32>().iter().map(|v| v.map_or(Cell::Missing, |v| Cell::Text(v.to_string()))).collect()
-            }
-        };
-        table.columns.push((field.name().clone(), cells));
+        })?;
+        table.add_column(field.name(), cells);
     }
     Ok(table)
+}
+
+fn array_cells(kind: &DataType, array: &ArrayRef) -> std::result::Result<Cells, arrow_schema::ArrowError> {
+    let mut cells = Cells::missing(0);
+    match kind {
+        DataType::Boolean => {
+            let text = |v| Cell::Text(if v { "true" } else { "false" });
+            array.as_boolean().iter().for_each(|v| cells.push(v.map_or(Cell::Missing, text)));
+        }
+        DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => {
+            let unit = DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None);
+            let micros = cast(&cast(array, &unit)?, &DataType::Int64)?;
+            for value in micros.as_primitive::<Int64Type>() {
+                match value {
+                    Some(value) => cells.push(Cell::Text(&domain::Timestamp(value).to_string())),
+                    None => cells.push(Cell::Missing),
+                }
+            }
+        }
+        kind if kind.is_integer() && *kind != DataType::UInt64 => {
+            let ints = cast(array, &DataType::Int64)?;
+            ints.as_primitive::<Int64Type>().iter().for_each(|v| cells.push(v.map_or(Cell::Missing, Cell::Int)));
+        }
+        kind if kind.is_numeric() => {
+            let numbers = cast(array, &DataType::Float64)?;
+            let values = numbers.as_primitive::<Float64Type>().iter().map(|v| v.unwrap_or(f64::NAN));
+            cells = Cells::numbers(values.collect());
+        }
+        _ => {
+            let text = cast(array, &DataType::Utf8)?;
+            text.as_string::<i32>().iter().for_each(|v| cells.push(v.map_or(Cell::Missing, Cell::Text)));
+        }
+    }
+    Ok(cells)
 }
 
 #[cfg(test)]
@@ -480,17 +412,21 @@ mod tests {
         tables(None, body).expect("opens").map(|t| t.expect("reads")).collect()
     }
 
+    fn column<'a>(table: &'a Table, name: &str) -> Vec<Cell<'a>> {
+        table.column(name).expect("there").iter().collect()
+    }
+
     #[test]
     fn the_same_rows_come_from_every_text_format() {
         let ndjson = read(b"{\"id\":\"a\",\"features\":{\"x\":1.5}}\n\n{\"id\":\"b\",\"features\":{\"x\":null}}\n");
         let array = read(b"  [ {\"id\":\"a\",\"x\":1.5}, {\"id\":\"b\",\"x\":null} ]");
         let csv = read(b"\xef\xbb\xbfid,x\na,1.5\nb,\n");
         for table in [&ndjson[0], &array[0], &csv[0]] {
-            assert_eq!(table.column("id"), Some(&[Cell::Text("a".into()), Cell::Text("b".into())][..]));
-            assert_eq!(table.column("x"), Some(&[Cell::Number(1.5), Cell::Missing][..]));
+            assert_eq!(column(table, "id"), [Cell::Text("a"), Cell::Text("b")]);
+            assert_eq!(column(table, "x"), [Cell::Number(1.5), Cell::Missing]);
             assert!(table.errors.is_empty());
         }
-        assert_eq!(ndjson[0].lines, [1, 3]);
+        assert_eq!(ndjson[0].lines(), [1, 3]);
     }
 
     #[test]
@@ -499,7 +435,7 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(b"{\"id\":1}").expect("writes");
         let table = &read(&gzip.finish().expect("ends"))[0];
-        assert_eq!(table.column("id"), Some(&[Cell::Int(1)][..]));
+        assert_eq!(column(table, "id"), [Cell::Int(1)]);
     }
 
     #[test]
@@ -516,8 +452,7 @@ mod tests {
     #[test]
     fn quotes_brackets_and_backslashes_inside_strings_do_not_end_a_row() {
         let table = &read(br#"[{"id":"a\\"},{"id":"b\"],{"},{"id":"c\\\""}]"#)[0];
-        let ids: Vec<_> = table.column("id").expect("there").iter().map(Cell::text).collect();
-        assert_eq!(ids, [Some("a\\".into()), Some("b\"],{".into()), Some("c\\\"".into())]);
+        assert_eq!(column(table, "id"), [Cell::Text("a\\"), Cell::Text("b\"],{"), Cell::Text("c\\\"")]);
         assert!(table.errors.is_empty(), "{:?}", table.errors);
     }
 

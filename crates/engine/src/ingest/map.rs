@@ -7,7 +7,7 @@ use domain::event::{Column, ColumnData, ColumnRole, EventBatch, LabelBatch, Labe
 use domain::model::{Mapping, Model, Schema, infer_schema};
 use domain::problem::LineError;
 
-use super::cells::{Cell, Table, typed};
+use super::cells::{Cell, Cells, Table};
 use super::{Replay, classes_in};
 use crate::{EngineError, Result};
 
@@ -28,17 +28,23 @@ pub fn positive_class(schema: &Schema, columns: &[(String, ColumnData)]) -> Opti
     column(ColumnRole::Prediction).or_else(|| column(ColumnRole::Label)).and_then(classes_in)
 }
 
-fn time_of(cell: &Cell) -> Option<Timestamp> {
+fn time_of(cell: Cell) -> Option<Timestamp> {
     match cell {
         Cell::Missing => None,
-        Cell::Int(value) => Timestamp::from_epoch_number(*value as f64),
-        Cell::Number(value) => Timestamp::from_epoch_number(*value),
+        Cell::Int(value) => Timestamp::from_epoch_number(value as f64),
+        Cell::Number(value) => Timestamp::from_epoch_number(value),
         Cell::Text(text) => Timestamp::parse(text),
     }
 }
 
 /// The role of each column of this table: what was said with this body, then the model's schema.
 fn roles(table: &Table, schema: &Schema, mapping: &Mapping) -> Result<Vec<ColumnRole>> {
+    if *mapping == Mapping::default() {
+        let known = table.columns().iter().map(|(name, _)| schema.field(name).map(|f| f.role.clone()));
+        if let Some(roles) = known.collect() {
+            return Ok(roles);
+        }
+    }
     let said = infer_schema(&table.typed(), mapping).map_err(EngineError::Invalid)?;
     let explicit = |name: &str| {
         [&mapping.id, &mapping.timestamp, &mapping.prediction, &mapping.label]
@@ -48,7 +54,7 @@ fn roles(table: &Table, schema: &Schema, mapping: &Mapping) -> Result<Vec<Column
             || mapping.probability.iter().any(|p| p.split('=').next_back() == Some(name))
     };
     Ok(table
-        .columns
+        .columns()
         .iter()
         .map(|(name, _)| {
             let inferred = said.field(name).map(|f| f.role.clone()).unwrap_or(ColumnRole::Ignored);
@@ -57,17 +63,17 @@ fn roles(table: &Table, schema: &Schema, mapping: &Mapping) -> Result<Vec<Column
         .collect())
 }
 
-fn find<'a>(table: &'a Table, roles: &[ColumnRole], role: &ColumnRole) -> Option<(&'a str, &'a [Cell])> {
+fn find<'a>(table: &'a Table, roles: &[ColumnRole], role: &ColumnRole) -> Option<(&'a str, &'a Cells)> {
     let place = roles.iter().position(|r| r == role)?;
-    let (name, cells) = &table.columns[place];
+    let (name, cells) = &table.columns()[place];
     Some((name, cells))
 }
 
-fn id_of(cell: &Cell) -> std::result::Result<String, String> {
+fn id_of(cell: Cell) -> std::result::Result<String, String> {
     match cell.text().filter(|t| !t.is_empty()) {
         None => Err("the prediction id is missing".into()),
         Some(id) if id.len() > ID_MAX => Err(format!("the prediction id has {} bytes; {ID_MAX} are allowed", id.len())),
-        Some(id) => Ok(id),
+        Some(id) => Ok(id.into_owned()),
     }
 }
 
@@ -84,7 +90,7 @@ pub fn events(
     let roles = roles(table, &model.schema, mapping)?;
     let ids = find(table, &roles, &ColumnRole::Id);
     if ids.is_none() && !baseline {
-        let names: Vec<&str> = table.columns.iter().map(|(n, _)| n.as_str()).take(40).collect();
+        let names: Vec<&str> = table.columns().iter().map(|(n, _)| n.as_str()).take(40).collect();
         return Err(EngineError::Invalid(format!(
             "no column holds the prediction id; name it with “id”. The columns are {}",
             names.join(", ")
@@ -94,16 +100,14 @@ pub fn events(
     let mut errors = Vec::new();
     let mut keep = Vec::with_capacity(table.rows());
     let mut batch = EventBatch::default();
-    let finite: Vec<usize> = (0..table.columns.len())
-        .filter(|i| table.columns[*i].1.iter().any(|c| matches!(c, Cell::Number(v) if !v.is_finite())))
-        .collect();
+    let infinite: Vec<&(String, Cells)> = table.columns().iter().filter(|(_, cells)| cells.any_infinite()).collect();
     for row in 0..table.rows() {
-        let line = table.lines[row];
+        let line = table.lines()[row];
         let mut refuse = |field: Option<&str>, reason: String| {
             errors.push(LineError { line, field: field.map(String::from), reason });
         };
         let id = match ids {
-            Some((name, cells)) => match id_of(&cells[row]) {
+            Some((name, cells)) => match id_of(cells.get(row)) {
                 Ok(id) => id,
                 Err(reason) => {
                     refuse(Some(name), reason);
@@ -113,10 +117,10 @@ pub fn events(
             None => format!("row-{line}"),
         };
         let time = match times {
-            Some((name, cells)) => match time_of(&cells[row]) {
+            Some((name, cells)) => match time_of(cells.get(row)) {
                 Some(time) => shift.map_or(time, |s| s.apply(time)),
                 None => {
-                    let shown: String = cells[row].text().unwrap_or_default().chars().take(60).collect();
+                    let shown: String = cells.get(row).text().unwrap_or_default().chars().take(60).collect();
                     refuse(Some(name), format!("“{shown}” is no time; send RFC 3339, or seconds since 1970"));
                     continue;
                 }
@@ -125,20 +129,19 @@ pub fn events(
             None if baseline => Timestamp(now.0 - 1_000_000_000 + line as i64),
             None => now,
         };
-        if let Some(i) = finite.iter().find(|i| matches!(table.columns[**i].1[row], Cell::Number(v) if !v.is_finite()))
-        {
-            refuse(Some(&table.columns[*i].0), "the number is infinite; send it as missing".into());
+        if let Some((name, _)) = infinite.iter().find(|(_, cells)| cells.is_infinite(row)) {
+            refuse(Some(name), "the number is infinite; send it as missing".into());
             continue;
         }
         batch.ids.push(id);
         batch.times.push(time);
         keep.push(row);
     }
-    for ((name, cells), role) in table.columns.iter().zip(&roles) {
+    let some = (keep.len() < table.rows()).then_some(keep.as_slice());
+    for ((name, cells), role) in table.columns().iter().zip(&roles) {
         let Some(column) = role.column() else {
             continue;
         };
-        let cells: Vec<Cell> = keep.iter().map(|row| cells[*row].clone()).collect();
         let field = model.schema.field(name);
         let class = *role == ColumnRole::Prediction && model.task.is_classification();
         let member = matches!(role, ColumnRole::Member(_)) && model.task.is_classification();
@@ -153,10 +156,8 @@ pub fn events(
                 | ColumnRole::Text
         );
         let categorical = matches!(role, ColumnRole::Feature(_)) && field.is_some_and(|f| !f.numeric);
-        let data = match (role, embedding(&cells)) {
-            (ColumnRole::Feature(_), Some(vectors)) => vectors,
-            _ => typed(&cells, class || member || text || categorical),
-        };
+        let vectors = matches!(role, ColumnRole::Feature(_)).then(|| embedding(cells, &keep)).flatten();
+        let data = vectors.unwrap_or_else(|| cells.typed(some, class || member || text || categorical));
         batch.columns.push(Column { name: column, data });
     }
     let labels = match find(table, &roles, &ColumnRole::Label) {
@@ -172,19 +173,19 @@ pub fn events(
 fn collect_labels(
     ids: &[String],
     rows: &[usize],
-    cells: &[Cell],
-    times: Option<&[Cell]>,
+    cells: &Cells,
+    times: Option<&Cells>,
     default: impl Fn(usize) -> Timestamp,
     shift: Option<Replay>,
 ) -> LabelBatch {
     let mut labels = LabelBatch { source: LabelSource::Api, ..LabelBatch::default() };
     for (i, row) in rows.iter().enumerate() {
-        let Some(value) = cells[*row].text() else {
+        let Some(value) = cells.get(*row).text() else {
             continue;
         };
-        let said = times.and_then(|t| time_of(&t[*row])).map(|t| shift.map_or(t, |s| s.apply(t)));
+        let said = times.and_then(|t| time_of(t.get(*row))).map(|t| shift.map_or(t, |s| s.apply(t)));
         labels.ids.push(ids[i].clone());
-        labels.values.push(value);
+        labels.values.push(value.into_owned());
         labels.times.push(said.unwrap_or_else(|| default(i)));
     }
     labels
@@ -202,7 +203,7 @@ pub fn labels(
     let mapping = Mapping { id: here(&mapping.id), label: here(&mapping.label), ..Mapping::default() };
     let roles = roles(table, &Schema::default(), &mapping)?;
     let missing = |what: &str, option: &str| {
-        let names: Vec<&str> = table.columns.iter().map(|(n, _)| n.as_str()).take(40).collect();
+        let names: Vec<&str> = table.columns().iter().map(|(n, _)| n.as_str()).take(40).collect();
         EngineError::Invalid(format!(
             "no column holds the {what}; name it with “{option}”. The columns are {}",
             names.join(", ")
@@ -214,8 +215,8 @@ pub fn labels(
     let mut errors = Vec::new();
     let (mut kept_ids, mut rows) = (Vec::new(), Vec::new());
     for row in 0..table.rows() {
-        let line = table.lines[row];
-        let problem = match (id_of(&ids[row]), &values[row]) {
+        let line = table.lines()[row];
+        let problem = match (id_of(ids.get(row)), values.get(row)) {
             (Err(reason), _) => Some((id_name, reason)),
             (Ok(_), Cell::Missing) => Some((label_name, "the label is missing".to_string())),
             (Ok(id), _) => {
@@ -232,11 +233,15 @@ pub fn labels(
 }
 
 /// Cells that are all JSON lists of numbers of one length are embedding vectors.
-fn embedding(cells: &[Cell]) -> Option<ColumnData> {
+fn embedding(cells: &Cells, keep: &[usize]) -> Option<ColumnData> {
+    let list = |row: &usize| matches!(cells.get(*row), Cell::Text(text) if text.starts_with('['));
+    if !keep.iter().any(list) {
+        return None;
+    }
     let mut lengths: HashMap<usize, ()> = HashMap::new();
-    let mut rows: Vec<Option<Vec<f32>>> = Vec::with_capacity(cells.len());
-    for cell in cells {
-        match cell {
+    let mut rows: Vec<Option<Vec<f32>>> = Vec::with_capacity(keep.len());
+    for row in keep {
+        match cells.get(*row) {
             Cell::Missing => rows.push(None),
             Cell::Text(text) if text.starts_with('[') => {
                 let values: Vec<f32> = serde_json::from_str(text).ok()?;

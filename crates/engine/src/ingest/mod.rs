@@ -1,11 +1,16 @@
 //! From bytes on the wire to rows in the store: decode, map, keep, answer line by line.
 
+pub mod body;
 pub mod cells;
 pub mod decode;
+pub mod json;
 pub mod map;
 pub mod parquet_columns;
+pub mod protobuf;
+pub mod remote_write;
+pub mod targets;
 
-use std::io::Read;
+use std::sync::Arc;
 
 use domain::baseline::{Baseline, BaselineSource};
 use domain::event::EventKind;
@@ -15,9 +20,10 @@ use domain::model::{
 use domain::problem::{LineError, Receipt};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use store::{NewBaseline, NewModel, Stream};
-use tokio::sync::mpsc;
 
 use crate::{Engine, EngineError, Result};
+pub use body::Body;
+use body::{Tables, work};
 use cells::Table;
 use decode::Format;
 use map::Mapped;
@@ -87,7 +93,7 @@ impl Engine {
         model_name: &str,
         envelope: &Envelope,
         format: Option<Format>,
-        body: Box<dyn Read + Send>,
+        body: Body,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Receipt> {
         self.may(actor, Action::Ingest, &Object::Model(model_name.to_string()))?;
@@ -97,32 +103,35 @@ impl Engine {
         let environment = environment_name(envelope.environment.as_deref())?;
         let baseline = envelope.baseline.as_deref().map(|b| environment_name(Some(b))).transpose()?;
         let now = self.now();
-        let mut tables = pieces(format, body);
+        let kind = if baseline.is_some() { EventKind::Baseline } else { EventKind::Prediction };
+        let place = baseline.as_ref().unwrap_or(&environment);
+        let mut tables = Tables::of(format, body)?;
         let mut receipt = Receipt::default();
-        let mut target: Option<(Model, Stream)> = None;
+        let mut target = self.inner.targets.get(model_name, kind, place, now).filter(|_| envelope.shift.is_none());
         let mut rows = 0;
-        while let Some(table) = tables.recv().await {
+        while let Some(table) = tables.next().await {
             let mut table = table?;
             add_errors(&mut receipt, std::mem::take(&mut table.errors));
             rows += table.rows() as u64;
             if table.rows() == 0 {
                 continue;
             }
-            if target.is_none() {
-                let model = self.model_for(model_name, &table, envelope, now).await?;
-                let stream = match &baseline {
-                    Some(name) => self.store.stream(model.id, EventKind::Baseline, name).await?,
-                    None => self.store.stream(model.id, EventKind::Prediction, &environment).await?,
-                };
-                target = Some((model, stream));
-            }
-            let Some((model, stream)) = &mut target else {
-                continue;
+            let known = match target.take() {
+                Some(known) => known,
+                None => {
+                    let model = self.model_for(model_name, &table, envelope, now).await?;
+                    let stream = self.store.stream(model.id, kind, place).await?;
+                    let found = Arc::new((model, stream));
+                    self.inner.targets.put(found.clone(), now);
+                    found
+                }
             };
-            self.learn_columns(model, &table, &envelope.mapping).await?;
-            let Mapped { events, labels, errors } = tokio::task::block_in_place(|| {
+            let known = self.learn_columns(known, &table, &envelope.mapping, now).await?;
+            let (model, stream) = &*known;
+            let Mapped { events, labels, errors } = work(table.rows(), || {
                 map::events(&table, model, &envelope.mapping, baseline.is_some(), now, envelope.shift)
             })?;
+            drop(table);
             add_errors(&mut receipt, errors);
             let kept = self.append_patiently(stream, events, now).await?;
             receipt.accepted += kept.accepted;
@@ -132,8 +141,9 @@ impl Engine {
             receipt.changed_ids.truncate(ERRORS_NAMED);
             receipt.labels += self.store.append_labels(model.id, labels, now).await?;
             progress(rows);
+            target = Some(known);
         }
-        if let (Some((model, _)), Some(name)) = (&target, &baseline) {
+        if let (Some((model, _)), Some(name)) = (target.as_deref(), &baseline) {
             let new = NewBaseline { model_id: model.id, name: name.clone(), source: BaselineSource::Upload };
             self.store.activate_baseline(&new, now).await?;
             self.audit(actor, "baseline.upload", &model.name).await;
@@ -167,7 +177,7 @@ impl Engine {
         model_name: &str,
         envelope: &Envelope,
         format: Option<Format>,
-        body: Box<dyn Read + Send>,
+        body: Body,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Receipt> {
         self.may(actor, Action::Ingest, &Object::Model(model_name.to_string()))?;
@@ -175,13 +185,13 @@ impl Engine {
         let now = self.now();
         let mut receipt = Receipt::default();
         let mut rows = 0;
-        let mut tables = pieces(format, body);
-        while let Some(table) = tables.recv().await {
+        let mut tables = Tables::of(format, body)?;
+        while let Some(table) = tables.next().await {
             let mut table = table?;
             add_errors(&mut receipt, std::mem::take(&mut table.errors));
             rows += table.rows() as u64;
             let (labels, errors) =
-                tokio::task::block_in_place(|| map::labels(&table, &envelope.mapping, now, envelope.shift))?;
+                work(table.rows(), || map::labels(&table, &envelope.mapping, now, envelope.shift))?;
             add_errors(&mut receipt, errors);
             receipt.accepted += self.store.append_labels(model.id, labels, now).await?;
             progress(rows);
@@ -236,23 +246,38 @@ impl Engine {
     }
 
     /// Adds columns that a later batch brings to the model's schema.
-    async fn learn_columns(&self, model: &mut Model, table: &Table, mapping: &Mapping) -> Result<()> {
-        let columns = table.typed();
-        let known = |name: &str| model.schema.field(name).is_some();
-        if columns.iter().all(|(name, _)| known(name)) {
-            return Ok(());
+    async fn learn_columns(
+        &self,
+        target: Arc<(Model, Stream)>,
+        table: &Table,
+        mapping: &Mapping,
+        now: Timestamp,
+    ) -> Result<Arc<(Model, Stream)>> {
+        let all_known =
+            |model: &Model| table.columns().iter().all(|(name, _)| model.schema.field(name).is_some());
+        if all_known(&target.0) {
+            return Ok(target);
         }
-        let inferred = infer_schema(&columns, mapping).map_err(EngineError::Invalid)?;
-        let new: Vec<_> = inferred.fields.into_iter().filter(|f| !known(&f.name)).collect();
-        if model.schema.fields.len() + new.len() > cells::COLUMNS_MAX {
-            return Err(EngineError::TooLarge(format!("a model holds at most {} columns", cells::COLUMNS_MAX)));
+        // What was remembered may be old: what is written back must not be.
+        let mut model = self.store.model_by_id(target.0.id).await?;
+        if !all_known(&model) {
+            let columns = table.typed();
+            let inferred = infer_schema(&columns, mapping).map_err(EngineError::Invalid)?;
+            let new: Vec<_> =
+                inferred.fields.into_iter().filter(|f| model.schema.field(&f.name).is_none()).collect();
+            if model.schema.fields.len() + new.len() > cells::COLUMNS_MAX {
+                return Err(EngineError::TooLarge(format!("a model holds at most {} columns", cells::COLUMNS_MAX)));
+            }
+            model.schema.fields.extend(new);
+            if model.task == Task::BinaryClassification && model.schema.positive_class.is_none() {
+                model.schema.positive_class = map::positive_class(&model.schema, &columns);
+            }
+            self.store.update_model(&model).await?;
         }
-        model.schema.fields.extend(new);
-        if model.task == Task::BinaryClassification && model.schema.positive_class.is_none() {
-            model.schema.positive_class = map::positive_class(&model.schema, &columns);
-        }
-        self.store.update_model(model).await?;
-        Ok(())
+        self.inner.targets.forget(&model.name);
+        let target = Arc::new((model, target.1.clone()));
+        self.inner.targets.put(target.clone(), now);
+        Ok(target)
     }
 
     /// Makes a range of production the baseline.
@@ -294,24 +319,6 @@ impl Engine {
         self.audit(actor, "baseline.use", model_name).await;
         Ok(())
     }
-}
-
-/// Decodes a body on a thread of its own. The connection's task must stay free: it is what brings
-/// the rest of the body, and a handler that blocked it would wait for ever.
-fn pieces(format: Option<Format>, body: Box<dyn Read + Send>) -> mpsc::Receiver<Result<Table>> {
-    let (sender, receiver) = mpsc::channel(2);
-    tokio::task::spawn_blocking(move || match decode::tables(format, body) {
-        Err(error) => drop(sender.blocking_send(Err(error))),
-        Ok(tables) => {
-            for table in tables {
-                // Nobody listens any more: the request is over.
-                if sender.blocking_send(table).is_err() {
-                    return;
-                }
-            }
-        }
-    });
-    receiver
 }
 
 /// `credit-risk` → `Credit risk`.

@@ -3,13 +3,15 @@
 //! Passwords are Argon2id; tokens are 256 random bits of which only the SHA-256 is kept. An unknown
 //! address costs the same time as a known one. Attempts are limited by address and by account.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use domain::people::{ApiKey, Person, email_problem, password_problem};
-use domain::time::{DAY, HOUR, MINUTE};
+use domain::time::{DAY, HOUR, MINUTE, SECOND};
 use domain::{Action, Actor, Object, Role, Scope, Timestamp};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sha2::{Digest, Sha256};
@@ -22,6 +24,8 @@ use crate::{Engine, EngineError, Result};
 const IDLE: i64 = 12 * HOUR;
 /// …and after this long in any case.
 const ABSOLUTE: i64 = 30 * DAY;
+/// A key asked for so recently is not asked for again.
+const KEY_FRESH_FOR: i64 = 2 * SECOND;
 const SETUP_TOKEN: &str = "setup_token_hash";
 /// Verifications at once: each takes 19 MiB.
 const HASHING: usize = 4;
@@ -30,6 +34,7 @@ pub struct Guard {
     hashing: Semaphore,
     by_account: DefaultKeyedRateLimiter<String>,
     by_address: DefaultKeyedRateLimiter<String>,
+    keys: Mutex<HashMap<Vec<u8>, (Timestamp, ApiKey)>>,
 }
 
 fn per_minute(count: u32) -> Quota {
@@ -42,7 +47,27 @@ impl Guard {
             hashing: Semaphore::new(HASHING),
             by_account: RateLimiter::keyed(per_minute(10)),
             by_address: RateLimiter::keyed(per_minute(30)),
+            keys: Mutex::default(),
         }
+    }
+
+    /// A key that was asked for a moment ago. One revoked by another process is refused after
+    /// [`KEY_FRESH_FOR`], one revoked here at once.
+    fn recent_key(&self, hash: &[u8], now: Timestamp) -> Option<ApiKey> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.get(hash).filter(|(at, _)| now <= at.plus(KEY_FRESH_FOR)).map(|(_, key)| key.clone())
+    }
+
+    fn remember_key(&self, hash: Vec<u8>, key: &ApiKey, now: Timestamp) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= 1000 {
+            keys.clear();
+        }
+        keys.insert(hash, (now, key.clone()));
+    }
+
+    fn forget_keys(&self) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn check(&self, account: &str, address: &str) -> Result<()> {
@@ -232,15 +257,24 @@ impl Engine {
         if !secret.starts_with("plk_") || secret.len() > 200 {
             return Ok(None);
         }
-        let Some(key) = self.store.key_by_secret(&token_hash(secret)).await? else {
-            return Ok(None);
-        };
         let now = self.now();
+        let hash = token_hash(secret);
+        let key = match self.inner.people.recent_key(&hash, now) {
+            Some(key) => key,
+            None => {
+                let Some(key) = self.store.key_by_secret(&hash).await? else {
+                    return Ok(None);
+                };
+                self.inner.people.remember_key(hash, &key, now);
+                key
+            }
+        };
         if key.revoked || key.expires_at.is_some_and(|at| now > at) {
             return Ok(None);
         }
         if key.last_used_at.is_none_or(|at| now > at.plus(MINUTE)) {
             self.store.touch_key(key.id, now).await?;
+            self.inner.people.forget_keys();
         }
         Ok(Some(Actor::Key { id: key.id, scopes: key.scopes }))
     }
@@ -372,6 +406,7 @@ impl Engine {
         if !self.store.revoke_key(id, self.now()).await? {
             return Err(EngineError::NotFound("that key is revoked already, or never was".into()));
         }
+        self.inner.people.forget_keys();
         self.audit(actor, "key.revoke", &id.to_string()).await;
         Ok(())
     }

@@ -10,7 +10,7 @@ use clap::Args;
 use domain::Actor;
 use domain::model::Mapping;
 use domain::model::ModelChange;
-use engine::ingest::{Envelope, Replay};
+use engine::ingest::{Body, Envelope, Replay};
 
 use super::{Outcome, open, text};
 use crate::config::Config;
@@ -60,14 +60,14 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
     let shift = Some(Replay { last, now: engine.now(), speed: 30.0 });
     let baseline = Envelope { mapping, baseline: Some("2015".into()), shift, ..Envelope::default() };
     let body = |bytes: &'static [u8]| Box::new(std::io::Cursor::new(bytes)) as Box<dyn std::io::Read + Send>;
-    engine.ingest_predictions(&Actor::Local, MODEL, &baseline, None, body(REFERENCE), |_| ()).await.map_err(text)?;
+    engine.ingest_predictions(&Actor::Local, MODEL, &baseline, None, Body::Coming(body(REFERENCE)), |_| ()).await.map_err(text)?;
     let production = Envelope {
         mapping: Mapping { ignore: vec!["year".into()], ..Mapping::default() },
         shift,
         ..Envelope::default()
     };
-    engine.ingest_predictions(&Actor::Local, MODEL, &production, None, body(ANALYSIS), |_| ()).await.map_err(text)?;
-    engine.ingest_labels(&Actor::Local, MODEL, &production, None, body(LABELS), |_| ()).await.map_err(text)?;
+    engine.ingest_predictions(&Actor::Local, MODEL, &production, None, Body::Coming(body(ANALYSIS)), |_| ()).await.map_err(text)?;
+    engine.ingest_labels(&Actor::Local, MODEL, &production, None, Body::Coming(body(LABELS)), |_| ()).await.map_err(text)?;
     let change = ModelChange {
         title: Some("Employment (demonstration)".into()),
         window: Some("500".into()),
@@ -76,7 +76,8 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
     engine.update_model(&Actor::Local, MODEL, change).await.map_err(text)?;
     simulator::prepare(engine).await?;
     engine.store.set_setting(simulator::SETTING, "on").await.map_err(text)?;
-    engine.maintain(false).await.map_err(text)?;
+    engine.maintain().await.map_err(text)?;
+            engine.evaluate().await.map_err(text)?;
     println!("the demonstration is there; `plimsoll demo --remove` removes it");
     Ok(0)
 }

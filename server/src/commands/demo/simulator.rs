@@ -11,7 +11,7 @@ use domain::model::Mapping;
 use domain::model::ModelChange;
 use domain::{Actor, Timestamp};
 use engine::Engine;
-use engine::ingest::Envelope;
+use engine::ingest::{Body, Envelope};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -75,9 +75,9 @@ fn row(model: &str, id: &str, at: Timestamp, accident: bool) -> (Value, i64) {
     (row, truth)
 }
 
-fn lines(rows: &[Value]) -> Box<dyn std::io::Read + Send> {
+fn lines(rows: &[Value]) -> Body {
     let text: String = rows.iter().map(|r| format!("{r}\n")).collect();
-    Box::new(Cursor::new(text.into_bytes()))
+    Body::Coming(Box::new(Cursor::new(text.into_bytes())))
 }
 
 /// Registers the three systems with a baseline of an untroubled hour.

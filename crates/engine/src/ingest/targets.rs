@@ -1,0 +1,53 @@
+//! Where rows of a model go, remembered for a moment: senders of single events must not cost a
+//! question to the database each.
+//!
+//! What is remembered may be two seconds old, which other processes' changes of a schema may be too;
+//! changes made here are forgotten at once. Never write back a model that came from here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::Timestamp;
+use domain::event::EventKind;
+use domain::model::Model;
+use domain::time::SECOND;
+use store::Stream;
+
+const FRESH_FOR: i64 = 2 * SECOND;
+/// Targets remembered at most; beyond, all are asked for again.
+const TARGETS_MAX: usize = 4096;
+
+type Key = (String, EventKind, String);
+
+#[derive(Default)]
+pub struct Targets {
+    known: Mutex<HashMap<Key, (Timestamp, Arc<(Model, Stream)>)>>,
+}
+
+impl Targets {
+    pub(super) fn get(
+        &self,
+        model: &str,
+        kind: EventKind,
+        environment: &str,
+        now: Timestamp,
+    ) -> Option<Arc<(Model, Stream)>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, target) = known.get(&(model.to_string(), kind, environment.to_string()))?;
+        (now <= at.plus(FRESH_FOR)).then(|| target.clone())
+    }
+
+    pub(super) fn put(&self, target: Arc<(Model, Stream)>, now: Timestamp) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= TARGETS_MAX {
+            known.clear();
+        }
+        let (model, stream) = &*target;
+        known.insert((model.name.clone(), stream.kind, stream.environment.clone()), (now, target));
+    }
+
+    /// To be called whenever a model was changed or removed.
+    pub(crate) fn forget(&self, model: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|(name, _, _), _| name != model);
+    }
+}

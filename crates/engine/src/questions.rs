@@ -1,0 +1,188 @@
+//! Questions about single events and about many, asked by pages and by programs.
+
+use std::sync::Arc;
+
+use domain::event::EventKind;
+use domain::signal::Series;
+use domain::{Action, Actor, Object, TimeRange};
+use serde_json::{Map, Value, json};
+use store::{Aggregate, Columns, Frame, Group, GroupBy, Predicate, Read, Stream};
+
+use crate::{Engine, EngineError, Result};
+
+/// Events of one answer at most.
+pub const EVENTS_MAX: usize = 1000;
+/// Steps of one series in an answer at most.
+const STEPS_MAX: i64 = 11_000;
+
+/// Which rows of a model a question is about.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scope {
+    pub environment: String,
+    pub range: TimeRange,
+    pub conditions: Vec<Predicate>,
+}
+
+/// Reads conditions as `feature.amount>=100; feature.country=DE,FR; feature.age?; labelled`.
+///
+/// # Errors
+/// What is no condition, with the forms there are.
+pub fn conditions(text: &str) -> Result<Vec<Predicate>> {
+    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(condition).collect()
+}
+
+fn condition(text: &str) -> Result<Predicate> {
+    let number = |value: &str| {
+        value
+            .trim()
+            .parse::<f64>()
+            .map_err(|_| EngineError::Invalid(format!("in the condition “{text}”, “{value}” is no number")))
+    };
+    let column = |name: &str| name.trim().to_string();
+    if text == "labelled" || text == "unlabelled" {
+        return Ok(Predicate::Labelled(text == "labelled"));
+    }
+    if let Some((name, low)) = text.split_once(">=") {
+        return Ok(Predicate::Between { column: column(name), low: number(low)?, high: f64::INFINITY });
+    }
+    if let Some((name, high)) = text.split_once("<=") {
+        return Ok(Predicate::Between { column: column(name), low: f64::NEG_INFINITY, high: number(high)? });
+    }
+    if let Some((name, values)) = text.split_once('=') {
+        let values = values.split(',').map(|v| v.trim().to_string()).collect();
+        return Ok(Predicate::OneOf { column: column(name), values });
+    }
+    if let Some(name) = text.strip_suffix('?') {
+        return Ok(Predicate::Missing { column: column(name) });
+    }
+    Err(EngineError::Invalid(format!(
+        "“{text}” is no condition; write COLUMN>=NUMBER, COLUMN<=NUMBER, COLUMN=VALUE,VALUE, COLUMN? (no value), labelled or unlabelled"
+    )))
+}
+
+impl Engine {
+    async fn scoped(&self, actor: &Actor, model: &str, environment: &str) -> Result<Option<Stream>> {
+        self.may(actor, Action::View, &Object::Model(model.to_string()))?;
+        let model = self.known_model(model).await?;
+        Ok(self.store.existing_stream(model.id, EventKind::Prediction, environment).await?)
+    }
+
+    /// The newest events that meet the conditions, newest first.
+    pub async fn events(&self, actor: &Actor, model: &str, scope: &Scope, limit: usize) -> Result<Vec<Value>> {
+        let Some(stream) = self.scoped(actor, model, &scope.environment).await? else {
+            return Ok(Vec::new());
+        };
+        let read = Read { predicates: scope.conditions.clone(), ..Read::of(scope.range, Columns::All) };
+        let read = read.with_ids().with_labels();
+        let frame = self.store.newest_events(&stream, &read, limit.min(EVENTS_MAX)).await?;
+        Ok((0..frame.rows()).map(|row| event(&frame, row)).collect())
+    }
+
+    /// One event by its id.
+    pub async fn event(&self, actor: &Actor, model: &str, environment: &str, id: &str) -> Result<Value> {
+        let stream = self.scoped(actor, model, environment).await?;
+        let found = match stream {
+            Some(stream) => self.store.read_event(&stream, id).await?,
+            None => None,
+        };
+        let shown: String = id.chars().take(100).collect();
+        found
+            .map(|frame| event(&frame, 0))
+            .ok_or_else(|| EngineError::NotFound(format!("“{model}” has no prediction “{shown}” in {environment}")))
+    }
+
+    /// How the numbers of a column lie, in all or by group.
+    pub async fn values(
+        &self,
+        actor: &Actor,
+        model: &str,
+        scope: &Scope,
+        column: &str,
+        group_by: Vec<GroupBy>,
+    ) -> Result<Vec<Group>> {
+        let Some(stream) = self.scoped(actor, model, &scope.environment).await? else {
+            return Ok(Vec::new());
+        };
+        let question = Aggregate {
+            range: scope.range,
+            predicates: scope.conditions.clone(),
+            group_by,
+            column: Some(column.to_string()),
+        };
+        match self.store.aggregate(&stream, &question).await {
+            Err(store::StoreError::TooMany(text)) => Err(EngineError::Invalid(text)),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// How many numbers of a column lie in each of so many equal bins.
+    pub async fn bins(
+        &self,
+        actor: &Actor,
+        model: &str,
+        scope: &Scope,
+        column: &str,
+        edges: &[f64],
+    ) -> Result<Vec<u64>> {
+        match self.scoped(actor, model, &scope.environment).await? {
+            Some(stream) => Ok(self.store.histogram(&stream, scope.range, &scope.conditions, column, edges).await?),
+            None => Ok(vec![0; edges.len() + 1]),
+        }
+    }
+
+    /// Every series whose name begins with `prefix`, as the mean of each step.
+    pub async fn steps(
+        &self,
+        actor: &Actor,
+        prefix: &str,
+        range: TimeRange,
+        step: i64,
+    ) -> Result<Vec<(Arc<Series>, Vec<f64>)>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let steps = range.to.0.saturating_sub(range.from.0) / step.max(1);
+        if step <= 0 || steps > STEPS_MAX {
+            return Err(EngineError::Invalid(format!(
+                "the range holds {steps} steps; at most {STEPS_MAX} are answered: ask for longer steps or a shorter range"
+            )));
+        }
+        Ok(self.store.read_steps(prefix, range, step).await?)
+    }
+}
+
+/// An event as JSON: what was sent, and what became known since.
+fn event(frame: &Frame, row: usize) -> Value {
+    let mut columns = Map::new();
+    for column in &frame.columns {
+        let value = match &column.data {
+            domain::event::ColumnData::Number(values) => json!(values[row]),
+            data => json!(data.text(row)),
+        };
+        columns.insert(column.name.clone(), value);
+    }
+    let label = frame.labels.as_ref().and_then(|l| l.text(row));
+    let known = frame.label_times.get(row).filter(|t| **t != domain::Timestamp::MIN);
+    json!({
+        "prediction_id": frame.ids.get(row),
+        "timestamp": frame.times[row].to_string(),
+        "columns": columns,
+        "label": label,
+        "label_time": known.map(|t| t.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_read_and_what_is_none_is_refused() {
+        let read = conditions("feature.amount>=100; feature.country=DE, FR ;feature.age?;labelled").expect("reads");
+        assert_eq!(read.len(), 4);
+        assert_eq!(
+            read[1],
+            Predicate::OneOf { column: "feature.country".into(), values: vec!["DE".into(), "FR".into()] }
+        );
+        assert!(conditions("amount").is_err() && conditions("amount>=many").is_err());
+        assert!(conditions("").expect("none").is_empty());
+    }
+}

@@ -1,0 +1,166 @@
+//! Which segments there are: kept in memory, followed from the database, so that finding the few a
+//! question concerns does not cost reading a row of each.
+//!
+//! Segments are only ever added, with growing numbers, until retention removes them. What another
+//! process removed is noticed when its columns are gone; then the stream is read anew.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use domain::{TimeRange, Timestamp};
+
+use crate::Result;
+use crate::database::Row;
+use crate::identity::IdFilter;
+
+/// Bytes of id filters held: 28 million events. Beyond, the ones unused for longest are read again.
+const FILTER_BYTES: usize = 64 << 20;
+
+/// What finding a segment needs.
+pub(crate) struct Segment {
+    pub(crate) id: i64,
+    pub(crate) rows: i64,
+    pub(crate) min: Timestamp,
+    pub(crate) max: Timestamp,
+    pub(crate) created_at: Timestamp,
+    ids: Option<(Box<str>, Box<str>)>,
+}
+
+/// Shorter first, then by text: numbers that grow stay in order.
+pub(crate) fn id_order(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+impl Segment {
+    /// Whether the segment's smallest id comes after this one.
+    pub(crate) fn begins_after(&self, id: &str) -> bool {
+        self.ids.as_ref().is_some_and(|(low, _)| id_order(id, low).is_lt())
+    }
+
+    /// Whether the id lies between the segment's smallest and greatest.
+    pub(crate) fn spans(&self, id: &str) -> bool {
+        self.ids.as_ref().is_none_or(|(low, high)| id_order(low, id).is_le() && id_order(id, high).is_le())
+    }
+}
+
+/// The segments of one stream, oldest event first.
+#[derive(Default, Clone)]
+pub(crate) struct Segments {
+    pub(crate) list: Vec<Arc<Segment>>,
+    /// The newest fresh row that any segment took in.
+    pub(crate) through: i64,
+    newest: i64,
+}
+
+impl Segments {
+    /// Those that may hold rows of the range.
+    pub(crate) fn within(&self, range: TimeRange) -> Vec<Arc<Segment>> {
+        // Ordered by the first event's time, so those that begin after the range are a tail.
+        let end = self.list.partition_point(|s| s.min < range.to);
+        self.list[..end].iter().filter(|s| range.overlaps(s.min, s.max)).cloned().collect()
+    }
+}
+
+pub(crate) const NEWER_SEGMENTS: &str =
+    "SELECT id, event_rows, min_time, max_time, through_seq, created_at, low_id, high_id
+     FROM segment WHERE stream_id = $1 AND id > $2 ORDER BY id";
+
+#[derive(Default)]
+pub(crate) struct Catalogue {
+    streams: RwLock<HashMap<i64, Arc<Segments>>>,
+    filters: Mutex<Filters>,
+}
+
+impl Catalogue {
+    /// The segments known so far; ask the database for those newer than [`Catalogue::newest`] first.
+    pub(crate) fn segments(&self, stream: i64) -> Arc<Segments> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.get(&stream).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn newest(&self, stream: i64) -> i64 {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.get(&stream).map_or(0, |s| s.newest)
+    }
+
+    /// Takes in what [`NEWER_SEGMENTS`] answered.
+    pub(crate) fn learn(&self, stream: i64, rows: &[Row]) -> Result<Arc<Segments>> {
+        if rows.is_empty() {
+            return Ok(self.segments(stream));
+        }
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        let known = streams.entry(stream).or_default();
+        let segments = Arc::make_mut(known);
+        for row in rows {
+            let id = row.int(0)?;
+            if id <= segments.newest {
+                continue;
+            }
+            segments.newest = id;
+            segments.through = segments.through.max(row.int(4)?);
+            let ids = row.opt_text(6)?.zip(row.opt_text(7)?);
+            let segment = Segment {
+                id,
+                rows: row.int(1)?,
+                min: row.time(2)?,
+                max: row.time(3)?,
+                created_at: row.time(5)?,
+                ids: ids.map(|(low, high)| (low.into(), high.into())),
+            };
+            let place = segments.list.partition_point(|s| (s.min, s.id) <= (segment.min, id));
+            segments.list.insert(place, Arc::new(segment));
+        }
+        Ok(known.clone())
+    }
+
+    /// Segments that are gone.
+    pub(crate) fn drop_segments(&self, stream: i64, ids: &[i64]) {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segments) = streams.get_mut(&stream) {
+            Arc::make_mut(segments).list.retain(|s| !ids.contains(&s.id));
+        }
+    }
+
+
+    pub(crate) fn filter(&self, segment: i64) -> Option<Arc<IdFilter>> {
+        self.filters.lock().unwrap_or_else(PoisonError::into_inner).get(segment)
+    }
+
+    pub(crate) fn keep_filter(&self, segment: i64, filter: Arc<IdFilter>) {
+        self.filters.lock().unwrap_or_else(PoisonError::into_inner).put(segment, filter);
+    }
+}
+
+/// The filters in memory, and when each was last asked.
+#[derive(Default)]
+struct Filters {
+    known: HashMap<i64, (Arc<IdFilter>, u64)>,
+    bytes: usize,
+    turn: u64,
+}
+
+impl Filters {
+    fn get(&mut self, segment: i64) -> Option<Arc<IdFilter>> {
+        self.turn += 1;
+        let (filter, asked) = self.known.get_mut(&segment)?;
+        *asked = self.turn;
+        Some(filter.clone())
+    }
+
+    fn put(&mut self, segment: i64, filter: Arc<IdFilter>) {
+        self.turn += 1;
+        self.bytes += filter.bytes();
+        if let Some((old, _)) = self.known.insert(segment, (filter, self.turn)) {
+            self.bytes -= old.bytes();
+        }
+        if self.bytes > FILTER_BYTES {
+            // Half go at once, so that this is rare.
+            let mut turns: Vec<u64> = self.known.values().map(|(_, asked)| *asked).collect();
+            turns.sort_unstable();
+            let cut = turns[turns.len() / 2];
+            self.known.retain(|_, (_, asked)| *asked > cut);
+            self.bytes = self.known.values().map(|(f, _)| f.bytes()).sum();
+        }
+    }
+}

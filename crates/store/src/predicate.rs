@@ -1,0 +1,97 @@
+//! Conditions on rows, and what a segment's figures say of them before it is read.
+
+use domain::event::{ColumnData, MISSING};
+
+use crate::read::Frame;
+
+/// A condition on one row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Predicate {
+    /// The number lies between these, both included.
+    Between { column: String, low: f64, high: f64 },
+    /// The value, as text, is one of these.
+    OneOf { column: String, values: Vec<String> },
+    /// There is no value.
+    Missing { column: String },
+    /// The truth is known, or is not.
+    Labelled(bool),
+}
+
+impl Predicate {
+    pub(crate) fn column(&self) -> Option<&str> {
+        match self {
+            Predicate::Between { column, .. } | Predicate::OneOf { column, .. } | Predicate::Missing { column } => {
+                Some(column)
+            }
+            Predicate::Labelled(_) => None,
+        }
+    }
+
+    pub(crate) fn needs_labels(&self) -> bool {
+        matches!(self, Predicate::Labelled(_))
+    }
+
+    /// Whether a segment's figures may rule it out.
+    pub(crate) fn can_prune(&self) -> bool {
+        match self {
+            Predicate::Between { .. } | Predicate::Missing { .. } => true,
+            Predicate::OneOf { values, .. } => values.iter().all(|v| v.parse::<f64>().is_ok()),
+            Predicate::Labelled(_) => false,
+        }
+    }
+
+    /// Whether any row of a segment may meet it, given the range of its numbers (`None`: it has none, or
+    /// they are words) and how many rows have no value.
+    pub(crate) fn may_hold(&self, range: Option<(f64, f64)>, missing: i64, rows: i64) -> bool {
+        let outside = |v: f64| range.is_some_and(|(low, high)| v < low || v > high);
+        match self {
+            Predicate::Missing { .. } => missing > 0,
+            _ if missing >= rows => false,
+            Predicate::Between { low, high, .. } => range.is_some_and(|(least, most)| *low <= most && least <= *high),
+            Predicate::OneOf { values, .. } => !values.iter().all(|v| v.parse().is_ok_and(outside)),
+            Predicate::Labelled(_) => true,
+        }
+    }
+
+    pub(crate) fn holds(&self, frame: &Frame, row: usize) -> bool {
+        match self {
+            Predicate::Between { column, low, high } => {
+                frame.numbers(column).is_some_and(|values| (*low..=*high).contains(&values[row]))
+            }
+            Predicate::OneOf { column, values } => match frame.column(column) {
+                Some(ColumnData::Category { codes, dictionary }) => {
+                    codes[row] != MISSING && values.contains(&dictionary[codes[row] as usize])
+                }
+                Some(data) => data.text(row).is_some_and(|text| values.contains(&text)),
+                None => false,
+            },
+            Predicate::Missing { column } => match frame.column(column) {
+                Some(ColumnData::Category { codes, .. }) => codes[row] == MISSING,
+                Some(ColumnData::Number(values)) => values[row].is_nan(),
+                Some(data) => data.text(row).is_none(),
+                None => true,
+            },
+            Predicate::Labelled(wanted) => {
+                frame.label_times.get(row).is_some_and(|t| *t != domain::Timestamp::MIN) == *wanted
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_left_out_only_when_no_row_can_match() {
+        let between = |low, high| Predicate::Between { column: "x".into(), low, high };
+        assert!(between(5.0, 9.0).may_hold(Some((0.0, 5.0)), 0, 10));
+        assert!(!between(5.1, 9.0).may_hold(Some((0.0, 5.0)), 0, 10));
+        assert!(!between(0.0, 9.0).may_hold(None, 10, 10), "every value is missing");
+        let one_of = |value: &str| Predicate::OneOf { column: "x".into(), values: vec![value.into()] };
+        assert!(one_of("3").may_hold(Some((0.0, 5.0)), 0, 10));
+        assert!(!one_of("7").may_hold(Some((0.0, 5.0)), 0, 10));
+        assert!(one_of("7").may_hold(None, 0, 10), "words have no range");
+        assert!(!Predicate::Missing { column: "x".into() }.may_hold(Some((0.0, 5.0)), 0, 10));
+    }
+}

@@ -1,0 +1,253 @@
+//! Questions about many rows that are answered with a few figures: groups, spreads, histograms, the
+//! newest rows that meet a condition. Memory is bounded by the answer, not by the rows asked about.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use domain::event::{ColumnData, MISSING};
+use domain::{TimeRange, Timestamp};
+use statistics::sketch::Sketch;
+
+use crate::models::Stream;
+use crate::predicate::Predicate;
+use crate::read::{Columns, Frame, Read};
+use crate::{Result, Store, StoreError};
+
+/// Groups of one answer at most.
+const GROUPS_MAX: usize = 10_000;
+/// Relative accuracy of quantiles.
+const ACCURACY: f64 = 0.005;
+
+/// What rows are grouped by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupBy {
+    /// Spans of so many microseconds, counted from 1970.
+    Time(i64),
+    /// The values of a column, as text.
+    Column(String),
+}
+
+/// What the rows of a group have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GroupKey {
+    From(Timestamp),
+    Value(String),
+    Missing,
+}
+
+/// A question: which rows, grouped how, and which numbers of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    pub range: TimeRange,
+    pub predicates: Vec<Predicate>,
+    pub group_by: Vec<GroupBy>,
+    /// The column whose spread is wanted; rows are counted where none is.
+    pub column: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// One key for each grouping.
+    pub key: Vec<GroupKey>,
+    pub rows: u64,
+    pub spread: Spread,
+}
+
+/// How the numbers of a column lie, without having kept them.
+#[derive(Debug, Clone)]
+pub struct Spread {
+    pub count: u64,
+    pub sum: f64,
+    pub min: f64,
+    pub max: f64,
+    sketch: Sketch,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Spread { count: 0, sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY, sketch: Sketch::new(ACCURACY) }
+    }
+}
+
+impl Spread {
+    fn add(&mut self, value: f64) {
+        if value.is_nan() {
+            return;
+        }
+        self.count += 1;
+        self.sum += value;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.sketch.add(value);
+    }
+
+    fn merge(&mut self, other: &Spread) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.sketch.merge(&other.sketch);
+    }
+
+    /// NaN where there is no number.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.count as f64
+    }
+
+    /// The value below which a share of the numbers lies, within half a per cent of itself; NaN where
+    /// there is none.
+    pub fn quantile(&self, share: f64) -> f64 {
+        self.sketch.quantile(share)
+    }
+}
+
+type Groups = HashMap<Vec<GroupKey>, (u64, Spread)>;
+
+impl Store {
+    /// Answers a question about the rows of a stream; groups in order of their keys.
+    ///
+    /// # Errors
+    /// More than ten thousand groups.
+    pub async fn aggregate(&self, stream: &Stream, question: &Aggregate) -> Result<Vec<Group>> {
+        let mut names: Vec<String> = question.column.iter().cloned().collect();
+        names.extend(question.group_by.iter().filter_map(|g| match g {
+            GroupBy::Column(name) => Some(name.clone()),
+            GroupBy::Time(_) => None,
+        }));
+        let read = Read { predicates: question.predicates.clone(), ..Read::of(question.range, Columns::Named(names)) };
+        let mut whole: Groups = HashMap::new();
+        self.scan(stream, &read, |frame| groups_of(&frame, question), |part| {
+            for (key, (rows, spread)) in part {
+                let known = whole.entry(key).or_default();
+                known.0 += rows;
+                known.1.merge(&spread);
+            }
+            if whole.len() > GROUPS_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .await?;
+        if whole.len() > GROUPS_MAX {
+            return Err(StoreError::TooMany(format!(
+                "the answer has more than {GROUPS_MAX} groups; group by a column of fewer values, or by longer spans"
+            )));
+        }
+        let mut groups: Vec<Group> =
+            whole.into_iter().map(|(key, (rows, spread))| Group { key, rows, spread }).collect();
+        groups.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(groups)
+    }
+
+    /// How many numbers of a column lie between each two neighbouring edges, the last included; numbers
+    /// outside are counted in the first and last entry of the answer, which has one more than there are
+    /// edges.
+    pub async fn histogram(
+        &self,
+        stream: &Stream,
+        range: TimeRange,
+        predicates: &[Predicate],
+        column: &str,
+        edges: &[f64],
+    ) -> Result<Vec<u64>> {
+        let read = Read {
+            predicates: predicates.to_vec(),
+            ..Read::of(range, Columns::Named(vec![column.to_string()]))
+        };
+        let mut whole = vec![0; edges.len() + 1];
+        let last = edges.last().copied().unwrap_or(f64::NAN);
+        let count = |frame: Frame| {
+            let mut counts = vec![0_u64; edges.len() + 1];
+            for value in frame.numbers(column).unwrap_or_default().iter().filter(|v| !v.is_nan()) {
+                let above = edges.partition_point(|edge| edge <= value);
+                // The greatest edge belongs to the last bin.
+                counts[if *value == last { edges.len() - 1 } else { above }] += 1;
+            }
+            counts
+        };
+        self.scan(stream, &read, count, |part| {
+            whole.iter_mut().zip(part).for_each(|(whole, part)| *whole += part);
+            ControlFlow::Continue(())
+        })
+        .await?;
+        Ok(whole)
+    }
+
+    /// The newest rows that meet the conditions, newest first, at most `limit`.
+    pub async fn newest_events(&self, stream: &Stream, read: &Read, limit: usize) -> Result<Frame> {
+        // What the conditions look at is read first; the other columns only of what met them.
+        let narrow = Read { columns: Columns::None, newest_first: true, ids: false, labels: false, ..read.clone() };
+        let mut times: Vec<Timestamp> = Vec::new();
+        let newest = |frame: Frame| frame.times.iter().rev().take(limit).copied().collect::<Vec<_>>();
+        self.scan(stream, &narrow, newest, |found| {
+            times.extend(found);
+            times.sort_unstable_by(|a, b| b.cmp(a));
+            times.truncate(limit);
+            if times.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .await?;
+        // A part not looked at may hold rows between these; whichever it is, the newest rows of all are no
+        // older than the oldest found.
+        let Some(oldest) = times.last().copied() else {
+            return Ok(Frame::default());
+        };
+        let range = TimeRange { from: oldest, to: read.range.to };
+        let frame = self.read_events(stream, &Read { range, newest_first: false, ..read.clone() }).await?;
+        let mut order: Vec<usize> = (0..frame.rows()).collect();
+        order.reverse();
+        order.truncate(limit);
+        Ok(frame.take(&order))
+    }
+}
+
+/// Groups the rows of one part. Rows are told apart by small numbers; only each group's key becomes
+/// text.
+fn groups_of(frame: &Frame, question: &Aggregate) -> Groups {
+    let mut places: Vec<usize> = vec![0; frame.rows()];
+    let mut keys: Vec<Vec<GroupKey>> = vec![Vec::new()];
+    for grouping in &question.group_by {
+        // Splits the groups so far by one more key.
+        let mut split: HashMap<(usize, u64), usize> = HashMap::new();
+        let mut next: Vec<Vec<GroupKey>> = Vec::new();
+        for (row, place) in places.iter_mut().enumerate() {
+            *place = *split.entry((*place, code_of(frame, grouping, row))).or_insert_with(|| {
+                let mut key = keys[*place].clone();
+                key.push(key_of(frame, grouping, row));
+                next.push(key);
+                next.len() - 1
+            });
+        }
+        keys = next;
+    }
+    let mut groups: Vec<(u64, Spread)> = keys.iter().map(|_| Default::default()).collect();
+    let numbers = question.column.as_deref().and_then(|name| frame.numbers(name));
+    for (row, place) in places.iter().enumerate() {
+        let (rows, spread) = &mut groups[*place];
+        *rows += 1;
+        if let Some(numbers) = numbers {
+            spread.add(numbers[row]);
+        }
+    }
+    keys.into_iter().zip(groups).filter(|(_, (rows, _))| *rows > 0).collect()
+}
+
+/// A number that rows of one key share within a part.
+fn code_of(frame: &Frame, grouping: &GroupBy, row: usize) -> u64 {
+    match grouping {
+        GroupBy::Time(step) => frame.times[row].0.div_euclid((*step).max(1)) as u64,
+        GroupBy::Column(name) => match frame.column(name) {
+            Some(ColumnData::Category { codes, .. }) => u64::from(codes[row]),
+            Some(ColumnData::Number(values)) => values[row].to_bits(),
+            _ => u64::from(MISSING),
+        },
+    }
+}
+
+fn key_of(frame: &Frame, grouping: &GroupBy, row: usize) -> GroupKey {
+    match grouping {
+        GroupBy::Time(step) => {
+            let step = (*step).max(1);
+            GroupKey::From(Timestamp(frame.times[row].0.div_euclid(step) * step))
+        }
+        GroupBy::Column(name) => {
+            frame.column(name).and_then(|data| data.text(row)).map_or(GroupKey::Missing, GroupKey::Value)
+        }
+    }
+}

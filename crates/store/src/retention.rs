@@ -1,0 +1,186 @@
+//! What is kept for how long, and how much of it: by age and by size, for each kind.
+//!
+//! The oldest goes first, a whole segment or chunk at a time, in slices that let writers have their
+//! turn. What is deleted frees its space: SQLite gives free pages back to the file system, PostgreSQL
+//! to later rows.
+
+use domain::Timestamp;
+
+use crate::database::{Database, params};
+use crate::{Result, Store};
+
+/// Segments removed in one transaction.
+const SEGMENTS_AT_ONCE: usize = 64;
+/// Rows of other tables removed in one transaction.
+const ROWS_AT_ONCE: i64 = 2000;
+
+/// Bounds on what is kept; `None` keeps everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention {
+    /// Events (with their labels) that happened before are removed.
+    pub events_before: Option<Timestamp>,
+    pub samples_before: Option<Timestamp>,
+    /// Reports of windows that ended before are removed.
+    pub reports_before: Option<Timestamp>,
+    /// Bytes of events; the oldest are removed beyond.
+    pub event_bytes: Option<u64>,
+    pub sample_bytes: Option<u64>,
+}
+
+/// How many bytes each kind takes, without indexes and free space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept {
+    pub event_bytes: u64,
+    pub label_bytes: u64,
+    pub sample_bytes: u64,
+    pub report_bytes: u64,
+}
+
+impl Store {
+    /// Removes what is older, or more, than the bounds. Returns how many segments and chunks went.
+    pub async fn expire(&self, bounds: &Retention) -> Result<(u64, u64)> {
+        let mut segments = 0;
+        let mut chunks = 0;
+        if let Some(before) = bounds.events_before {
+            segments += self.expire_segments(before).await?;
+            self.expire_labels(before).await?;
+        }
+        if let Some(most) = bounds.event_bytes {
+            while let Some(before) = self.age_beyond(
+                "SELECT bytes, max_time FROM segment ORDER BY max_time DESC",
+                most,
+            ).await? {
+                let gone = self.expire_segments(before).await?;
+                segments += gone;
+                if gone == 0 {
+                    break;
+                }
+            }
+        }
+        if let Some(before) = bounds.samples_before {
+            chunks += self.expire_samples(before).await?;
+        }
+        if let Some(most) = bounds.sample_bytes {
+            let sizes = "SELECT CAST(sum(length(body)) AS BIGINT), max(end_time) FROM sample_chunk
+                 GROUP BY end_time / 3600000000 ORDER BY 2 DESC";
+            if let Some(before) = self.age_beyond(sizes, most).await? {
+                chunks += self.expire_samples(before).await?;
+            }
+        }
+        if let Some(before) = bounds.reports_before {
+            self.in_slices(
+                "DELETE FROM window_report WHERE (bucket, model_id, environment, reference, from_time) IN
+                   (SELECT bucket, model_id, environment, reference, from_time FROM window_report
+                    WHERE to_time < $1 LIMIT $2)",
+                before,
+            )
+            .await?;
+        }
+        if segments + chunks > 0 {
+            self.database.give_back().await?;
+        }
+        Ok((segments, chunks))
+    }
+
+    /// The instant before which everything must go for the rest to take at most so many bytes. The
+    /// statement gives sizes and last instants, newest first.
+    async fn age_beyond(&self, sizes: &'static str, most: u64) -> Result<Option<Timestamp>> {
+        let mut sum = 0;
+        for row in self.database.fetch(sizes, vec![]).await? {
+            sum += row.int(0)?.max(0) as u64;
+            if sum > most {
+                return Ok(Some(row.time(1)?.plus(1)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn expire_segments(&self, before: Timestamp) -> Result<u64> {
+        const OLD: &str = "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 ORDER BY max_time LIMIT 64";
+        let mut gone = 0;
+        loop {
+            let rows = self.database.fetch(OLD, params![before]).await?;
+            if rows.is_empty() {
+                return Ok(gone);
+            }
+            let mut transaction = self.database.begin_exclusive().await?;
+            for row in &rows {
+                let (id, bucket) = (row.int(0)?, row.int(1)?);
+                for sql in [
+                    "DELETE FROM segment_column WHERE bucket = $1 AND segment_id = $2",
+                    "DELETE FROM segment WHERE bucket = $1 AND id = $2",
+                ] {
+                    transaction.execute(sql, params![bucket, id]).await?;
+                }
+            }
+            transaction.commit().await?;
+            for row in &rows {
+                self.catalogue.drop_segments(row.int(2)?, &[row.int(0)?]);
+            }
+            gone += rows.len() as u64;
+            if rows.len() < SEGMENTS_AT_ONCE {
+                return Ok(gone);
+            }
+        }
+    }
+
+    /// Labels that came before, merged or waiting for an event that never came.
+    async fn expire_labels(&self, before: Timestamp) -> Result<()> {
+        self.in_slices(
+            "DELETE FROM label_log WHERE (bucket, seq) IN
+               (SELECT bucket, seq FROM label_log WHERE received_at < $1 AND merged = 1 LIMIT $2)",
+            before,
+        )
+        .await?;
+        self.in_slices(
+            "DELETE FROM label_orphan WHERE (bucket, id) IN
+               (SELECT bucket, id FROM label_orphan WHERE newest_received < $1 AND newest_received > 0 LIMIT $2)",
+            before,
+        )
+        .await
+    }
+
+    async fn in_slices(&self, sql: &'static str, before: Timestamp) -> Result<()> {
+        while self.database.execute(sql, params![before, ROWS_AT_ONCE]).await? >= ROWS_AT_ONCE as u64 {}
+        Ok(())
+    }
+
+    /// How much each kind takes.
+    pub async fn kept(&self) -> Result<Kept> {
+        const SQL: &str = "SELECT (SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM segment),
+                (SELECT CAST(coalesce(sum(length(body)), 0) AS BIGINT) FROM label_log),
+                (SELECT CAST(coalesce(sum(length(body)), 0) AS BIGINT) FROM sample_chunk),
+                (SELECT CAST(coalesce(sum(length(body) + length(shares)), 0) AS BIGINT) FROM window_report)";
+        let Some(row) = self.database.fetch_one(SQL, vec![]).await? else {
+            return Ok(Kept::default());
+        };
+        let number = |column: usize| -> Result<u64> { Ok(row.int(column)?.max(0) as u64) };
+        Ok(Kept {
+            event_bytes: number(0)?,
+            label_bytes: number(1)?,
+            sample_bytes: number(2)?,
+            report_bytes: number(3)?,
+        })
+    }
+}
+
+impl Database {
+    /// Gives space that deletes have freed back to the file system, as far as the database can.
+    async fn give_back(&self) -> Result<()> {
+        if let Database::Sqlite { writer, .. } = self {
+            // Some pages at a time: the writer waits for each step.
+            for _ in 0..64 {
+                let before = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(writer).await?;
+                if before == 0 {
+                    break;
+                }
+                sqlx::query("PRAGMA incremental_vacuum(1000)").execute(writer).await?;
+                let after = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(writer).await?;
+                if after >= before {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,356 @@
+//! Samples of time series: a durable log of what came, a head in memory, compressed chunks.
+//!
+//! The head only mirrors rows of `sample_fresh`; it is rebuilt from them at start and follows what
+//! other processes write, so losing it loses nothing.
+
+mod chunks;
+mod head;
+mod registry;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use domain::signal::{Sample, Series, SeriesData, downsample};
+use domain::{TimeRange, Timestamp};
+
+use crate::codec;
+use crate::database::params;
+use crate::sql::{size_for, with_places};
+use crate::{Result, Store};
+
+pub use registry::{Registered, SeriesLimits};
+
+use head::Head;
+use registry::Registry;
+
+/// Series whose chunks one statement reads.
+const SERIES_AT_ONCE: usize = 64;
+
+/// Samples in columns: which series, when, what.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Points {
+    pub series: Vec<i64>,
+    /// Microseconds since 1970.
+    pub at: Vec<i64>,
+    pub values: Vec<f64>,
+}
+
+impl Points {
+    pub fn push(&mut self, series: i64, at: i64, value: f64) {
+        self.series.push(series);
+        self.at.push(at);
+        self.values.push(value);
+    }
+
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    pub(crate) fn append(&mut self, other: Points) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        self.series.extend(other.series);
+        self.at.extend(other.at);
+        self.values.extend(other.values);
+    }
+
+    /// The first and last instant.
+    pub(crate) fn span(&self) -> (Timestamp, Timestamp) {
+        let first = self.at.iter().min().copied().unwrap_or_default();
+        let last = self.at.iter().max().copied().unwrap_or_default();
+        (Timestamp(first), Timestamp(last))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (i64, i64, f64)> + '_ {
+        self.series.iter().zip(&self.at).zip(&self.values).map(|((s, t), v)| (*s, *t, *v))
+    }
+}
+
+/// One series' samples in order of time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) times: Vec<i64>,
+    pub(crate) values: Vec<f64>,
+}
+
+impl Run {
+    pub(crate) fn push(&mut self, time: i64, value: f64) {
+        self.times.push(time);
+        self.values.push(value);
+    }
+
+    fn extend(&mut self, times: Vec<i64>, values: Vec<f64>) {
+        if self.times.is_empty() {
+            (self.times, self.values) = (times, values);
+        } else {
+            self.times.extend(times);
+            self.values.extend(values);
+        }
+    }
+
+    /// In order of time, one sample an instant: of several the last that was added.
+    pub(crate) fn settle(&mut self) {
+        if self.times.windows(2).all(|w| w[0] < w[1]) {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.times.len()).collect();
+        order.sort_by_key(|i| self.times[*i]);
+        let mut settled = Run::default();
+        for i in order {
+            if settled.times.last() == Some(&self.times[i]) {
+                settled.values.pop();
+                settled.times.pop();
+            }
+            settled.push(self.times[i], self.values[i]);
+        }
+        *self = settled;
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Samples {
+    head: RwLock<Head>,
+    registry: RwLock<Registry>,
+}
+
+impl Samples {
+    fn head(&self) -> RwLockReadGuard<'_, Head> {
+        self.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn head_mut(&self) -> RwLockWriteGuard<'_, Head> {
+        self.head.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
+        self.registry.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes committed points into the head. The writer brings them in the order of their numbers.
+    pub(crate) fn keep(&self, points: Points, seq: i64) {
+        self.head_mut().keep(points, seq);
+    }
+}
+
+impl Store {
+    pub(crate) async fn load_samples(&self) -> Result<()> {
+        self.catch_up_series().await?;
+        // Where each series stood: the newest sample may have become part of a chunk already.
+        const ENDS: &str = "SELECT series_id, body FROM sample_chunk
+             WHERE end_time >= (SELECT max(end_time) FROM sample_chunk) - 600000000";
+        for row in self.database.fetch(ENDS, vec![]).await? {
+            let (times, values) = codec::decode_samples(&row.blob(1)?)?;
+            if let (Some(time), Some(value)) = (times.last(), values.last()) {
+                self.samples.head_mut().note_latest(row.int(0)?, *time, *value);
+            }
+        }
+        self.catch_up_samples().await
+    }
+
+    /// Reads what other processes wrote, and lets go of what they have turned into chunks.
+    async fn catch_up_samples(&self) -> Result<()> {
+        const NEWER: &str = "SELECT seq, body FROM sample_fresh WHERE seq > $1 ORDER BY seq LIMIT 1000";
+        let mut last = self.samples.head().last_seq();
+        loop {
+            let rows = self.database.fetch(NEWER, params![last]).await?;
+            for row in &rows {
+                let points = codec::decode_points(&row.blob(1)?)?;
+                last = row.int(0)?;
+                self.samples.head_mut().catch_up(points, last);
+            }
+            if rows.len() < 1000 {
+                break;
+            }
+        }
+        let oldest = self.database.fetch_one("SELECT min(seq) FROM sample_fresh", vec![]).await?;
+        let oldest = oldest.map(|r| r.opt_int(0)).transpose()?.flatten();
+        self.samples.head_mut().drop_before(oldest.unwrap_or(last + 1));
+        Ok(())
+    }
+
+    /// Keeps samples durably. Values that are not finite are left out: absence is a gap.
+    pub async fn append_samples(&self, samples: &[(Series, Sample)]) -> Result<()> {
+        let finite: Vec<&(Series, Sample)> = samples.iter().filter(|(_, s)| s.value.is_finite()).collect();
+        let wanted: Vec<Series> = finite.iter().map(|(series, _)| series.clone()).collect();
+        let ids = self.register_series(wanted, "", &SeriesLimits::NONE).await?;
+        let mut points = Points::default();
+        for ((_, sample), id) in finite.into_iter().zip(ids) {
+            if let Registered::Known(id) = id {
+                points.push(id, sample.at.0, sample.value);
+            }
+        }
+        self.append_points(points).await
+    }
+
+    /// Keeps samples of registered series durably.
+    pub async fn append_points(&self, points: Points) -> Result<()> {
+        if points.is_empty() { Ok(()) } else { self.submit_points(points).await }
+    }
+
+    /// All series whose name begins with `prefix`, by name.
+    pub async fn series(&self, prefix: &str) -> Result<Vec<(i64, Arc<Series>)>> {
+        self.catch_up_series().await?;
+        Ok(self.samples.registry().beginning_with(prefix))
+    }
+
+    /// The samples of some series within a range, in order of time; empty where there are none.
+    pub(crate) async fn read_runs(&self, series: &[i64], range: TimeRange) -> Result<Vec<Run>> {
+        const CHUNKS: &str = "SELECT series_id, body FROM sample_chunk
+             WHERE start_time < {} AND end_time >= {} AND series_id IN ({}) ORDER BY series_id, start_time";
+        self.catch_up_samples().await?;
+        let mut runs: Vec<Run> = series.iter().map(|_| Run::default()).collect();
+        let places: std::collections::HashMap<i64, usize> = series.iter().enumerate().map(|(i, s)| (*s, i)).collect();
+        for part in series.chunks(SERIES_AT_ONCE) {
+            let size = size_for(part.len());
+            let mut values = params![range.to, range.from];
+            values.extend((0..size).map(|i| part[i.min(part.len() - 1)].into()));
+            let rows = self.database.fetch(with_places(CHUNKS, &[1, 1, size]), values).await?;
+            let decode = || -> Result<()> {
+                for row in &rows {
+                    let (times, values) = codec::decode_samples(&row.blob(1)?)?;
+                    if let Some(place) = places.get(&row.int(0)?) {
+                        runs[*place].extend(times, values);
+                    }
+                }
+                Ok(())
+            };
+            tokio::task::block_in_place(decode)?;
+        }
+        let head = self.samples.head();
+        for (id, run) in series.iter().zip(&mut runs) {
+            head.read(*id, run);
+            run.settle();
+            let from = run.times.partition_point(|t| *t < range.from.0);
+            let to = run.times.partition_point(|t| *t < range.to.0);
+            run.times.truncate(to);
+            run.times.drain(..from);
+            run.values.truncate(to);
+            run.values.drain(..from);
+        }
+        Ok(runs)
+    }
+
+    /// The points of one series within a range, at most four a bucket, extremes kept.
+    pub async fn read_samples(&self, series_id: i64, range: TimeRange, buckets: usize) -> Result<Vec<Sample>> {
+        let run = self.read_runs(&[series_id], range).await?.pop().unwrap_or_default();
+        Ok(downsample(&samples(&run), buckets))
+    }
+
+    /// Every series whose name begins with `prefix`, with its points.
+    pub async fn read_signals(&self, prefix: &str, range: TimeRange, buckets: usize) -> Result<Vec<SeriesData>> {
+        let known = self.series(prefix).await?;
+        let mut found = Vec::new();
+        // A part at a time: whatever the range, only what is shown is held of all of them.
+        for part in known.chunks(SERIES_AT_ONCE) {
+            let ids: Vec<i64> = part.iter().map(|(id, _)| *id).collect();
+            for ((_, series), run) in part.iter().zip(self.read_runs(&ids, range).await?) {
+                let points = downsample(&samples(&run), buckets);
+                if !points.is_empty() {
+                    found.push(SeriesData { series: (**series).clone(), points });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every series whose name begins with `prefix`, with the mean of each step from `range.from` on;
+    /// NaN where a step has no sample. Series without any are left out.
+    pub async fn read_steps(&self, prefix: &str, range: TimeRange, step: i64) -> Result<Vec<(Arc<Series>, Vec<f64>)>> {
+        let step = step.max(1);
+        let steps = ((range.to.0.saturating_sub(range.from.0)).max(0) as u64).div_ceil(step as u64) as usize;
+        let known = self.series(prefix).await?;
+        let mut found = Vec::new();
+        for part in known.chunks(SERIES_AT_ONCE) {
+            let ids: Vec<i64> = part.iter().map(|(id, _)| *id).collect();
+            for ((_, series), run) in part.iter().zip(self.read_runs(&ids, range).await?) {
+                if !run.times.is_empty() {
+                    found.push((series.clone(), means(&run, range.from.0, step, steps)));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The newest point of every series whose name begins with `prefix`, if it is not older than
+    /// `since`.
+    pub async fn latest_samples(&self, prefix: &str, since: Timestamp) -> Result<Vec<(Series, Sample)>> {
+        self.catch_up_samples().await?;
+        let all = self.series(prefix).await?;
+        let head = self.samples.head();
+        Ok(all
+            .into_iter()
+            .filter_map(|(id, series)| {
+                let (at, value) = head.latest(id)?;
+                (at >= since.0).then(|| ((*series).clone(), Sample { at: Timestamp(at), value }))
+            })
+            .collect())
+    }
+
+    /// Samples that are not in chunks yet.
+    pub fn fresh_samples(&self) -> usize {
+        self.samples.head().len()
+    }
+
+    /// Drops chunks that ended before `before`, a slice at a time so that writers get their turn.
+    pub async fn expire_samples(&self, before: Timestamp) -> Result<u64> {
+        const SQL: &str = "DELETE FROM sample_chunk WHERE (series_id, start_time) IN
+            (SELECT series_id, start_time FROM sample_chunk WHERE end_time < $1 LIMIT 2000)";
+        let mut gone = 0;
+        loop {
+            let more = self.database.execute(SQL, params![before]).await?;
+            gone += more;
+            if more < 2000 {
+                return Ok(gone);
+            }
+        }
+    }
+}
+
+fn samples(run: &Run) -> Vec<Sample> {
+    run.times.iter().zip(&run.values).map(|(t, v)| Sample { at: Timestamp(*t), value: *v }).collect()
+}
+
+fn means(run: &Run, from: i64, step: i64, steps: usize) -> Vec<f64> {
+    let mut means = vec![f64::NAN; steps];
+    let mut start = 0;
+    while start < run.times.len() {
+        let place = ((run.times[start] - from) / step) as usize;
+        let border = from + (place as i64 + 1) * step;
+        let end = start + run.times[start..].iter().take_while(|t| **t < border).count();
+        if let Some(mean) = means.get_mut(place) {
+            *mean = run.values[start..end].iter().sum::<f64>() / (end - start) as f64;
+        }
+        start = end;
+    }
+    means
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_settled_run_is_in_order_and_the_last_word_on_an_instant_counts() {
+        let mut run = Run::default();
+        [(5, 1.0), (3, 2.0), (5, 3.0), (4, 4.0)].iter().for_each(|(t, v)| run.push(*t, *v));
+        run.settle();
+        assert_eq!(run, Run { times: vec![3, 4, 5], values: vec![2.0, 4.0, 3.0] });
+    }
+
+    #[test]
+    fn a_step_without_samples_has_no_mean() {
+        let run = Run { times: vec![10, 12, 31], values: vec![1.0, 3.0, 7.0] };
+        let steps = means(&run, 10, 10, 3);
+        assert_eq!((steps[0], steps[2]), (2.0, 7.0));
+        assert!(steps[1].is_nan());
+    }
+}

@@ -1,0 +1,123 @@
+//! Single events, and how the numbers of a column lie: what drill-down and programs ask.
+
+use axum::extract::{Path, Query, State as From};
+use axum::{Extension, Json};
+use domain::Timestamp;
+use domain::time::{DAY, RangeChoice, parse_span};
+use engine::Caller;
+use engine::ingest::environment_name;
+use engine::questions::{Scope, conditions};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{GroupBy, GroupKey};
+
+use super::State;
+use super::problem::{Answer, ApiResult};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventsQuery {
+    from: Option<String>,
+    to: Option<String>,
+    environment: Option<String>,
+    /// Conditions, separated by semicolons.
+    r#where: Option<String>,
+    limit: Option<usize>,
+    /// `values` only: which column, grouped by which column or span, in which bins.
+    column: Option<String>,
+    by: Option<String>,
+    every: Option<String>,
+    bins: Option<usize>,
+    low: Option<f64>,
+    high: Option<f64>,
+}
+
+impl EventsQuery {
+    fn scope(&self, now: Timestamp) -> ApiResult<Scope> {
+        let range = RangeChoice::parse(self.from.as_deref(), self.to.as_deref(), RangeChoice::All).resolve(now);
+        let environment = environment_name(self.environment.as_deref())?;
+        Ok(Scope { environment, range, conditions: conditions(self.r#where.as_deref().unwrap_or_default())? })
+    }
+}
+
+pub async fn newest(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Query(query): Query<EventsQuery>,
+) -> ApiResult<Json<Vec<Value>>> {
+    let scope = query.scope(state.engine.now())?;
+    Ok(Json(state.engine.events(&caller.actor, &model, &scope, query.limit.unwrap_or(50)).await?))
+}
+
+pub async fn one(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path((model, id)): Path<(String, String)>,
+    Query(query): Query<EventsQuery>,
+) -> ApiResult<Json<Value>> {
+    let environment = environment_name(query.environment.as_deref())?;
+    Ok(Json(state.engine.event(&caller.actor, &model, &environment, &id).await?))
+}
+
+pub async fn values(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Query(query): Query<EventsQuery>,
+) -> ApiResult<Json<Value>> {
+    let invalid = |detail: &str| Answer::new(400, "invalid", "That cannot be used", detail);
+    let scope = query.scope(state.engine.now())?;
+    let column = query.column.as_deref().ok_or_else(|| invalid("name a column, as column=feature.amount"))?;
+    let mut group_by = Vec::new();
+    if let Some(every) = &query.every {
+        let span = parse_span(every).filter(|s| *s > 0).ok_or_else(|| invalid("“every” is a span, as 1h or 15m"))?;
+        group_by.push(GroupBy::Time(span.min(3660 * DAY)));
+    }
+    let by = query.by.as_deref().unwrap_or_default();
+    group_by.extend(by.split(',').map(str::trim).filter(|b| !b.is_empty()).map(|b| GroupBy::Column(b.to_string())));
+    let histogram = match (query.bins, query.low, query.high) {
+        (None, None, None) => None,
+        (Some(bins @ 1..=500), Some(low), Some(high)) if low < high => {
+            let edges: Vec<f64> = (0..=bins).map(|i| low + (high - low) * i as f64 / bins as f64).collect();
+            let counts = state.engine.bins(&caller.actor, &model, &scope, column, &edges).await?;
+            Some(json!({"edges": edges, "counts": counts}))
+        }
+        _ => return Err(invalid("a histogram takes bins (1 to 500), low and high, low below high")),
+    };
+    if histogram.is_some() && group_by.is_empty() {
+        return Ok(Json(json!({"column": column, "histogram": histogram})));
+    }
+    let groups = state.engine.values(&caller.actor, &model, &scope, column, group_by).await?;
+    let groups: Vec<Value> = groups
+        .iter()
+        .map(|group| {
+            let key: Vec<Value> = group
+                .key
+                .iter()
+                .map(|key| match key {
+                    GroupKey::From(at) => json!(at.to_string()),
+                    GroupKey::Value(text) => json!(text),
+                    GroupKey::Missing => Value::Null,
+                })
+                .collect();
+            let spread = &group.spread;
+            let some = |value: f64| (spread.count > 0).then_some(value);
+            json!({
+                "key": key,
+                "rows": group.rows,
+                "values": spread.count,
+                "mean": some(spread.mean()),
+                "min": some(spread.min),
+                "max": some(spread.max),
+                "p05": some(spread.quantile(0.05)),
+                "p25": some(spread.quantile(0.25)),
+                "p50": some(spread.quantile(0.5)),
+                "p75": some(spread.quantile(0.75)),
+                "p95": some(spread.quantile(0.95)),
+                "p99": some(spread.quantile(0.99)),
+            })
+        })
+        .collect();
+    Ok(Json(json!({"column": column, "groups": groups, "histogram": histogram})))
+}

@@ -1,0 +1,64 @@
+//! Prometheus remote write: `POST /api/v1/write`.
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State as From;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use engine::Caller;
+use engine::ingest::remote_write::Version;
+
+use super::State;
+use super::problem::{Answer, ApiResult};
+use super::upload;
+
+/// Which version a sender speaks, by its content type.
+///
+/// # Errors
+/// Another type, or another encoding than snappy: 415, as the protocol asks.
+fn version(headers: &HeaderMap) -> ApiResult<Version> {
+    let said = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let wrong = |detail: &str| Answer::new(415, "media-type", "Unknown content type", detail);
+    let encoding = said(header::CONTENT_ENCODING);
+    if !encoding.is_empty() && encoding != "snappy" {
+        return Err(wrong("remote write is packed as a snappy block; the encoding says otherwise"));
+    }
+    let media = said(header::CONTENT_TYPE);
+    let mut parts = media.split(';').map(str::trim);
+    if parts.next() != Some("application/x-protobuf") {
+        return Err(wrong("remote write is of the type application/x-protobuf"));
+    }
+    match parts.find_map(|p| p.strip_prefix("proto=")) {
+        None | Some("prometheus.writerequest") => Ok(Version::One),
+        Some("io.prometheus.write.v2.request") => Ok(Version::Two),
+        Some(_) => Err(wrong("the message is neither prometheus.WriteRequest nor io.prometheus.write.v2.Request")),
+    }
+}
+
+pub async fn write(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    let version = version(&headers)?;
+    let (body, _permits) = upload::receive_whole(&state, &headers, body).await?;
+    let limits = state.config.limits.of_series();
+    let written = state.engine.remote_write(&caller.actor, version, &body, &limits).await?;
+    state.metrics.samples.inc_by(written.samples);
+    let mut response = match &written.reason {
+        None => StatusCode::NO_CONTENT.into_response(),
+        // The protocol has no partial success: the rest is kept, and senders do not send a 400 again.
+        Some(reason) => {
+            let detail = format!("{} samples were kept, {} were not: {reason}", written.samples, written.refused);
+            Answer::new(400, "refused-samples", "Not everything was kept", detail).into_response()
+        }
+    };
+    for (kind, count) in [("samples", written.samples), ("histograms", 0), ("exemplars", 0)] {
+        let name = HeaderName::try_from(format!("x-prometheus-remote-write-{kind}-written"));
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(count.to_string())) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
