@@ -6,7 +6,10 @@ mod employment;
 mod flights;
 mod footprint;
 mod ingest;
+mod kill;
+mod labels;
 mod load;
+mod query;
 mod samples;
 mod statistics;
 mod table;
@@ -70,6 +73,30 @@ enum What {
         #[arg(long, default_value_t = 10.0)]
         seconds: f64,
     },
+    /// Labels over HTTP against many predictions: rate, and rate of merging
+    Labels {
+        #[command(flatten)]
+        on: On,
+        #[arg(long, default_value_t = 10_000_000)]
+        predictions: usize,
+        /// Labels of each run
+        #[arg(long, default_value_t = 1_000_000)]
+        labels: usize,
+    },
+    /// What pages ask, on stores of some millions of predictions
+    Query {
+        #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
+        database: load::Database,
+        #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 30])]
+        millions: Vec<usize>,
+    },
+    /// SIGKILL at random moments under load; what was acknowledged and is not there
+    Kill {
+        #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
+        database: load::Database,
+        #[arg(long, default_value_t = 200)]
+        kills: usize,
+    },
     /// Remote-write samples of ten thousand series: rate, bytes at rest
     Samples {
         #[command(flatten)]
@@ -116,6 +143,11 @@ fn main() -> ExitCode {
         What::Employment { data, golden } => employment::employment(&data, &golden),
         What::Flights { data } => flights::flights(&data),
         What::Ingest { on, seconds } => under_load(ingest::ingest(on.database, on.runs, seconds)),
+        What::Labels { on, predictions, labels } => {
+            under_load(labels::labels(on.database, on.runs, predictions, labels))
+        }
+        What::Query { database, millions } => under_load(query::query(database, &millions)),
+        What::Kill { database, kills } => under_load(kill::kill(database, kills)),
         What::Samples { on, steps } => under_load(samples::samples(on.database, on.runs, steps)),
         What::Footprint { on, seconds } => under_load(footprint::footprint(on.database, on.runs, seconds)),
         What::Statistics { rounds } => {

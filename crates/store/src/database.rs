@@ -152,7 +152,7 @@ macro_rules! bind {
 }
 
 pub(crate) enum Database {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, file: PathBuf },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, keeper: SqlitePool, file: PathBuf },
     Postgres { pool: PgPool },
 }
 
@@ -198,6 +198,8 @@ impl Database {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(30))
             .pragma("cache_size", "-16000")
+            // The log is moved into the database beside the writer, not by it: see `checkpoint`.
+            .pragma("wal_autocheckpoint", "0")
             .pragma("journal_size_limit", "67108864")
             .optimize_on_close(true, None);
         let writer = SqlitePoolOptions::new()
@@ -210,12 +212,17 @@ impl Database {
                 StoreError::Configuration(format!("cannot open the database {}: {error}", file.display()))
             })?;
         sqlx::migrate!("../../migrations/sqlite").run(&writer).await?;
+        // It gives way: a reader in the middle of a long answer only puts the matter off.
+        let keeper = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(connect.clone().busy_timeout(Duration::from_millis(20)))
+            .await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.connections.max(1))
             .acquire_timeout(Duration::from_secs(15))
             .connect_with(connect.read_only(true).create_if_missing(false))
             .await?;
-        Ok(Database::Sqlite { writer, readers, file })
+        Ok(Database::Sqlite { writer, readers, keeper, file })
     }
 
     pub(crate) fn backend(&self) -> Backend {
@@ -234,7 +241,8 @@ impl Database {
 
     pub(crate) async fn close(&self) {
         match self {
-            Database::Sqlite { writer, readers, .. } => {
+            Database::Sqlite { writer, readers, keeper, .. } => {
+                keeper.close().await;
                 readers.close().await;
                 writer.close().await;
             }
@@ -295,6 +303,31 @@ impl Database {
             transaction.fetch("SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS held", params![WRITER_LOCK]).await?;
         }
         Ok(transaction)
+    }
+
+    /// Moves what SQLite's log holds into the database, so that the log stays small. Copying goes on
+    /// beside readers and the writer; only when the log has grown long must the writer wait, for what came
+    /// during the copy, so that it begins anew.
+    pub(crate) async fn checkpoint(&self, log_bytes: u64) -> Result<()> {
+        const LONG: u64 = 64 << 20;
+        let Database::Sqlite { keeper, .. } = self else {
+            return Ok(());
+        };
+        sqlx::query::<Sqlite>("PRAGMA wal_checkpoint(PASSIVE)").fetch_all(keeper).await?;
+        if log_bytes > LONG {
+            sqlx::query::<Sqlite>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(keeper).await?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of SQLite's log.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        let Database::Sqlite { file, .. } = self else {
+            return 0;
+        };
+        let mut log = file.clone().into_os_string();
+        log.push("-wal");
+        std::fs::metadata(log).map_or(0, |m| m.len())
     }
 
     /// Copies the whole database to a new file while everything goes on. SQLite only.

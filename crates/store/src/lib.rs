@@ -27,7 +27,8 @@ mod sql;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -115,6 +116,7 @@ impl Store {
         let writer = writer::Writer::start(database.clone(), samples.clone(), catalogue.clone(), options.queue);
         let store = Store { database, writer, samples, catalogue };
         store.load_samples().await?;
+        tokio::spawn(keep_log_short(Arc::downgrade(&store.database)));
         Ok(store)
     }
 
@@ -141,5 +143,24 @@ impl Store {
     /// The file that holds the database, when it is one.
     pub fn file(&self) -> Option<PathBuf> {
         self.database.file()
+    }
+}
+
+/// Bytes of SQLite's log from which on it is moved into the database.
+const LOG_WORTH_MOVING: u64 = 8 << 20;
+
+/// Keeps SQLite's log short for as long as the database is there.
+async fn keep_log_short(database: Weak<Database>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let Some(database) = database.upgrade() else {
+            return;
+        };
+        let bytes = database.log_bytes();
+        if bytes > LOG_WORTH_MOVING
+            && let Err(error) = database.checkpoint(bytes).await
+        {
+            tracing::debug!(%error, "the log was not moved this time");
+        }
     }
 }

@@ -56,12 +56,26 @@ pub struct Read {
     pub predicates: Vec<Predicate>,
     /// Newest part first; the rows of a part stay in order of time.
     pub newest_first: bool,
+    /// One row in so many, evenly; all where it is 1.
+    pub every: usize,
+    /// On one core only: for work that nobody waits for.
+    pub gentle: bool,
 }
 
 impl Read {
     /// All rows of a range with these columns, oldest first, without ids and labels.
     pub fn of(range: TimeRange, columns: Columns) -> Read {
-        Read { range, columns, ids: false, labels: false, predicates: Vec::new(), newest_first: false }
+        let predicates = Vec::new();
+        Read { range, columns, ids: false, labels: false, predicates, newest_first: false, every: 1, gentle: false }
+    }
+
+    /// One row in so many, evenly.
+    pub fn thinned(self, every: usize) -> Read {
+        Read { every: every.max(1), ..self }
+    }
+
+    pub fn gently(self) -> Read {
+        Read { gentle: true, ..self }
     }
 
     pub fn with_ids(self) -> Read {
@@ -222,7 +236,7 @@ impl Store {
         if read.newest_first {
             segments.sort_by_key(|s| std::cmp::Reverse(s.max));
             for bodies in fresh.rchunks(SEGMENTS_AT_ONCE) {
-                let parts: Vec<Result<T>> = tokio::task::block_in_place(|| bodies.par_iter().rev().map(fresh_part).collect());
+                let parts = beside(bodies.iter().rev().collect(), read.gentle, fresh_part);
                 for part in parts {
                     if fold(part?).is_break() {
                         return Ok(());
@@ -242,12 +256,7 @@ impl Store {
             let decode = |(segment, blobs): (&Arc<Segment>, Blobs)| -> Result<T> {
                 Ok(each(decode_segment(segment.id, &blobs, read, &overlay)?))
             };
-            let parts: Vec<Result<T>> = if work.len() == 1 {
-                work.into_iter().map(decode).collect()
-            } else {
-                tokio::task::block_in_place(|| work.into_par_iter().map(decode).collect())
-            };
-            for part in parts {
+            for part in beside(work, read.gentle, decode) {
                 if fold(part?).is_break() {
                     return Ok(());
                 }
@@ -255,7 +264,7 @@ impl Store {
         }
         if !read.newest_first {
             for bodies in fresh.chunks(SEGMENTS_AT_ONCE) {
-                let parts: Vec<Result<T>> = tokio::task::block_in_place(|| bodies.par_iter().map(fresh_part).collect());
+                let parts = beside(bodies.iter().collect(), read.gentle, fresh_part);
                 for part in parts {
                     if fold(part?).is_break() {
                         return Ok(());
@@ -468,6 +477,17 @@ impl Store {
 
 type Blobs = Vec<(String, Vec<u8>)>;
 
+/// Does a piece of work on each of some things, beside one another unless it is to be gentle.
+fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
+    tokio::task::block_in_place(|| {
+        if gentle || things.len() < 2 {
+            things.into_iter().map(work).collect()
+        } else {
+            things.into_par_iter().map(work).collect()
+        }
+    })
+}
+
 fn decode_segment(segment: i64, blobs: &Blobs, read: &Read, overlay: &Overlay) -> Result<Frame> {
     let names = read.names();
     let ids_needed = read.ids || overlay.concerns(segment);
@@ -519,10 +539,11 @@ fn finish(mut frame: Frame, read: &Read) -> Frame {
         frame.ids = Vec::new();
     }
     let inside = frame.times.iter().all(|t| read.range.contains(*t));
-    if !inside || !read.predicates.is_empty() {
+    if !inside || !read.predicates.is_empty() || read.every > 1 {
         let keep: Vec<usize> = (0..frame.times.len())
             .filter(|i| read.range.contains(frame.times[*i]))
             .filter(|i| read.predicates.iter().all(|p| p.holds(&frame, *i)))
+            .step_by(read.every)
             .collect();
         frame = frame.take(&keep);
     }

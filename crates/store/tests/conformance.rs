@@ -3,61 +3,18 @@
 //! SQLite runs in a temporary file. PostgreSQL is the server that `PLIMSOLL_TEST_POSTGRES` names
 //! (`cargo xtask test` starts a private one); each test makes a database of its own there.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod databases;
 
-use domain::event::{CategoryBuilder, Column, ColumnData, EventBatch, EventKind, LabelBatch, LabelSource};
-use domain::model::{Model, ModelSettings, Schema, Task};
-use domain::signal::{Layer, Sample, Series};
-use domain::{Role, TimeRange, Timestamp};
 use std::io::Write;
 use std::process::{Command, Stdio};
+
+use databases::{TestDatabase, a_model};
+use domain::event::{CategoryBuilder, Column, ColumnData, EventBatch, EventKind, LabelBatch, LabelSource};
+use domain::signal::{Layer, Sample, Series};
+use domain::{Role, TimeRange, Timestamp};
 use store::{
-    Aggregate, Columns, GroupBy, GroupKey, NewModel, Predicate, Read, Registered, Retention, SeriesLimits, Store,
-    StoreError, StoreOptions, Stream,
+    Aggregate, Columns, GroupBy, GroupKey, Predicate, Read, Registered, Retention, SeriesLimits, Store, StoreError,
 };
-
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
-fn unique() -> String {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-    format!("plimsoll_t_{}_{nanos}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-struct TestDatabase {
-    url: String,
-    folder: Option<PathBuf>,
-}
-
-impl TestDatabase {
-    fn sqlite() -> TestDatabase {
-        let folder = std::env::temp_dir().join(unique());
-        TestDatabase { url: format!("sqlite:{}", folder.join("t.db").display()), folder: Some(folder) }
-    }
-
-    async fn postgres() -> TestDatabase {
-        let server = std::env::var("PLIMSOLL_TEST_POSTGRES").expect(
-            "PLIMSOLL_TEST_POSTGRES must name a server, as postgres://user@host:port; `cargo xtask test` starts one",
-        );
-        let name = unique();
-        let pool = sqlx::PgPool::connect(&format!("{server}/postgres")).await.expect("the test server answers");
-        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.expect("may create");
-        pool.close().await;
-        TestDatabase { url: format!("{server}/{name}"), folder: None }
-    }
-
-    async fn open(&self) -> Store {
-        Store::open(&StoreOptions::new(self.url.clone())).await.expect("opens")
-    }
-}
-
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
-}
 
 /// Runs each named async function on both databases.
 macro_rules! conformance {
@@ -94,26 +51,6 @@ conformance!(
     labels_in_any_order_find_events_in_many_segments,
     cardinality_is_bounded_and_the_label_to_blame_named,
 );
-
-async fn a_model(store: &Store) -> (Model, Stream) {
-    let model = store
-        .create_model(
-            &NewModel {
-                name: "m".into(),
-                title: "M".into(),
-                system: "m".into(),
-                task: Task::BinaryClassification,
-                schema: Schema::default(),
-                settings: ModelSettings::default(),
-                demo: false,
-            },
-            Timestamp(1),
-        )
-        .await
-        .expect("created");
-    let stream = store.stream(model.id, EventKind::Prediction, "production").await.expect("made");
-    (model, stream)
-}
 
 /// Rows `from..to`, at microsecond = row number, with one numeric and one categorical feature.
 fn rows(from: i64, to: i64) -> EventBatch {

@@ -51,6 +51,9 @@ pub async fn run(config: Config) -> Outcome {
     served.map_err(text)?;
     stop.cancel();
     tasks.wait().await;
+    if let Err(error) = engine.settle().await {
+        tracing::warn!(%error, "the newest samples stay in the log, from which the next start reads them");
+    }
     engine.store.close().await;
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(0)

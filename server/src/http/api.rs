@@ -9,7 +9,6 @@ use domain::model::ModelChange;
 use domain::model::{Mapping, Model};
 use domain::problem::Receipt;
 use domain::signal::SeriesData;
-use domain::time::RangeChoice;
 use domain::verdict::WindowReport;
 use domain::{TimeRange, Timestamp};
 use engine::Caller;
@@ -19,6 +18,7 @@ use store::Probe;
 
 use super::State;
 use super::problem::{Answer, ApiResult};
+use super::range::range;
 use super::upload::{self, Upload};
 
 /// Roles of columns and context of a body, as query parameters; lists are separated by commas.
@@ -159,11 +159,6 @@ pub struct RangeQuery {
     prefix: Option<String>,
 }
 
-impl RangeQuery {
-    fn range(&self, default: RangeChoice, now: Timestamp) -> TimeRange {
-        RangeChoice::parse(self.from.as_deref(), self.to.as_deref(), default).resolve(now)
-    }
-}
 
 pub async fn windows(
     From(state): From<State>,
@@ -171,7 +166,7 @@ pub async fn windows(
     Path(model): Path<String>,
     Query(query): Query<RangeQuery>,
 ) -> ApiResult<Json<Vec<WindowReport>>> {
-    let range = query.range(RangeChoice::All, state.engine.now());
+    let range = range(query.from.as_deref(), query.to.as_deref(), TimeRange::ALL, state.engine.now())?;
     let environment = environment_name(query.environment.as_deref())?;
     Ok(Json(state.engine.windows(&caller.actor, &model, &environment, range, query.baseline).await?))
 }
@@ -215,7 +210,9 @@ pub async fn signals(
     Extension(caller): Extension<Caller>,
     Query(query): Query<RangeQuery>,
 ) -> ApiResult<Json<Vec<SeriesData>>> {
-    let range = query.range(RangeChoice::Last(domain::time::HOUR), state.engine.now());
+    let now = state.engine.now();
+    let hour = TimeRange { from: now.plus(-domain::time::HOUR), to: now.plus(1) };
+    let range = range(query.from.as_deref(), query.to.as_deref(), hour, now)?;
     Ok(Json(state.engine.signals(&caller.actor, query.prefix.as_deref().unwrap_or_default(), range).await?))
 }
 
@@ -237,8 +234,8 @@ pub async fn series(
     Query(query): Query<StepsQuery>,
 ) -> ApiResult<Json<serde_json::Value>> {
     let now = state.engine.now();
-    let range = RangeChoice::parse(query.from.as_deref(), query.to.as_deref(), RangeChoice::Last(domain::time::HOUR));
-    let range = range.resolve(now);
+    let hour = TimeRange { from: now.plus(-domain::time::HOUR), to: now.plus(1) };
+    let range = range(query.from.as_deref(), query.to.as_deref(), hour, now)?;
     let step = domain::time::parse_span(&query.step)
         .ok_or_else(|| Answer::new(400, "invalid", "That cannot be used", "“step” is a span, as 60s or 5m"))?;
     // From whole steps on, so that a page that asks again gets the same steps.

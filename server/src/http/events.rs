@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, Query, State as From};
 use axum::{Extension, Json};
-use domain::Timestamp;
-use domain::time::{DAY, RangeChoice, parse_span};
+use domain::time::{DAY, parse_span};
+use domain::{TimeRange, Timestamp};
 use engine::Caller;
 use engine::ingest::environment_name;
 use engine::questions::{Scope, conditions};
@@ -13,6 +13,7 @@ use store::{GroupBy, GroupKey};
 
 use super::State;
 use super::problem::{Answer, ApiResult};
+use super::range::range;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,7 +35,7 @@ pub struct EventsQuery {
 
 impl EventsQuery {
     fn scope(&self, now: Timestamp) -> ApiResult<Scope> {
-        let range = RangeChoice::parse(self.from.as_deref(), self.to.as_deref(), RangeChoice::All).resolve(now);
+        let range = range(self.from.as_deref(), self.to.as_deref(), TimeRange::ALL, now)?;
         let environment = environment_name(self.environment.as_deref())?;
         Ok(Scope { environment, range, conditions: conditions(self.r#where.as_deref().unwrap_or_default())? })
     }

@@ -11,6 +11,7 @@ mod live;
 mod metrics;
 mod pages;
 mod problem;
+mod range;
 mod remote_write;
 mod routes;
 mod site;

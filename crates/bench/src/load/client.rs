@@ -29,14 +29,18 @@ impl Connection {
 
     /// Sends a whole request; the status of its answer.
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<u16, String> {
+        self.exchange(request).await.map(|(status, _)| status)
+    }
+
+    /// Sends a whole request; the status and body of its answer.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<(u16, Vec<u8>), String> {
         self.stream.write_all(request).await.map_err(|e| e.to_string())?;
-        self.answer().await.map(|(status, _)| status)
+        self.answer().await
     }
 
     pub(crate) async fn get(&mut self, path: &str, key: &str) -> Result<(u16, Vec<u8>), String> {
         let text = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n\r\n");
-        self.stream.write_all(text.as_bytes()).await.map_err(|e| e.to_string())?;
-        self.answer().await
+        self.exchange(text.as_bytes()).await
     }
 
     async fn fill(&mut self) -> Result<(), String> {

@@ -78,16 +78,23 @@ impl Template {
         Template { bytes, places }
     }
 
-    pub(crate) fn rows(&self) -> usize {
-        self.places.len()
+    /// The request with new ids and times; row `i` happened at `at(i)`, in milliseconds since 1970.
+    pub(crate) fn fill(&mut self, random: &mut fastrand::Rng, at: impl FnMut(usize) -> i64) -> &[u8] {
+        self.fill_with(random, at, &mut Vec::new())
     }
 
-    /// The request with new ids and times; row `i` happened at `at(i)`, in milliseconds since 1970.
-    pub(crate) fn fill(&mut self, random: &mut fastrand::Rng, mut at: impl FnMut(usize) -> i64) -> &[u8] {
+    /// The same, remembering what the ids were made of.
+    pub(crate) fn fill_with(
+        &mut self,
+        random: &mut fastrand::Rng,
+        mut at: impl FnMut(usize) -> i64,
+        ids: &mut Vec<(i64, u128)>,
+    ) -> &[u8] {
         for (row, (id, time)) in self.places.iter().enumerate() {
-            let millis = at(row);
-            write_uuid(&mut self.bytes[*id..*id + 36], millis, random.u128(..));
+            let (millis, low) = (at(row), random.u128(..));
+            write_uuid(&mut self.bytes[*id..*id + 36], millis, low);
             write_time(&mut self.bytes[*time..*time + 24], millis);
+            ids.push((millis, low));
         }
         &self.bytes
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 pub(crate) mod events;
+pub(crate) mod fill;
 pub(crate) mod remote;
 pub(crate) mod server;
 

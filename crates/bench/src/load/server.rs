@@ -128,6 +128,18 @@ impl Server {
         Ok(values.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
+    /// Waits until the program does next to nothing any more.
+    pub(crate) async fn rest(&self) -> Result<(), String> {
+        for _ in 0..600 {
+            let before = self.cpu_seconds();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            if self.cpu_seconds() - before < 0.05 {
+                return Ok(());
+            }
+        }
+        Err("it was still busy after twenty minutes".into())
+    }
+
     /// Waits until nothing waits to be compacted or merged; how long that took.
     pub(crate) async fn settle(&self) -> Result<Duration, String> {
         let start = Instant::now();

@@ -6,7 +6,8 @@
 
 mod plan;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ const BASELINE_ROWS: usize = 1_000_000;
 const WRITE_WINDOWS: usize = 16;
 /// Rows read at once for the windows that share them.
 const READ_ROWS: usize = 2 * store::SEGMENT_ROWS;
+/// Rows of one window that are looked at; of a larger one every so many-th. That bounds memory, and more
+/// rows would not change a verdict: what they could still tell apart is far below what anybody acts on.
+const WINDOW_ROWS: usize = 200_000;
 
 /// Rows read for this window and the ones after it.
 #[derive(Default)]
@@ -183,19 +187,19 @@ impl Engine {
 
     async fn evaluate_baseline(&self, model: &Model, baseline: &Baseline) -> Result<()> {
         let (stream, range) = self.baseline_stream(model, baseline).await?;
-        let times = self.times(&stream, range).await?;
         let rule = self.rule(model).await?;
-        let windows = plan::cut(rule, &times);
+        let (windows, _) = self.windows_of(&stream, range, rule, &[]).await?;
         let options = DriftOptions::default();
         let context = Context::of(model, &options, self.now(), "baseline");
         let mut done = Vec::new();
         let mut ahead = Ahead::default();
-        for window in &windows {
-            let frame = self.window_rows(&mut ahead, &stream, *window, &windows, &times).await?;
+        for place in 0..windows.len() {
+            let frame = self.window_rows(&mut ahead, &stream, &windows, place).await?;
+            let (window, rows) = windows[place];
             let (report, shares) = tokio::task::block_in_place(|| {
-                evaluate(&context, *window, WindowState::Settled, true, &rows_of(&frame))
+                evaluate(&context, window, WindowState::Settled, true, &rows_of(&frame))
             });
-            done.push(StoredReport { report, shares });
+            done.push(StoredReport { report: with_rows(report, rows), shares });
         }
         self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[]).await?;
         Ok(())
@@ -223,9 +227,34 @@ impl Engine {
         Ok(model.settings.window.settle(before, best.rows, covered))
     }
 
-    async fn times(&self, stream: &Stream, range: TimeRange) -> Result<Vec<Timestamp>> {
-        let read = Read::of(range, Columns::None);
-        Ok(self.store.read_events(stream, &read).await?.times)
+    /// The windows of a stream within a range, each with its rows, and the newest event. Only windows
+    /// counted by rows need all event times at once.
+    async fn windows_of(
+        &self,
+        stream: &Stream,
+        range: TimeRange,
+        rule: WindowRule,
+        before: &[WindowReport],
+    ) -> Result<(Vec<(TimeRange, usize)>, Timestamp)> {
+        let read = Read::of(range, Columns::None).gently();
+        if matches!(rule, WindowRule::Count(_)) {
+            let times = self.store.read_events(stream, &read).await?.times;
+            let windows = plan::counted(plan::windows(rule, &times, before), &times);
+            return Ok((windows, times.last().copied().unwrap_or(Timestamp::MIN)));
+        }
+        let mut windows: BTreeMap<Timestamp, (TimeRange, usize)> = BTreeMap::new();
+        let mut newest = Timestamp::MIN;
+        let of_part = |frame: Frame| (plan::counted(plan::cut(rule, &frame.times), &frame.times), frame.times.last().copied());
+        self.store
+            .scan(stream, &read, of_part, |(part, last)| {
+                for (window, rows) in part {
+                    windows.entry(window.from).or_insert((window, 0)).1 += rows;
+                }
+                newest = newest.max(last.unwrap_or(newest));
+                ControlFlow::Continue(())
+            })
+            .await?;
+        Ok((windows.into_values().collect(), newest))
     }
 
     /// The rows of one window of many: read together with those that follow, so that a segment
@@ -234,20 +263,28 @@ impl Engine {
         &self,
         ahead: &mut Ahead,
         stream: &Stream,
-        window: TimeRange,
-        windows: &[TimeRange],
-        times: &[Timestamp],
+        windows: &[(TimeRange, usize)],
+        place: usize,
     ) -> Result<Frame> {
-        if !(ahead.range.from <= window.from && window.to <= ahead.range.to) {
-            let start = times.partition_point(|t| *t < window.from);
-            let enough = times.get(start + READ_ROWS).copied().unwrap_or(Timestamp::MAX);
-            let last = windows.iter().filter(|w| w.from >= window.from && w.to <= enough).map(|w| w.to).max();
-            let range = TimeRange { from: window.from, to: last.unwrap_or(window.to).max(window.to) };
-            let read = Read::of(range, Columns::All).with_labels();
-            *ahead = Ahead { frame: self.store.read_events(stream, &read).await?, range };
+        let (window, rows) = windows[place];
+        let read = |range| Read::of(range, Columns::All).with_labels().gently();
+        if rows > WINDOW_ROWS {
+            return Ok(self.store.read_events(stream, &read(window).thinned(rows.div_ceil(WINDOW_ROWS))).await?);
         }
-        let place = |at: Timestamp| ahead.frame.times.partition_point(|t| *t < at);
-        Ok(ahead.frame.slice(place(window.from), place(window.to)))
+        if !(ahead.range.from <= window.from && window.to <= ahead.range.to) {
+            let mut range = window;
+            let mut held = rows;
+            for (next, more) in &windows[place + 1..] {
+                held += more;
+                if held > READ_ROWS {
+                    break;
+                }
+                range.to = next.to;
+            }
+            *ahead = Ahead { frame: self.store.read_events(stream, &read(range)).await?, range };
+        }
+        let position = |at: Timestamp| ahead.frame.times.partition_point(|t| *t < at);
+        Ok(ahead.frame.slice(position(window.from), position(window.to)))
     }
 
     async fn evaluate_stream(
@@ -268,23 +305,23 @@ impl Engine {
         }
         // Work is proportional to what changed, but for count windows, whose cut needs all rows.
         let scope = if moved { TimeRange::ALL } else { plan::scope(rule, spans.iter().map(|s| s.range)) };
-        let times = self.times(stream, scope).await?;
         let before = self.store.reports(model.id, &stream.environment, scope).await?;
-        let windows = plan::windows(rule, &times, &before);
-        let watermark = plan::watermark(&times, now, model.settings.allowed_lateness);
+        let (windows, newest) = self.windows_of(stream, scope, rule, &before).await?;
+        let watermark = plan::watermark(newest, now, model.settings.allowed_lateness);
         let options = DriftOptions::default();
         let mut done = Vec::new();
         let mut ahead = Ahead::default();
-        for window in windows.iter().copied() {
+        for (place, (window, rows)) in windows.iter().copied().enumerate() {
             let reason = spans.iter().rev().find(|s| s.range.from < window.to && window.from < s.range.to);
             let Some(reason) = reason.map(|s| s.reason.as_str()).or(moved.then_some("new windows")) else {
                 continue;
             };
             let context = Context { reference, usual, ..Context::of(model, &options, now, reason) };
-            let frame = self.window_rows(&mut ahead, stream, window, &windows, &times).await?;
+            let frame = self.window_rows(&mut ahead, stream, &windows, place).await?;
             let state = WindowState::at(window.to, watermark, model.settings.label_horizon);
             let (mut report, shares) =
                 tokio::task::block_in_place(|| evaluate(&context, window, state, false, &rows_of(&frame)));
+            report = with_rows(report, rows);
             if let Some(earlier) = before.iter().find(|r| r.range.from == window.from && !moved) {
                 if same_answer(earlier, &report) {
                     continue;
@@ -321,6 +358,17 @@ impl Engine {
         reports.extend(self.store.reports(model.id, environment, range).await?);
         Ok(reports)
     }
+}
+
+/// Says how many rows the window has where not all of them were looked at.
+fn with_rows(report: WindowReport, rows: usize) -> WindowReport {
+    let looked_at = report.rows;
+    if rows as u64 <= looked_at {
+        return report;
+    }
+    let share = (rows as u64).div_ceil(looked_at.max(1));
+    let sentence = format!("{} (judged by one row in {share})", report.sentence);
+    WindowReport { rows: rows as u64, sentence, ..report }
 }
 
 fn rows_of(frame: &Frame) -> Rows<'_> {

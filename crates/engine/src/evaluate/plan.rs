@@ -24,6 +24,12 @@ pub(super) fn cut(rule: WindowRule, times: &[Timestamp]) -> Vec<TimeRange> {
     }
 }
 
+/// Each window with the rows in it.
+pub(super) fn counted(windows: Vec<TimeRange>, times: &[Timestamp]) -> Vec<(TimeRange, usize)> {
+    let place = |at: Timestamp| times.partition_point(|t| *t < at);
+    windows.into_iter().map(|w| (w, place(w.to) - place(w.from))).collect()
+}
+
 /// The windows of a stream now. Count windows that closed keep their borders, so that a late row
 /// goes to the window its time belongs to; only the rest is cut anew.
 pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[WindowReport]) -> Vec<TimeRange> {
@@ -57,8 +63,7 @@ pub(super) fn scope(rule: WindowRule, changed: impl Iterator<Item = TimeRange>) 
 
 /// Up to where events are complete: the newest event less the lateness; the wall clock for a
 /// stream that has gone quiet.
-pub(super) fn watermark(times: &[Timestamp], now: Timestamp, lateness: i64) -> Timestamp {
-    let newest = times.last().copied().unwrap_or(Timestamp::MIN);
+pub(super) fn watermark(newest: Timestamp, now: Timestamp, lateness: i64) -> Timestamp {
     newest.plus(-lateness).max(now.plus(-lateness))
 }
 
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_quiet_stream_closes_by_the_clock() {
-        assert_eq!(watermark(&[Timestamp(100)], Timestamp(1000), 10), Timestamp(990));
-        assert_eq!(watermark(&[Timestamp(5000)], Timestamp(1000), 10), Timestamp(4990));
+        assert_eq!(watermark(Timestamp(100), Timestamp(1000), 10), Timestamp(990));
+        assert_eq!(watermark(Timestamp(5000), Timestamp(1000), 10), Timestamp(4990));
     }
 }
