@@ -42,17 +42,21 @@ pub(crate) async fn offer(server: &Server, load: &Load) -> Result<Offered, Strin
     let accepted = Arc::new(AtomicU64::new(0));
     let turn = Arc::new(AtomicU64::new(0));
     let refused = Arc::new(AtomicU64::new(0));
-    let start = Instant::now();
-    let mut tasks = Vec::new();
+    // Everything to be sent is made before the clock starts.
+    let mut workers = Vec::new();
     for worker in 0..load.connections {
-        let mut connection = server.connect().await?;
+        let mut random = fastrand::Rng::with_seed(worker as u64 + 1);
+        let templates: Vec<Template> =
+            (0..8).map(|_| Template::new(PATH, &server.key, load.rows, &mut random)).collect();
+        workers.push((server.connect().await?, templates, random));
+    }
+    let start = Instant::now();
+    let warm = start + Duration::from_secs(1);
+    let mut tasks = Vec::new();
+    for (mut connection, mut templates, mut random) in workers {
         let (stop, accepted, turn, refused) = (stop.clone(), accepted.clone(), turn.clone(), refused.clone());
-        let (rows, rate, key) = (load.rows, load.rate, server.key.clone());
+        let (rows, rate) = (load.rows, load.rate);
         tasks.push(tokio::spawn(async move {
-            let mut random = fastrand::Rng::with_seed(worker as u64 + 1);
-            let pool = if rows == 1 { 8 } else { 16 };
-            let mut templates: Vec<Template> =
-                (0..pool).map(|_| Template::new(PATH, &key, rows, &mut random)).collect();
             let mut latencies = Vec::new();
             let mut next = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -62,11 +66,13 @@ pub(crate) async fn offer(server: &Server, load: &Load) -> Result<Offered, Strin
                     tokio::time::sleep_until(due.into()).await;
                 }
                 let now = now_millis();
+                next = (next + 1) % templates.len();
                 let bytes = templates[next].fill(&mut random, |_| now);
-                next = (next + 1) % pool;
                 match connection.send(bytes).await? {
                     200 => {
-                        latencies.push(due.elapsed().as_secs_f64() * 1000.0);
+                        if due > warm {
+                            latencies.push(due.elapsed().as_secs_f64() * 1000.0);
+                        }
                         accepted.fetch_add(rows as u64, Ordering::Relaxed);
                     }
                     429 | 503 => {

@@ -111,7 +111,8 @@ impl Engine {
 
     /// Leaves as little as possible for the next start to read, before an orderly end.
     pub async fn settle(&self) -> Result<()> {
-        self.under_lease("samples".into(), self.chunk_samples(true)).await
+        self.under_lease("samples".into(), self.chunk_samples(true)).await?;
+        Ok(self.store.give_back().await?)
     }
 
     async fn chunk_samples(&self, all: bool) -> Result<()> {

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use domain::Timestamp;
 use domain::event::{ColumnData, EventBatch};
 
+use crate::background::in_background;
 use crate::catalogue::id_order;
 use crate::codec;
 use crate::database::{Value, params};
@@ -79,9 +80,10 @@ impl Store {
             let keep: Vec<usize> = (0..batch.rows()).filter(|row| !again.contains(row)).collect();
             batch = batch.take(&keep);
         }
-        let segments = tokio::task::block_in_place(|| encode(&batch));
+        let segments = in_background(|| encode(&batch));
 
         let mut transaction = self.database.begin_exclusive().await?;
+        let start = std::time::Instant::now();
         let gone = transaction
             .execute(
                 "DELETE FROM fresh WHERE bucket = $1 AND stream_id = $2 AND seq <= $3",
@@ -137,6 +139,7 @@ impl Store {
             }
         }
         transaction.commit().await?;
+        tracing::debug!(rows = batch.rows(), held_writer = ?start.elapsed(), "fresh rows became segments");
         Ok(true)
     }
 
@@ -145,14 +148,14 @@ impl Store {
         const SQL: &str = "SELECT body FROM fresh WHERE stream_id = $1 AND seq <= $2 ORDER BY seq";
         let rows = self.database.fetch(SQL, params![stream.id, through]).await?;
         let bodies: Vec<Vec<u8>> = rows.iter().map(|row| row.blob(0)).collect::<Result<_>>()?;
-        Ok((rows.len(), tokio::task::block_in_place(|| gather(bodies))?))
+        Ok((rows.len(), in_background(|| gather(bodies))?))
     }
 
     /// Makes one row of the fresh log of many. It gets a number after all others, so that everybody who
     /// follows the log reads it again and finds nothing new.
     async fn fold(&self, stream: &Stream, through: i64) -> Result<()> {
         let (taken, batch) = self.fresh_rows(stream, through).await?;
-        let body = tokio::task::block_in_place(|| codec::encode_rows(&batch));
+        let body = in_background(|| codec::encode_rows(&batch));
         let min = batch.times.iter().min().copied().unwrap_or_default();
         let max = batch.times.iter().max().copied().unwrap_or_default();
         let mut transaction = self.database.begin_exclusive().await?;

@@ -11,6 +11,7 @@ use domain::{TimeRange, Timestamp};
 
 use crate::codec::{self, LabelColumn};
 use crate::database::{Transaction, params};
+use crate::background::in_background;
 use crate::catalogue::{Segment, id_order};
 use crate::identity::id_hash;
 use crate::models::Stream;
@@ -366,7 +367,7 @@ impl Store {
         let (Some(ids), Some(times)) = (blobs.get("#id"), blobs.get("#time")) else {
             return Ok(None);
         };
-        tokio::task::block_in_place(|| {
+        in_background(|| {
             let times = codec::decode_times(times)?;
             let asked: Vec<&str> = suspects.iter().map(|(id, _)| *id).collect();
             let places = codec::decode_id_column(ids)?.find(&asked);

@@ -5,6 +5,7 @@
 //! means durable: a write returns after its commit. Several processes may share one database, so
 //! nothing in memory is trusted without asking the database what came since.
 
+mod background;
 mod baselines;
 mod catalogue;
 mod checks;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use background::in_background;
 pub use baselines::NewBaseline;
 pub use checks::{CheckReport, Footprint};
 pub use database::Backend;
@@ -157,10 +159,12 @@ async fn keep_log_short(database: Weak<Database>) {
             return;
         };
         let bytes = database.log_bytes();
-        if bytes > LOG_WORTH_MOVING
-            && let Err(error) = database.checkpoint(bytes).await
-        {
-            tracing::debug!(%error, "the log was not moved this time");
+        if bytes > LOG_WORTH_MOVING {
+            let start = std::time::Instant::now();
+            match database.checkpoint(bytes).await {
+                Ok(()) => tracing::debug!(bytes, took = ?start.elapsed(), "the log was moved into the database"),
+                Err(error) => tracing::debug!(%error, "the log was not moved this time"),
+            }
         }
     }
 }

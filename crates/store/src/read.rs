@@ -13,6 +13,7 @@ use domain::event::{Column, ColumnData, EventBatch};
 use domain::{TimeRange, Timestamp};
 use rayon::prelude::*;
 
+use crate::background::in_background;
 use crate::catalogue::{NEWER_SEGMENTS, Segment, Segments};
 use crate::codec::{self, IdColumn};
 use crate::database::{Value, params};
@@ -479,12 +480,11 @@ type Blobs = Vec<(String, Vec<u8>)>;
 
 /// Does a piece of work on each of some things, beside one another unless it is to be gentle.
 fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
+    if gentle {
+        return in_background(|| things.into_iter().map(work).collect());
+    }
     tokio::task::block_in_place(|| {
-        if gentle || things.len() < 2 {
-            things.into_iter().map(work).collect()
-        } else {
-            things.into_par_iter().map(work).collect()
-        }
+        if things.len() < 2 { things.into_iter().map(work).collect() } else { things.into_par_iter().map(work).collect() }
     })
 }
 

@@ -77,9 +77,14 @@ impl Store {
             .await?;
         }
         if segments + chunks > 0 {
-            self.database.give_back().await?;
+            self.give_back().await?;
         }
         Ok((segments, chunks))
+    }
+
+    /// Gives space that deletes have freed back to the file system, as far as the database can.
+    pub async fn give_back(&self) -> Result<()> {
+        self.database.give_back().await
     }
 
     /// The instant before which everything must go for the rest to take at most so many bytes. The
@@ -165,11 +170,10 @@ impl Store {
 }
 
 impl Database {
-    /// Gives space that deletes have freed back to the file system, as far as the database can.
     async fn give_back(&self) -> Result<()> {
         if let Database::Sqlite { writer, .. } = self {
             // Some pages at a time: the writer waits for each step.
-            for _ in 0..64 {
+            for _ in 0..1000 {
                 let before = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(writer).await?;
                 if before == 0 {
                     break;

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use domain::Timestamp;
 use domain::event::{EventBatch, LabelBatch};
@@ -22,6 +23,8 @@ use crate::{Result, SEGMENT_ROWS, Store, StoreError};
 /// Rows that one group takes in before it commits.
 const GROUP_ROWS: usize = 65_536;
 const GROUP_REQUESTS: usize = 4096;
+/// A commit that takes longer says where its time went, for whoever reads the log at that level.
+const SLOW: Duration = Duration::from_millis(100);
 /// Changed ids named in an answer.
 const NAMED: usize = 100;
 /// A resend is known for one by its answer when the first came within this time; older ones are
@@ -270,14 +273,18 @@ impl Desk {
     /// Writes a group in one transaction. Gives what was prepared, the number of each stream's row in
     /// the fresh log and that of the samples'.
     async fn write(&mut self, group: &mut Group) -> Result<(Prepared, Vec<Option<i64>>, Option<i64>)> {
+        let start = Instant::now();
         let mut transaction = self.database.begin_exclusive().await?;
+        let begun = start.elapsed();
         let mut known = Vec::with_capacity(group.events.len());
         for of_stream in &group.events {
             known.push(self.known(&mut transaction, of_stream).await?);
         }
+        let looked = start.elapsed();
         let rows = group.rows;
         let prepared =
             if rows <= 1024 { prepare(group, &known) } else { tokio::task::block_in_place(|| prepare(group, &known)) };
+        let thought = start.elapsed();
         let mut seqs = Vec::with_capacity(prepared.events.len());
         for (of_stream, events) in group.events.iter().zip(&prepared.events) {
             seqs.push(if events.rows == 0 {
@@ -305,7 +312,12 @@ impl Desk {
                 .await?;
             sample_seq = row.first().map(|r| r.int(0)).transpose()?;
         }
+        let written = start.elapsed();
         transaction.commit().await?;
+        let done = start.elapsed();
+        if done > SLOW {
+            tracing::debug!(rows, ?begun, ?looked, ?thought, ?written, ?done, "a slow group commit");
+        }
         Ok((prepared, seqs, sample_seq))
     }
 

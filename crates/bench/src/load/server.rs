@@ -187,6 +187,10 @@ fn psql(url: &str, sql: &str) -> Result<String, String> {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+        // For whoever wants to look at what a run has left.
+        if std::env::var_os("PLIMSOLL_BENCH_KEEP").is_some() {
+            return;
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
         if let Some((server, name)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) {
             let _ = psql(&format!("{server}/postgres"), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));

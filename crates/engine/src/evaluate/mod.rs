@@ -180,7 +180,7 @@ impl Engine {
             .filter_map(|f| Some((f.role.column()?, f.importance)))
             .collect();
         let reference =
-            Arc::new(tokio::task::block_in_place(|| Reference::of(&frame.columns, frame.rows(), &importance)));
+            Arc::new(store::in_background(|| Reference::of(&frame.columns, frame.rows(), &importance)));
         self.inner.references.put(model.id, key, reference.clone());
         Ok(reference)
     }
@@ -196,7 +196,7 @@ impl Engine {
         for place in 0..windows.len() {
             let frame = self.window_rows(&mut ahead, &stream, &windows, place).await?;
             let (window, rows) = windows[place];
-            let (report, shares) = tokio::task::block_in_place(|| {
+            let (report, shares) = store::in_background(|| {
                 evaluate(&context, window, WindowState::Settled, true, &rows_of(&frame))
             });
             done.push(StoredReport { report: with_rows(report, rows), shares });
@@ -320,7 +320,7 @@ impl Engine {
             let frame = self.window_rows(&mut ahead, stream, &windows, place).await?;
             let state = WindowState::at(window.to, watermark, model.settings.label_horizon);
             let (mut report, shares) =
-                tokio::task::block_in_place(|| evaluate(&context, window, state, false, &rows_of(&frame)));
+                store::in_background(|| evaluate(&context, window, state, false, &rows_of(&frame)));
             report = with_rows(report, rows);
             if let Some(earlier) = before.iter().find(|r| r.range.from == window.from && !moved) {
                 if same_answer(earlier, &report) {

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use domain::Timestamp;
 
 use super::Run;
+use crate::background::in_background;
 use crate::codec;
 use crate::database::{Value, params};
 use crate::sql::{size_for, with_places, with_rows};
@@ -41,7 +42,7 @@ impl Store {
     /// were written. The caller holds the lease for samples.
     pub async fn compact_samples(&self, all: bool) -> Result<usize> {
         self.catch_up_samples().await?;
-        let Some((through, mut taken)) = tokio::task::block_in_place(|| self.samples.head().take(all)) else {
+        let Some((through, mut taken)) = in_background(|| self.samples.head().take(all)) else {
             return Ok(0);
         };
         let mut series: Vec<i64> = taken.keys().copied().collect();
@@ -99,7 +100,7 @@ impl Store {
                 }
             }
         }
-        tokio::task::block_in_place(|| merge(runs, existing))
+        in_background(|| merge(runs, existing))
     }
 
     async fn write_chunks(&self, rewrites: Vec<Rewrite>) -> Result<()> {
@@ -112,7 +113,7 @@ impl Store {
             gone.extend(rewrite.gone);
             made.extend(rewrite.made);
         }
-        let rows: Vec<Vec<Value>> = tokio::task::block_in_place(|| made.iter().map(row_of).collect());
+        let rows: Vec<Vec<Value>> = in_background(|| made.iter().map(row_of).collect());
         let mut transaction = self.database.begin_exclusive().await?;
         for part in gone.chunks(SLICE) {
             let size = size_for(part.len());
