@@ -197,7 +197,6 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(30))
-            .pragma("cache_size", "-16000")
             // The log is moved into the database beside the writer, not by it: see `checkpoint`.
             .pragma("wal_autocheckpoint", "0")
             .pragma("journal_size_limit", "67108864")
@@ -206,7 +205,7 @@ impl Database {
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
             // Deletes give their pages back; a database made before keeps them for later rows.
-            .connect_with(connect.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
+            .connect_with(connect.clone().auto_vacuum(SqliteAutoVacuum::Incremental).pragma("cache_size", "-16000"))
             .await
             .map_err(|error| {
                 StoreError::Configuration(format!("cannot open the database {}: {error}", file.display()))
@@ -220,7 +219,7 @@ impl Database {
         let readers = SqlitePoolOptions::new()
             .max_connections(options.connections.max(1))
             .acquire_timeout(Duration::from_secs(15))
-            .connect_with(connect.read_only(true).create_if_missing(false))
+            .connect_with(connect.read_only(true).create_if_missing(false).pragma("cache_size", "-4000"))
             .await?;
         Ok(Database::Sqlite { writer, readers, keeper, file })
     }

@@ -48,7 +48,8 @@ impl Fleet {
                 out
             })
             .collect();
-        let values = (0..SERIES).map(|_| (random.f64() * 10_000.0).round() / 100.0).collect();
+        let decimals = |i: usize| if (5..8).contains(&(i % 10)) { 1.0 } else { 100.0 };
+        let values = (0..SERIES).map(|i| (random.f64() * 10_000.0).round() / decimals(i)).collect();
         Fleet { labels, values, random }
     }
 

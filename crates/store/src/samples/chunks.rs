@@ -17,9 +17,9 @@ use crate::sql::{size_for, with_places, with_rows};
 use crate::{Result, Store};
 
 /// Samples of one chunk at most.
-const CHUNK_SAMPLES: usize = 720;
+const CHUNK_SAMPLES: usize = 1440;
 /// A last chunk with fewer is filled up.
-const SHORT: i64 = 360;
+const SHORT: i64 = 720;
 /// Series whose chunks are looked for and written together.
 const SLICE: usize = 64;
 /// Slices written in one transaction: it must not keep the writer waiting for long.
