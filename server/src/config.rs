@@ -108,7 +108,15 @@ impl LimitConfig {
 
 impl Default for LimitConfig {
     fn default() -> Self {
-        LimitConfig { body_bytes: 256 << 20, ingest_requests: 8, ingest_bytes: 64 << 20, write_queue: 1024, series: 100_000, series_of_a_metric: 20_000, series_of_a_source: 50_000 }
+        LimitConfig {
+            body_bytes: 256 << 20,
+            ingest_requests: 8,
+            ingest_bytes: 64 << 20,
+            write_queue: 1024,
+            series: 100_000,
+            series_of_a_metric: 20_000,
+            series_of_a_source: 50_000,
+        }
     }
 }
 
@@ -289,11 +297,9 @@ fn set(table: &mut toml::Table, key: &str, text: &str) -> Result<(), String> {
             let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
             toml::Value::Array(parts.map(|p| toml::Value::String(p.into())).collect())
         }
-        _ if key == "database.connections" || ["limits", "retention"].contains(&section) => {
-            toml::Value::Integer(
-                text.trim().parse().map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
-            )
-        }
+        _ if key == "database.connections" || ["limits", "retention"].contains(&section) => toml::Value::Integer(
+            text.trim().parse().map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
+        ),
         "collect.host" => toml::Value::Boolean(
             text.trim().parse().map_err(|_| format!("{key} takes true or false; “{text}” is neither"))?,
         ),

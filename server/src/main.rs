@@ -45,6 +45,8 @@ enum Command {
     Key(commands::people::Key),
     /// Copy the database to a file while everything goes on
     Backup(commands::upkeep::Backup),
+    /// Bring a backup back, verified before and after
+    Restore(commands::upkeep::Restore),
     /// Check configuration and database: every stored blob is verified
     Check,
     /// Fill the installation with a labelled demonstration, or remove it
@@ -83,6 +85,7 @@ async fn run(arguments: Arguments) -> commands::Outcome {
         Some(Command::User(user)) => user.run(&config).await,
         Some(Command::Key(key)) => key.run(&config).await,
         Some(Command::Backup(backup)) => backup.run(&config).await,
+        Some(Command::Restore(restore)) => restore.run(&config).await,
         Some(Command::Check) => commands::upkeep::check(&config).await,
         Some(Command::Demo(demo)) => demo.run(&config).await,
         Some(Command::Drift(drift)) => drift.run(),

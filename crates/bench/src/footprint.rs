@@ -24,11 +24,7 @@ pub(crate) async fn footprint(database: Database, runs: usize, seconds: f64) -> 
         "footprint",
         database,
         runs,
-        &[
-            ("idle_rss_mib", median(idle)),
-            ("idle_cpu_percent", median(cpu)),
-            ("loaded_peak_rss_mib", median(loaded)),
-        ],
+        &[("idle_rss_mib", median(idle)), ("idle_cpu_percent", median(cpu)), ("loaded_peak_rss_mib", median(loaded))],
     );
     Ok(())
 }

@@ -68,7 +68,9 @@ pub(crate) async fn kill(database: Database, kills: usize) -> Result<(), String>
     for round in 0..kills {
         let stop = Arc::new(AtomicBool::new(false));
         let tasks: Vec<_> = (0..8)
-            .map(|worker| tokio::spawn(send(server.address.clone(), server.key.clone(), worker, round as u64, stop.clone())))
+            .map(|worker| {
+                tokio::spawn(send(server.address.clone(), server.key.clone(), worker, round as u64, stop.clone()))
+            })
             .collect();
         tokio::time::sleep(Duration::from_millis(random.u64(30..1200))).await;
         server.kill();

@@ -104,7 +104,10 @@ pub(crate) async fn query(database: Database, millions: &[usize]) -> Result<(), 
         let answers = on(&server, &ids).await?;
         eprintln!(
             "{count} million: one column of a million {:.1} ms, newest fifty {:.1} ms, one by id {:.1} ms, {:.0} MiB",
-            answers.column, answers.newest, answers.by_id, server.memory_mib().1
+            answers.column,
+            answers.newest,
+            answers.by_id,
+            server.memory_mib().1
         );
         all.push((*count, answers));
         if day.is_nan() {

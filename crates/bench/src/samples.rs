@@ -73,7 +73,11 @@ pub(crate) async fn samples(database: Database, runs: usize, steps: usize) -> Re
         "samples",
         database,
         runs,
-        &[("samples_per_s", median(rates)), ("bytes_per_sample", median(bytes)), ("loaded_peak_rss_mib", median(peaks))],
+        &[
+            ("samples_per_s", median(rates)),
+            ("bytes_per_sample", median(bytes)),
+            ("loaded_peak_rss_mib", median(peaks)),
+        ],
     );
     Ok(())
 }

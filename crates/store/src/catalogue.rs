@@ -122,7 +122,6 @@ impl Catalogue {
         }
     }
 
-
     pub(crate) fn filter(&self, segment: i64) -> Option<Arc<IdFilter>> {
         self.filters.lock().unwrap_or_else(PoisonError::into_inner).get(segment)
     }

@@ -57,6 +57,7 @@ impl Store {
             }
             progress(table, report.blobs);
         }
+        report.damaged.extend(self.database.quick_check().await?);
         self.check_chunks(&mut report).await?;
         progress("sample_chunk", report.blobs);
         Ok(report)

@@ -301,7 +301,8 @@ pub(crate) fn decode_id_column(blob: &[u8]) -> Result<IdColumn> {
             if low.len() != high.len() * 8 {
                 return Err(short());
             }
-            let whole = high.iter().zip(low.chunks_exact(8)).map(|(h, l)| u128::from(*h) << 64 | u128::from(half(l, 0)));
+            let whole =
+                high.iter().zip(low.chunks_exact(8)).map(|(h, l)| u128::from(*h) << 64 | u128::from(half(l, 0)));
             Ok(IdColumn::Uuids(whole.collect()))
         }
         (FORMAT_IDS_TEXT, payload) => {
@@ -465,8 +466,8 @@ pub(crate) fn decode_points(blob: &[u8]) -> Result<Points> {
         (FORMAT_POINTS, payload) => unpack(payload)?,
         // As written before there was a shape of their own.
         (FORMAT_ROWS, payload) => {
-            let rows: Vec<(i64, i64, f64)> =
-                postcard::from_bytes(&unpack(payload)?).map_err(|e| damaged(&format!("samples do not decode ({e})")))?;
+            let rows: Vec<(i64, i64, f64)> = postcard::from_bytes(&unpack(payload)?)
+                .map_err(|e| damaged(&format!("samples do not decode ({e})")))?;
             let mut points = Points::default();
             rows.into_iter().for_each(|(series, at, value)| points.push(series, at, value));
             return Ok(points);

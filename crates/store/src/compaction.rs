@@ -20,7 +20,7 @@ use crate::writer::KNOWN_FOR;
 use crate::{Result, SEGMENT_ROWS, Store};
 
 /// Rows taken in one go: bounds memory and the length of the write.
-const TAKE_ROWS: usize = 4 * SEGMENT_ROWS;
+const TAKE_ROWS: usize = 2 * SEGMENT_ROWS;
 /// Thousands of tiny commits are slow to lay over every read, however few rows they hold; so many are
 /// folded into one.
 const FOLD_BLOBS: usize = 512;
@@ -195,7 +195,9 @@ impl Store {
             }
             let ids = self.segment_ids(stream, segment.id).await?;
             let asked: Vec<&str> = rows.iter().map(|row| batch.ids[*row].as_str()).collect();
-            again.extend(rows.into_iter().zip(ids.find(&asked)).filter(|(_, place)| place.is_some()).map(|(row, _)| row));
+            again.extend(
+                rows.into_iter().zip(ids.find(&asked)).filter(|(_, place)| place.is_some()).map(|(row, _)| row),
+            );
         }
         Ok(again)
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
+    SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Column as _, Postgres, Row as _, Sqlite};
 
@@ -153,8 +154,11 @@ macro_rules! bind {
 
 pub(crate) enum Database {
     Sqlite { writer: SqlitePool, readers: SqlitePool, keeper: SqlitePool, file: PathBuf },
-    Postgres { pool: PgPool },
+    Postgres { pool: PgPool, bytes: Option<u64> },
 }
+
+/// Bytes of one page of an SQLite database.
+const PAGE: u64 = 16_384;
 
 /// Key of the advisory lock under which PostgreSQL's group commits take turns, so that sequence
 /// numbers become visible in order and no duplicate slips between two processes.
@@ -171,7 +175,7 @@ impl Database {
                 .connect(&options.url)
                 .await?;
             sqlx::migrate!("../../migrations/postgres").run(&pool).await?;
-            Ok(Database::Postgres { pool })
+            Ok(Database::Postgres { pool, bytes: options.bytes })
         } else {
             Err(StoreError::Configuration(
                 "the database URL must begin with “sqlite:” and a path, or with “postgres://”".into(),
@@ -192,7 +196,7 @@ impl Database {
         let connect = SqliteConnectOptions::from_str("sqlite:")?
             .filename(&file)
             .create_if_missing(true)
-            .page_size(16_384)
+            .page_size(PAGE as u32)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -201,11 +205,19 @@ impl Database {
             .pragma("wal_autocheckpoint", "0")
             .pragma("journal_size_limit", "67108864")
             .optimize_on_close(true, None);
+        // SQLite keeps to the bound by itself: a write beyond it fails whole. 4294967294 is its own greatest.
+        let pages = options.bytes.map_or(4_294_967_294, |bytes| (bytes / PAGE).max(16)).to_string();
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
             // Deletes give their pages back; a database made before keeps them for later rows.
-            .connect_with(connect.clone().auto_vacuum(SqliteAutoVacuum::Incremental).pragma("cache_size", "-16000"))
+            .connect_with(
+                connect
+                    .clone()
+                    .auto_vacuum(SqliteAutoVacuum::Incremental)
+                    .pragma("cache_size", "-16000")
+                    .pragma("max_page_count", pages),
+            )
             .await
             .map_err(|error| {
                 StoreError::Configuration(format!("cannot open the database {}: {error}", file.display()))
@@ -245,7 +257,7 @@ impl Database {
                 readers.close().await;
                 writer.close().await;
             }
-            Database::Postgres { pool } => pool.close().await,
+            Database::Postgres { pool, .. } => pool.close().await,
         }
     }
 
@@ -258,7 +270,7 @@ impl Database {
                 .into_iter()
                 .map(Row::Sqlite)
                 .collect(),
-            Database::Postgres { pool } => bind!(sqlx::query::<Postgres>(sql), values)
+            Database::Postgres { pool, .. } => bind!(sqlx::query::<Postgres>(sql), values)
                 .fetch_all(pool)
                 .await?
                 .into_iter()
@@ -291,7 +303,7 @@ impl Database {
     pub(crate) async fn begin(&self) -> Result<Transaction> {
         Ok(match self {
             Database::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Database::Postgres { pool } => Transaction::Postgres(pool.begin().await?),
+            Database::Postgres { pool, .. } => Transaction::Postgres(pool.begin().await?),
         })
     }
 
@@ -327,6 +339,24 @@ impl Database {
         let mut log = file.clone().into_os_string();
         log.push("-wal");
         std::fs::metadata(log).map_or(0, |m| m.len())
+    }
+
+    /// What SQLite itself finds wrong with the shape of its file. PostgreSQL has tools of its own for that.
+    pub(crate) async fn quick_check(&self) -> Result<Vec<String>> {
+        let Database::Sqlite { readers, .. } = self else {
+            return Ok(Vec::new());
+        };
+        let rows = sqlx::query_scalar::<_, String>("PRAGMA quick_check(20)").fetch_all(readers).await?;
+        Ok(rows.into_iter().filter(|row| row != "ok").map(|row| format!("the file: {row}")).collect())
+    }
+
+    /// On PostgreSQL, whether the bound on its size is reached. SQLite keeps to its bound by itself.
+    pub(crate) async fn over_bound(&self) -> Result<bool> {
+        let Database::Postgres { bytes: Some(most), .. } = self else {
+            return Ok(false);
+        };
+        let row = self.fetch_one("SELECT pg_database_size(current_database())", vec![]).await?;
+        Ok(row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64 > *most)
     }
 
     /// Copies the whole database to a new file while everything goes on. SQLite only.
@@ -389,7 +419,48 @@ impl Transaction {
     }
 }
 
+/// Whether an error is the database's word for “no room left”: SQLite's SQLITE_FULL and the errors of
+/// writing that a full disk gives it, PostgreSQL's class 53 for the disk.
+pub(crate) fn is_full(error: &StoreError) -> bool {
+    match error {
+        StoreError::Full(_) => true,
+        StoreError::Database(sqlx::Error::Database(e)) => {
+            let code = e.code().unwrap_or_default();
+            // 778 is SQLITE_IOERR_WRITE, 1034 SQLITE_IOERR_FSYNC, 4874 SQLITE_IOERR_SHMSIZE.
+            ["13", "778", "1034", "4874", "53100"].contains(&code.as_ref())
+        }
+        _ => false,
+    }
+}
+
 /// Whether an error is the database's word for “that already exists”.
 pub(crate) fn is_unique_violation(error: &StoreError) -> bool {
     matches!(error, StoreError::Database(sqlx::Error::Database(e)) if e.is_unique_violation())
+}
+
+/// Whether some process has an SQLite database open.
+pub async fn in_use(file: &std::path::Path) -> bool {
+    let alone = SqliteConnectOptions::new()
+        .filename(file)
+        .locking_mode(SqliteLockingMode::Exclusive)
+        .busy_timeout(Duration::from_millis(100));
+    let pool = match SqlitePoolOptions::new().max_connections(1).connect_with(alone).await {
+        Ok(pool) => pool,
+        Err(_) => return true,
+    };
+    let answer = sqlx::query::<Sqlite>("BEGIN IMMEDIATE").execute(&pool).await;
+    pool.close().await;
+    answer.is_err()
+}
+
+/// Whether a PostgreSQL database has any table.
+///
+/// # Errors
+/// A server that does not answer.
+pub async fn holds_something(url: &str) -> Result<bool> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(15)).connect(url).await?;
+    const SQL: &str = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()";
+    let tables: i64 = sqlx::query_scalar(SQL).fetch_one(&pool).await?;
+    pool.close().await;
+    Ok(tables > 0)
 }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use domain::event::{ColumnData, EventBatch, LabelBatch, MISSING, number_text};
 use domain::{TimeRange, Timestamp};
 
-use crate::codec::{self, LabelColumn};
-use crate::database::{Transaction, params};
 use crate::background::in_background;
 use crate::catalogue::{Segment, id_order};
+use crate::codec::{self, LabelColumn};
+use crate::database::{Transaction, params};
 use crate::identity::id_hash;
 use crate::models::Stream;
 use crate::{Result, Store};
@@ -166,6 +166,13 @@ impl Store {
             }
         }
         Ok(overlay)
+    }
+
+    /// Labels that wait to be merged.
+    pub async fn unmerged_labels(&self, model_id: i64) -> Result<u64> {
+        const SQL: &str =
+            "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE model_id = $1 AND merged = 0";
+        self.label_rows(SQL, model_id).await
     }
 
     /// Labels that wait for an event that has not come.

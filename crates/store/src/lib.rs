@@ -36,7 +36,7 @@ use thiserror::Error;
 pub use background::in_background;
 pub use baselines::NewBaseline;
 pub use checks::{CheckReport, Footprint};
-pub use database::Backend;
+pub use database::{Backend, holds_something, in_use};
 pub use models::{NewModel, Stream};
 pub use people::{NewKey, Session};
 pub use predicate::Predicate;
@@ -75,6 +75,9 @@ pub enum StoreError {
     Configuration(String),
     #[error("{0}")]
     TooMany(String),
+    /// The disk, or the bound set on it, is full.
+    #[error("there is no room left to write ({0}); nothing of this was kept, and what is kept can be read")]
+    Full(String),
 }
 
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -97,11 +100,13 @@ pub struct StoreOptions {
     pub connections: u32,
     /// Batches that may wait for the writer before senders are told to come back.
     pub queue: usize,
+    /// Bytes that the database may take; only the disk bounds it where none are given.
+    pub bytes: Option<u64>,
 }
 
 impl StoreOptions {
     pub fn new(url: impl Into<String>) -> StoreOptions {
-        StoreOptions { url: url.into(), connections: 8, queue: 1024 }
+        StoreOptions { url: url.into(), connections: 8, queue: 1024, bytes: None }
     }
 }
 
@@ -137,9 +142,13 @@ impl Store {
         self.writer.queued()
     }
 
-    /// Answers when the database does.
+    /// Answers when the database does, within two seconds.
     pub async fn ping(&self) -> Result<()> {
-        self.database.fetch("SELECT 1", vec![]).await.map(|_| ())
+        let answer = self.database.fetch("SELECT 1", vec![]);
+        match tokio::time::timeout(Duration::from_secs(2), answer).await {
+            Ok(answer) => answer.map(|_| ()),
+            Err(_) => Err(StoreError::Database(sqlx::Error::PoolTimedOut)),
+        }
     }
 
     /// The file that holds the database, when it is one.

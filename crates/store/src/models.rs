@@ -209,13 +209,15 @@ impl Store {
 
     /// Events that were sent again so late that only compaction found out, and left them out.
     pub async fn late_duplicates(&self, stream: &Stream) -> Result<u64> {
-        let row = self.database.fetch_one("SELECT late_duplicates FROM stream WHERE id = $1", params![stream.id]).await?;
+        let row =
+            self.database.fetch_one("SELECT late_duplicates FROM stream WHERE id = $1", params![stream.id]).await?;
         Ok(row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64)
     }
 
     /// Models with enough fresh rows for a segment, or with labels to merge.
     pub async fn models_with_work(&self) -> Result<Vec<i64>> {
-        const SQL: &str = "SELECT bucket FROM fresh GROUP BY bucket, stream_id HAVING sum(event_rows) >= $1 OR count(*) >= 512
+        const SQL: &str =
+            "SELECT bucket FROM fresh GROUP BY bucket, stream_id HAVING sum(event_rows) >= $1 OR count(*) >= 512
              UNION SELECT model_id FROM label_log WHERE merged = 0
              UNION SELECT model_id FROM label_orphan AS o
                    WHERE checked_segment < (SELECT coalesce(max(id), 0) FROM segment AS s WHERE s.bucket = o.bucket)";

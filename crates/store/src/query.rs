@@ -116,14 +116,19 @@ impl Store {
         }));
         let read = Read { predicates: question.predicates.clone(), ..Read::of(question.range, Columns::Named(names)) };
         let mut whole: Groups = HashMap::new();
-        self.scan(stream, &read, |frame| groups_of(&frame, question), |part| {
-            for (key, (rows, spread)) in part {
-                let known = whole.entry(key).or_default();
-                known.0 += rows;
-                known.1.merge(&spread);
-            }
-            if whole.len() > GROUPS_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
+        self.scan(
+            stream,
+            &read,
+            |frame| groups_of(&frame, question),
+            |part| {
+                for (key, (rows, spread)) in part {
+                    let known = whole.entry(key).or_default();
+                    known.0 += rows;
+                    known.1.merge(&spread);
+                }
+                if whole.len() > GROUPS_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        )
         .await?;
         if whole.len() > GROUPS_MAX {
             return Err(StoreError::TooMany(format!(
@@ -147,10 +152,8 @@ impl Store {
         column: &str,
         edges: &[f64],
     ) -> Result<Vec<u64>> {
-        let read = Read {
-            predicates: predicates.to_vec(),
-            ..Read::of(range, Columns::Named(vec![column.to_string()]))
-        };
+        let read =
+            Read { predicates: predicates.to_vec(), ..Read::of(range, Columns::Named(vec![column.to_string()])) };
         let mut whole = vec![0; edges.len() + 1];
         let last = edges.last().copied().unwrap_or(f64::NAN);
         let count = |frame: Frame| {

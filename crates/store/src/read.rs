@@ -207,10 +207,15 @@ impl Store {
     /// for ranges that may be long, [`Store::scan`].
     pub async fn read_events(&self, stream: &Stream, read: &Read) -> Result<Frame> {
         let mut whole = Frame::default();
-        self.scan(stream, read, |part| part, |part| {
-            whole.append(part);
-            ControlFlow::Continue(())
-        })
+        self.scan(
+            stream,
+            read,
+            |part| part,
+            |part| {
+                whole.append(part);
+                ControlFlow::Continue(())
+            },
+        )
         .await?;
         if read.labels && whole.labels.is_none() {
             whole.labels = Some(ColumnData::Category { codes: Vec::new(), dictionary: Vec::new() });
@@ -247,11 +252,12 @@ impl Store {
         }
         let mut rest = segments.as_slice();
         // Few at first: who wants the newest fifty rows has them in the newest segment, mostly.
-        let mut size = if read.newest_first { 2 } else { SEGMENTS_AT_ONCE };
+        let most = if read.gentle { 4 } else { SEGMENTS_AT_ONCE };
+        let mut size = if read.newest_first { 2 } else { most };
         while !rest.is_empty() {
             let (now, later) = rest.split_at(size.min(rest.len()));
             rest = later;
-            size = SEGMENTS_AT_ONCE;
+            size = most;
             let blobs = self.segment_blobs(stream, now, read, &overlay).await?;
             let work: Vec<(&Arc<Segment>, Blobs)> = now.iter().zip(blobs).filter_map(|(s, b)| Some((s, b?))).collect();
             let decode = |(segment, blobs): (&Arc<Segment>, Blobs)| -> Result<T> {
@@ -310,7 +316,8 @@ impl Store {
             .fetch("SELECT seq, event_rows, min_time, max_time FROM fresh WHERE stream_id = $1", params![stream.id])
             .await?;
         let segments = self.catalogue(stream).await?;
-        let mut parts: Vec<(i64, Timestamp, Timestamp)> = segments.list.iter().map(|s| (s.rows, s.min, s.max)).collect();
+        let mut parts: Vec<(i64, Timestamp, Timestamp)> =
+            segments.list.iter().map(|s| (s.rows, s.min, s.max)).collect();
         for row in &fresh {
             if row.int(0)? > segments.through {
                 parts.push((row.int(1)?, row.time(2)?, row.time(3)?));
@@ -326,6 +333,8 @@ impl Store {
     /// The event of an id, with everything known of it.
     pub async fn read_event(&self, stream: &Stream, id: &str) -> Result<Option<Frame>> {
         let read = Read::of(TimeRange::ALL, Columns::All).with_ids().with_labels();
+        // Labels first, as in every reading: what is merged meanwhile is then found where it was merged to.
+        let overlay = self.label_overlay(stream.model_id).await?;
         let fresh = self
             .database
             .fetch("SELECT seq, body FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
@@ -343,7 +352,6 @@ impl Store {
             let Some(row) = ids.find(&[id])[0] else {
                 continue;
             };
-            let overlay = self.label_overlay(stream.model_id).await?;
             let blobs = self.segment_blobs(stream, std::slice::from_ref(segment), &read, &overlay).await?;
             let Some(Some(blobs)) = blobs.into_iter().next() else {
                 return Ok(None);
@@ -357,7 +365,6 @@ impl Store {
             }
             let batch: EventBatch = codec::decode_rows(&row.blob(1)?)?;
             if let Some(place) = batch.ids.iter().position(|known| known == id) {
-                let overlay = self.label_overlay(stream.model_id).await?;
                 return Ok(Some(fresh_frame(batch.take(&[place]), &read, &overlay)));
             }
         }
@@ -439,7 +446,12 @@ impl Store {
 
     /// Which segments may hold rows that meet the predicates, by the smallest and greatest value and
     /// the number of missing ones of each column.
-    async fn possible(&self, stream: &Stream, segments: &[Arc<Segment>], predicates: &[Predicate]) -> Result<Vec<bool>> {
+    async fn possible(
+        &self,
+        stream: &Stream,
+        segments: &[Arc<Segment>],
+        predicates: &[Predicate],
+    ) -> Result<Vec<bool>> {
         const SQL: &str = "SELECT segment_id, min_value, max_value, missing FROM segment_column
              WHERE bucket = {} AND name = {} AND segment_id IN ({})";
         let mut possible = vec![true; segments.len()];
@@ -484,7 +496,11 @@ fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl Fn(A) -> T 
         return in_background(|| things.into_iter().map(work).collect());
     }
     tokio::task::block_in_place(|| {
-        if things.len() < 2 { things.into_iter().map(work).collect() } else { things.into_par_iter().map(work).collect() }
+        if things.len() < 2 {
+            things.into_iter().map(work).collect()
+        } else {
+            things.into_par_iter().map(work).collect()
+        }
     })
 }
 

@@ -46,10 +46,9 @@ impl Store {
             self.expire_labels(before).await?;
         }
         if let Some(most) = bounds.event_bytes {
-            while let Some(before) = self.age_beyond(
-                "SELECT bytes, max_time FROM segment ORDER BY max_time DESC",
-                most,
-            ).await? {
+            while let Some(before) =
+                self.age_beyond("SELECT bytes, max_time FROM segment ORDER BY max_time DESC", most).await?
+            {
                 let gone = self.expire_segments(before).await?;
                 segments += gone;
                 if gone == 0 {

@@ -14,17 +14,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::catalogue::{Catalogue, NEWER_SEGMENTS};
 use crate::codec;
-use crate::database::{Database, Transaction, params};
+use crate::database::{Database, Transaction, is_full, params};
 use crate::identity::{HashedMap, IdFilter, fingerprints, id_hash, id_hash_wide};
 use crate::models::Stream;
 use crate::samples::{Points, Samples};
 use crate::{Result, SEGMENT_ROWS, Store, StoreError};
 
 /// Rows that one group takes in before it commits.
-const GROUP_ROWS: usize = 65_536;
+const GROUP_ROWS: usize = 16_384;
 const GROUP_REQUESTS: usize = 4096;
 /// A commit that takes longer says where its time went, for whoever reads the log at that level.
 const SLOW: Duration = Duration::from_millis(100);
+/// How old a measure of the database's size may be.
+const MEASURE_AGAIN: Duration = Duration::from_secs(2);
 /// Changed ids named in an answer.
 const NAMED: usize = 100;
 /// A resend is known for one by its answer when the first came within this time; older ones are
@@ -63,7 +65,8 @@ impl Writer {
         capacity: usize,
     ) -> Writer {
         let (queue, requests) = mpsc::channel(capacity.max(1));
-        tokio::spawn(run(Desk { database, samples, catalogue, fresh: HashMap::new() }, requests));
+        let desk = Desk { database, samples, catalogue, fresh: HashMap::new(), measured: None, over: false };
+        tokio::spawn(run(desk, requests));
         Writer { queue }
     }
 
@@ -233,6 +236,9 @@ struct Desk {
     samples: Arc<Samples>,
     catalogue: Arc<Catalogue>,
     fresh: HashMap<i64, FreshIds>,
+    /// When the bound on the database's size was last held against it, and whether it was reached.
+    measured: Option<Instant>,
+    over: bool,
 }
 
 impl Desk {
@@ -259,8 +265,11 @@ impl Desk {
                 tracing::error!(%error, "a group commit failed; its senders are told");
                 // What was read inside the failed transaction is read again.
                 self.fresh.clear();
-                let text = error.to_string();
-                let failed = || StoreError::WriteFailed(text.clone());
+                let (full, text) = (is_full(&error), error.to_string());
+                let failed = || match full {
+                    true => StoreError::Full(text.clone()),
+                    false => StoreError::WriteFailed(text.clone()),
+                };
                 for of_stream in events {
                     of_stream.replies.into_iter().for_each(|reply| drop(reply.send(Err(failed()))));
                 }
@@ -274,6 +283,13 @@ impl Desk {
     /// the fresh log and that of the samples'.
     async fn write(&mut self, group: &mut Group) -> Result<(Prepared, Vec<Option<i64>>, Option<i64>)> {
         let start = Instant::now();
+        if self.measured.is_none_or(|at| at.elapsed() > MEASURE_AGAIN) {
+            self.over = self.database.over_bound().await?;
+            self.measured = Some(start);
+        }
+        if self.over {
+            return Err(StoreError::Full("the database has reached retention.disk_bytes".into()));
+        }
         let mut transaction = self.database.begin_exclusive().await?;
         let begun = start.elapsed();
         let mut known = Vec::with_capacity(group.events.len());
@@ -351,7 +367,10 @@ impl Desk {
                 Some(filter) => filter,
                 None => {
                     let row = transaction
-                        .fetch("SELECT id_filter FROM segment WHERE bucket = $1 AND id = $2", params![stream.bucket(), segment])
+                        .fetch(
+                            "SELECT id_filter FROM segment WHERE bucket = $1 AND id = $2",
+                            params![stream.bucket(), segment],
+                        )
                         .await?;
                     let Some(row) = row.first() else {
                         continue;
@@ -412,7 +431,7 @@ fn prepare(group: &mut Group, known: &[Vec<HashMap<usize, u32>>]) -> Prepared {
     let events = events.collect();
     let labels =
         group.labels.iter().map(|(id, batch, at)| (*id, *at, batch.rows() as i64, codec::encode_rows(batch))).collect();
-    let samples = (group.samples.len() > 0).then(|| codec::encode_points(&group.samples));
+    let samples = (!group.samples.is_empty()).then(|| codec::encode_points(&group.samples));
     Prepared { events, labels, samples }
 }
 

@@ -454,7 +454,11 @@ async fn what_is_too_old_or_too_much_goes(database: TestDatabase) {
     assert_eq!(store.label_count(model.id).await.expect("counts"), 0);
     for handle in [&store, &other] {
         let left = handle.read_events(&stream, &everything()).await.expect("reads");
-        assert_eq!((left.rows(), left.times[0]), (60_000, Timestamp(20_000)), "a segment goes when all of it is too old");
+        assert_eq!(
+            (left.rows(), left.times[0]),
+            (60_000, Timestamp(20_000)),
+            "a segment goes when all of it is too old"
+        );
         assert!(handle.read_event(&stream, "5").await.expect("asks").is_none());
     }
     let bytes = store.kept().await.expect("counts").event_bytes;

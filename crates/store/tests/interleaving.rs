@@ -17,12 +17,25 @@ use store::{Aggregate, Columns, GroupBy, GroupKey, Read, Retention, Store, Strea
 #[derive(Debug, Clone)]
 enum Step {
     /// Rows with these numbers; `changed` sends other values than before.
-    Append { first: u16, count: u16, changed: bool },
+    Append {
+        first: u16,
+        count: u16,
+        changed: bool,
+    },
     /// Labels for every so many-th of some rows, with one of three values.
-    Label { first: u16, count: u16, every: u8, value: u8 },
-    Compact { all: bool },
+    Label {
+        first: u16,
+        count: u16,
+        every: u8,
+        value: u8,
+    },
+    Compact {
+        all: bool,
+    },
     Merge,
-    Expire { before: u16 },
+    Expire {
+        before: u16,
+    },
     Reopen,
 }
 
@@ -61,7 +74,9 @@ fn batch(numbers: &[u16], changed: bool) -> EventBatch {
         columns: vec![
             Column {
                 name: "feature.x".into(),
-                data: ColumnData::Number(numbers.iter().map(|n| f64::from(*n) + f64::from(u8::from(changed))).collect()),
+                data: ColumnData::Number(
+                    numbers.iter().map(|n| f64::from(*n) + f64::from(u8::from(changed))).collect(),
+                ),
             },
             Column { name: "feature.colour".into(), data: colours.finish() },
         ],
@@ -118,7 +133,9 @@ impl Run {
                     source: LabelSource::Api,
                 };
                 self.store.append_labels(self.model.id, labels, now).await.expect("kept");
-                numbers.into_iter().for_each(|n| { self.plain.labels.insert(n, *value); });
+                numbers.into_iter().for_each(|n| {
+                    self.plain.labels.insert(n, *value);
+                });
             }
             Step::Compact { all } => while self.store.compact(&self.stream, *all, now).await.expect("compacts") {},
             Step::Merge => while self.store.merge_labels(self.model.id).await.expect("merges") > 0 {},
@@ -137,7 +154,9 @@ impl Run {
                     .copied()
                     .collect();
                 assert!(gone.iter().all(|n| i64::from(*n) < before.0), "{step:?}");
-                gone.iter().for_each(|n| { self.plain.rows.remove(n); });
+                gone.iter().for_each(|n| {
+                    self.plain.rows.remove(n);
+                });
                 self.plain.gone.extend(gone);
             }
             Step::Reopen => {

@@ -31,6 +31,11 @@ pub fn for_testing() -> Result<(), String> {
     if crate::database::programs().is_none() {
         apt(&["postgresql"], "everything runs on PostgreSQL too; the tests start a private server")?;
     }
+    for (program, package) in [("prometheus", "prometheus"), ("vmagent", "victoria-metrics")] {
+        if find(program).is_none() {
+            apt(&[package], "the tests let it write its samples here")?;
+        }
+    }
     let folder = places::root().join("end2end");
     let installed = folder.join("node_modules/.package-lock.json");
     let newer = |a: &PathBuf, b: &PathBuf| {

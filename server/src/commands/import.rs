@@ -114,7 +114,9 @@ impl Import {
         for path in &self.files {
             let (reader, bar) = open_file(path)?;
             let receipt = engine
-                .ingest_predictions(&Actor::Local, &self.model, &envelope, None, Body::Coming(reader), |rows| note(&bar, rows))
+                .ingest_predictions(&Actor::Local, &self.model, &envelope, None, Body::Coming(reader), |rows| {
+                    note(&bar, rows)
+                })
                 .await
                 .map_err(|e| format!("{}: {e}", path.display()))?;
             bar.finish_and_clear();

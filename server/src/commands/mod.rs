@@ -20,6 +20,7 @@ pub async fn open(config: &Config) -> Result<Engine, String> {
     let mut options = StoreOptions::new(config.database.url.clone());
     options.connections = config.database.connections;
     options.queue = config.limits.write_queue;
+    options.bytes = (config.retention.disk_bytes > 0).then_some(config.retention.disk_bytes);
     let store = Store::open(&options).await.map_err(|e| e.to_string())?;
     Ok(Engine::new(store))
 }

@@ -159,7 +159,6 @@ pub struct RangeQuery {
     prefix: Option<String>,
 }
 
-
 pub async fn windows(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,

@@ -54,6 +54,13 @@ impl From<EngineError> for Answer {
             EngineError::Store(StoreError::Closed) => {
                 Answer { retry_after: Some(5), ..Answer::new(503, "stopping", "Stopping", text) }
             }
+            EngineError::Store(StoreError::Full(_)) => {
+                Answer { retry_after: Some(60), ..Answer::new(507, "full", "No room left", text) }
+            }
+            EngineError::Store(StoreError::WriteFailed(_)) => {
+                let detail = "the database could not be written; nothing of this was kept, send it again";
+                Answer { retry_after: Some(5), ..Answer::new(503, "write-failed", "Not kept", detail) }
+            }
             EngineError::Store(error) => {
                 tracing::error!(%error, "a request failed in the store");
                 Answer::new(

@@ -55,7 +55,11 @@ pub async fn receive(state: &State, headers: &HeaderMap, body: HttpBody) -> ApiR
 }
 
 /// A body that must be whole before it is understood.
-pub async fn receive_whole(state: &State, headers: &HeaderMap, body: HttpBody) -> ApiResult<(Bytes, OwnedSemaphorePermit)> {
+pub async fn receive_whole(
+    state: &State,
+    headers: &HeaderMap,
+    body: HttpBody,
+) -> ApiResult<(Bytes, OwnedSemaphorePermit)> {
     match read(state, headers, body).await? {
         Received::Whole(bytes, permits) => Ok((bytes, permits)),
         Received::Rest(..) => Err(too_large(WHOLE_MAX as u64, "send fewer rows at once")),

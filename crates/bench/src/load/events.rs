@@ -11,7 +11,16 @@ pub(crate) struct Template {
 }
 
 const NAMES: [&str; 10] = [
-    "amount", "duration", "age_days", "distance", "balance", "limit_used", "score_in", "requests_1h", "ratio", "velocity",
+    "amount",
+    "duration",
+    "age_days",
+    "distance",
+    "balance",
+    "limit_used",
+    "score_in",
+    "requests_1h",
+    "ratio",
+    "velocity",
 ];
 const CATEGORIES: [&str; 3] = ["country", "channel", "device"];
 

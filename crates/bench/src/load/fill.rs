@@ -44,10 +44,19 @@ pub(crate) async fn predictions(server: &Server, count: usize, days: f64) -> Res
             connections.push(task.await.map_err(|e| e.to_string())??);
         }
         if sent % 1_000_000 < PER_REQUEST * 3 {
-            eprint!("\r{:.1} of {:.1} million predictions, {:.0} s ", sent as f64 / 1e6, count as f64 / 1e6, start.elapsed().as_secs_f64());
+            eprint!(
+                "\r{:.1} of {:.1} million predictions, {:.0} s ",
+                sent as f64 / 1e6,
+                count as f64 / 1e6,
+                start.elapsed().as_secs_f64()
+            );
         }
     }
     server.settle().await?;
-    eprintln!("\r{:.1} million predictions are in segments after {:.0} s", sent as f64 / 1e6, start.elapsed().as_secs_f64());
+    eprintln!(
+        "\r{:.1} million predictions are in segments after {:.0} s",
+        sent as f64 / 1e6,
+        start.elapsed().as_secs_f64()
+    );
     Ok(ids)
 }

@@ -35,9 +35,11 @@ const BASELINE_ROWS: usize = 1_000_000;
 const WRITE_WINDOWS: usize = 16;
 /// Rows read at once for the windows that share them.
 const READ_ROWS: usize = 2 * store::SEGMENT_ROWS;
+/// With more labels than these still to be merged, a model's windows wait.
+const LABELS_WAITING: u64 = 50_000;
 /// Rows of one window that are looked at; of a larger one every so many-th. That bounds memory, and more
 /// rows would not change a verdict: what they could still tell apart is far below what anybody acts on.
-const WINDOW_ROWS: usize = 200_000;
+const WINDOW_ROWS: usize = 100_000;
 
 /// Rows read for this window and the ones after it.
 #[derive(Default)]
@@ -99,7 +101,9 @@ impl Engine {
         }
         for model in self.store.models().await? {
             let spans: Vec<DirtySpan> = spans.iter().filter(|s| s.model_id == model.id).cloned().collect();
-            if !spans.is_empty() {
+            // Windows are judged when their labels are in place: laying a flood of them over each reading
+            // would cost far more, and merging them marks the windows once more.
+            if !spans.is_empty() && self.store.unmerged_labels(model.id).await? < LABELS_WAITING {
                 let work = self.evaluate_model(&model, &spans);
                 self.under_lease(format!("evaluate/{}", model.id), work).await?;
             }
@@ -179,8 +183,7 @@ impl Engine {
             .filter(|f| f.importance > 0.0)
             .filter_map(|f| Some((f.role.column()?, f.importance)))
             .collect();
-        let reference =
-            Arc::new(store::in_background(|| Reference::of(&frame.columns, frame.rows(), &importance)));
+        let reference = Arc::new(store::in_background(|| Reference::of(&frame.columns, frame.rows(), &importance)));
         self.inner.references.put(model.id, key, reference.clone());
         Ok(reference)
     }
@@ -196,9 +199,8 @@ impl Engine {
         for place in 0..windows.len() {
             let frame = self.window_rows(&mut ahead, &stream, &windows, place).await?;
             let (window, rows) = windows[place];
-            let (report, shares) = store::in_background(|| {
-                evaluate(&context, window, WindowState::Settled, true, &rows_of(&frame))
-            });
+            let (report, shares) =
+                store::in_background(|| evaluate(&context, window, WindowState::Settled, true, &rows_of(&frame)));
             done.push(StoredReport { report: with_rows(report, rows), shares });
         }
         self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[]).await?;
@@ -244,7 +246,8 @@ impl Engine {
         }
         let mut windows: BTreeMap<Timestamp, (TimeRange, usize)> = BTreeMap::new();
         let mut newest = Timestamp::MIN;
-        let of_part = |frame: Frame| (plan::counted(plan::cut(rule, &frame.times), &frame.times), frame.times.last().copied());
+        let of_part =
+            |frame: Frame| (plan::counted(plan::cut(rule, &frame.times), &frame.times), frame.times.last().copied());
         self.store
             .scan(stream, &read, of_part, |(part, last)| {
                 for (window, rows) in part {

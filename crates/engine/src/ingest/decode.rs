@@ -5,9 +5,9 @@
 
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
-use arrow_array::{ArrayRef, RecordBatch};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use domain::problem::LineError;

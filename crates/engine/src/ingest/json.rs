@@ -130,8 +130,7 @@ impl Place<'_> {
     fn nested<E: Error>(self, value: &Value) -> Result<(), E> {
         let text = value.to_string();
         if text.len() > TEXT_MAX {
-            let reason =
-                format!("“{}” holds {} bytes of nested JSON; {TEXT_MAX} are allowed", self.name, text.len());
+            let reason = format!("“{}” holds {} bytes of nested JSON; {TEXT_MAX} are allowed", self.name, text.len());
             return self.refuse(reason);
         }
         self.set(Cell::Text(&text))

@@ -27,6 +27,7 @@ use body::{Tables, work};
 use cells::Table;
 use decode::Format;
 use map::Mapped;
+use targets::Target;
 
 /// Errors named in an answer.
 pub const ERRORS_NAMED: usize = 100;
@@ -190,8 +191,7 @@ impl Engine {
             let mut table = table?;
             add_errors(&mut receipt, std::mem::take(&mut table.errors));
             rows += table.rows() as u64;
-            let (labels, errors) =
-                work(table.rows(), || map::labels(&table, &envelope.mapping, now, envelope.shift))?;
+            let (labels, errors) = work(table.rows(), || map::labels(&table, &envelope.mapping, now, envelope.shift))?;
             add_errors(&mut receipt, errors);
             receipt.accepted += self.store.append_labels(model.id, labels, now).await?;
             progress(rows);
@@ -246,15 +246,8 @@ impl Engine {
     }
 
     /// Adds columns that a later batch brings to the model's schema.
-    async fn learn_columns(
-        &self,
-        target: Arc<(Model, Stream)>,
-        table: &Table,
-        mapping: &Mapping,
-        now: Timestamp,
-    ) -> Result<Arc<(Model, Stream)>> {
-        let all_known =
-            |model: &Model| table.columns().iter().all(|(name, _)| model.schema.field(name).is_some());
+    async fn learn_columns(&self, target: Target, table: &Table, mapping: &Mapping, now: Timestamp) -> Result<Target> {
+        let all_known = |model: &Model| table.columns().iter().all(|(name, _)| model.schema.field(name).is_some());
         if all_known(&target.0) {
             return Ok(target);
         }
@@ -263,8 +256,7 @@ impl Engine {
         if !all_known(&model) {
             let columns = table.typed();
             let inferred = infer_schema(&columns, mapping).map_err(EngineError::Invalid)?;
-            let new: Vec<_> =
-                inferred.fields.into_iter().filter(|f| model.schema.field(&f.name).is_none()).collect();
+            let new: Vec<_> = inferred.fields.into_iter().filter(|f| model.schema.field(&f.name).is_none()).collect();
             if model.schema.fields.len() + new.len() > cells::COLUMNS_MAX {
                 return Err(EngineError::TooLarge(format!("a model holds at most {} columns", cells::COLUMNS_MAX)));
             }

@@ -95,10 +95,7 @@ mod tests {
     fn fields_are_read_where_they_lie() {
         let message = [0x08, 0x96, 0x01, 0x12, 0x02, b'h', b'i', 0x1d, 1, 0, 0, 0];
         let fields: Vec<_> = Fields::of(&message).collect();
-        assert_eq!(
-            fields,
-            [Ok((1, Value::Varint(150))), Ok((2, Value::Bytes(b"hi"))), Ok((3, Value::Fixed32(1)))]
-        );
+        assert_eq!(fields, [Ok((1, Value::Varint(150))), Ok((2, Value::Bytes(b"hi"))), Ok((3, Value::Fixed32(1)))]);
         assert_eq!(Fields::of(&message[..6]).last(), Some(Err(Broken)));
         assert_eq!(packed(&[1, 0x96, 1]), Ok(vec![1, 150]));
     }

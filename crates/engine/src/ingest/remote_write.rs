@@ -240,7 +240,9 @@ impl Engine {
         let wrong = |e: snap::Error| EngineError::Invalid(format!("the body is no snappy block: {e}"));
         let size = snap::raw::decompress_len(body).map_err(wrong)?;
         if size > UNPACKED_MAX {
-            return Err(EngineError::TooLarge(format!("the request has {size} bytes unpacked; {UNPACKED_MAX} are allowed")));
+            return Err(EngineError::TooLarge(format!(
+                "the request has {size} bytes unpacked; {UNPACKED_MAX} are allowed"
+            )));
         }
         let message = snap::raw::Decoder::new().decompress_vec(body).map_err(wrong)?;
         let mut written = Written::default();

@@ -18,26 +18,22 @@ const FRESH_FOR: i64 = 2 * SECOND;
 const TARGETS_MAX: usize = 4096;
 
 type Key = (String, EventKind, String);
+/// A model and the stream of it that rows go to.
+pub(super) type Target = Arc<(Model, Stream)>;
 
 #[derive(Default)]
 pub struct Targets {
-    known: Mutex<HashMap<Key, (Timestamp, Arc<(Model, Stream)>)>>,
+    known: Mutex<HashMap<Key, (Timestamp, Target)>>,
 }
 
 impl Targets {
-    pub(super) fn get(
-        &self,
-        model: &str,
-        kind: EventKind,
-        environment: &str,
-        now: Timestamp,
-    ) -> Option<Arc<(Model, Stream)>> {
+    pub(super) fn get(&self, model: &str, kind: EventKind, environment: &str, now: Timestamp) -> Option<Target> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, target) = known.get(&(model.to_string(), kind, environment.to_string()))?;
         (now <= at.plus(FRESH_FOR)).then(|| target.clone())
     }
 
-    pub(super) fn put(&self, target: Arc<(Model, Stream)>, now: Timestamp) {
+    pub(super) fn put(&self, target: Target, now: Timestamp) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= TARGETS_MAX {
             known.clear();

@@ -64,7 +64,8 @@ impl Store {
 
     /// Reads the chunks that a slice's samples touch or fill up and merges them.
     async fn rewrite(&self, mut runs: Vec<(i64, Run)>) -> Result<Rewrite> {
-        const TAILS: &str = "SELECT series_id, max(start_time) FROM sample_chunk WHERE series_id IN ({}) GROUP BY series_id";
+        const TAILS: &str =
+            "SELECT series_id, max(start_time) FROM sample_chunk WHERE series_id IN ({}) GROUP BY series_id";
         const TOUCHED: &str = "SELECT series_id, start_time, end_time, samples, body FROM sample_chunk
              WHERE series_id IN ({}) AND end_time >= {}";
         const BY_KEY: &str = "SELECT series_id, start_time, end_time, samples, body FROM sample_chunk

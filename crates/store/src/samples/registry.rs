@@ -71,7 +71,11 @@ impl Registry {
     fn refusal(&self, series: &Series, source: &str, limits: &SeriesLimits) -> Option<String> {
         let of_metric = self.by_name.get(&series.name).map_or(0, Vec::len);
         if of_metric >= limits.of_a_metric {
-            return Some(format!("the metric “{}” has {of_metric} series already; {}", series.name, self.to_blame(&series.name)));
+            return Some(format!(
+                "the metric “{}” has {of_metric} series already; {}",
+                series.name,
+                self.to_blame(&series.name)
+            ));
         }
         if self.by_source.get(source).is_some_and(|n| *n >= limits.of_a_source) {
             let (name, count) = self.greatest();
@@ -160,7 +164,8 @@ impl Store {
             let registry = self.samples.registry();
             wanted.iter().map(|s| registry.by_key.get(&key_of(&s.key())).copied()).collect()
         };
-        let mut answer: Vec<Option<Registered>> = known(&wanted).into_iter().map(|id| id.map(Registered::Known)).collect();
+        let mut answer: Vec<Option<Registered>> =
+            known(&wanted).into_iter().map(|id| id.map(Registered::Known)).collect();
         if answer.iter().all(Option::is_some) {
             return Ok(answer.into_iter().flatten().collect());
         }

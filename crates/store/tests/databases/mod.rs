@@ -69,4 +69,3 @@ pub async fn a_model(store: &Store) -> (Model, Stream) {
     let stream = store.stream(model.id, EventKind::Prediction, "production").await.expect("made");
     (model, stream)
 }
-

@@ -60,14 +60,23 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
     let shift = Some(Replay { last, now: engine.now(), speed: 30.0 });
     let baseline = Envelope { mapping, baseline: Some("2015".into()), shift, ..Envelope::default() };
     let body = |bytes: &'static [u8]| Box::new(std::io::Cursor::new(bytes)) as Box<dyn std::io::Read + Send>;
-    engine.ingest_predictions(&Actor::Local, MODEL, &baseline, None, Body::Coming(body(REFERENCE)), |_| ()).await.map_err(text)?;
+    engine
+        .ingest_predictions(&Actor::Local, MODEL, &baseline, None, Body::Coming(body(REFERENCE)), |_| ())
+        .await
+        .map_err(text)?;
     let production = Envelope {
         mapping: Mapping { ignore: vec!["year".into()], ..Mapping::default() },
         shift,
         ..Envelope::default()
     };
-    engine.ingest_predictions(&Actor::Local, MODEL, &production, None, Body::Coming(body(ANALYSIS)), |_| ()).await.map_err(text)?;
-    engine.ingest_labels(&Actor::Local, MODEL, &production, None, Body::Coming(body(LABELS)), |_| ()).await.map_err(text)?;
+    engine
+        .ingest_predictions(&Actor::Local, MODEL, &production, None, Body::Coming(body(ANALYSIS)), |_| ())
+        .await
+        .map_err(text)?;
+    engine
+        .ingest_labels(&Actor::Local, MODEL, &production, None, Body::Coming(body(LABELS)), |_| ())
+        .await
+        .map_err(text)?;
     let change = ModelChange {
         title: Some("Employment (demonstration)".into()),
         window: Some("500".into()),
@@ -77,7 +86,7 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
     simulator::prepare(engine).await?;
     engine.store.set_setting(simulator::SETTING, "on").await.map_err(text)?;
     engine.maintain().await.map_err(text)?;
-            engine.evaluate().await.map_err(text)?;
+    engine.evaluate().await.map_err(text)?;
     println!("the demonstration is there; `plimsoll demo --remove` removes it");
     Ok(0)
 }

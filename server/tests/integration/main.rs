@@ -1,5 +1,8 @@
 //! A running server, asked from outside, on both databases.
 
+mod senders;
+mod telemetry;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -33,6 +36,11 @@ impl Answer {
 
 impl Server {
     fn start(postgres: bool) -> Server {
+        Server::start_with(postgres, &[])
+    }
+
+    /// Starts on an empty database, with some settings as `KEY=VALUE`.
+    fn start_with(postgres: bool, settings: &[&str]) -> Server {
         let name = format!("plimsoll_i_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -44,16 +52,48 @@ impl Server {
         } else {
             format!("sqlite:{}", folder.join("p.db").display())
         };
-        let mut child = program(&database)
-            .args(["--listen", "127.0.0.1:0", "--set", "collect.host=false"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        Server::serve(database, folder, settings)
+    }
+
+    /// Starts on a database that may be there already.
+    fn serve(database: String, folder: PathBuf, settings: &[&str]) -> Server {
+        let mut command = program(&database);
+        command.args(["--listen", "127.0.0.1:0", "--set", "collect.host=false"]);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let address = lines
             .find_map(|line| line.ok()?.split("http://").nth(1)?.split('/').next().map(String::from))
             .expect("it says where it serves");
         Server { child, database, folder, address }
+    }
+
+    /// SIGKILL, then another process on the same database.
+    fn kill_and_restart(mut self, settings: &[&str]) -> Server {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let (database, folder) = (self.database.clone(), std::mem::take(&mut self.folder));
+        drop(self);
+        Server::serve(database, folder, settings)
+    }
+
+    /// An orderly end: SIGTERM, and the wait for it.
+    fn stop(&mut self) {
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+    }
+
+    fn get(&self, path: &str, key: &str) -> Answer {
+        self.ask("GET", path, key, &[], b"")
+    }
+
+    /// A figure of `/metrics`.
+    fn metric(&self, name: &str) -> f64 {
+        let text = String::from_utf8_lossy(&self.get("/metrics", "").body).into_owned();
+        let line = text.lines().find(|l| l.starts_with(name) && !l.starts_with('#'));
+        line.and_then(|l| l.rsplit(' ').next()?.parse().ok()).unwrap_or(f64::NAN)
     }
 
     fn key(&self, scope: &str) -> String {
@@ -106,7 +146,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
+        // Handed on to the next process where there is one.
+        if !self.folder.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }
 
@@ -155,7 +198,17 @@ macro_rules! on_both {
     };
 }
 
+use senders::*;
+use telemetry::*;
+
 on_both!(
+    sigkill_under_load_loses_nothing_acknowledged,
+    a_full_disk_is_said_and_reading_goes_on,
+    a_backup_comes_back_whole,
+    slow_senders_cost_nobody_else_anything,
+    too_much_at_once_is_told_to_come_back,
+    both_versions_of_remote_write_are_kept_and_answered,
+    prometheus_and_vmagent_write_here,
     every_format_carries_the_same_rows,
     wrong_rows_are_named_and_the_rest_is_kept,
     labels_that_come_later_make_a_new_revision,
@@ -194,7 +247,7 @@ fn every_format_carries_the_same_rows(server: Server) {
         let answer = server.post("/api/v1/models/m/predictions", &key, &body).json();
         assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(0), &json!(40)), "{what}: {answer}");
     }
-    let parquet = include_bytes!("../demo/analysis.parquet");
+    let parquet = include_bytes!("../../demo/analysis.parquet");
     let answer = server.post("/api/v1/models/parquet/predictions?ignore=year", &key, parquet);
     assert_eq!(answer.json()["accepted"], 10_445);
     let mut changed = data[3].clone();
