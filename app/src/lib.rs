@@ -107,12 +107,18 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/setup") view=pages::setup::SetUp ssr=SsrMode::Async/>
                 <Route path=path!("/overview") view=pages::overview::Overview ssr=SsrMode::Async/>
                 <Route path=path!("/operations") view=pages::operations::Operations ssr=SsrMode::Async/>
+                <Route path=path!("/explore") view=pages::explore::Explore ssr=SsrMode::Async/>
+                <Route path=path!("/traces/:trace") view=pages::explore::trace::TracePage ssr=SsrMode::Async/>
                 <Route path=path!("/connect") view=pages::connect::Connect ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name") view=pages::model::ModelPage ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name/setup") view=pages::model_set_up::ModelSetUp ssr=SsrMode::Async/>
                 <Route path=path!("/settings") view=pages::settings::Account ssr=SsrMode::Async/>
                 <Route path=path!("/settings/people") view=pages::settings::People ssr=SsrMode::Async/>
                 <Route path=path!("/settings/keys") view=pages::settings::Keys ssr=SsrMode::Async/>
+                <Route path=path!("/settings/connections") view=pages::settings::Connections ssr=SsrMode::Async/>
+                <Route path=path!("/settings/scraping") view=pages::settings::Scraping ssr=SsrMode::Async/>
+                <Route path=path!("/settings/webhooks") view=pages::settings::Webhooks ssr=SsrMode::Async/>
+                <Route path=path!("/settings/prices") view=pages::settings::Prices ssr=SsrMode::Async/>
                 <Route path=path!("/settings/probes") view=pages::settings::Probes ssr=SsrMode::Async/>
                 <Route path=path!("/settings/installation") view=pages::settings::Installation ssr=SsrMode::Async/>
             </Routes>

@@ -96,6 +96,24 @@ pub struct LimitConfig {
     pub series_of_a_source: usize,
 }
 
+impl Config {
+    /// What the engine needs to know.
+    ///
+    /// # Errors
+    /// A pattern that is none.
+    pub fn options(&self) -> Result<engine::Options, String> {
+        use engine::ingest::privacy::Privacy;
+        let privacy =
+            if self.privacy.keep_text { Privacy::keeping_text(&self.privacy.redact) } else { Ok(Privacy::default()) };
+        Ok(engine::Options {
+            privacy: std::sync::Arc::new(privacy.map_err(|e| format!("privacy.redact: {e}"))?),
+            series: self.limits.of_series(),
+            scrape_file: self.collect.scrape_file.clone(),
+            syslog: self.collect.syslog.clone(),
+        })
+    }
+}
+
 impl LimitConfig {
     pub fn of_series(&self) -> store::SeriesLimits {
         store::SeriesLimits {
@@ -124,14 +142,22 @@ impl Default for LimitConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct RetentionConfig {
-    /// Predictions and their labels. Default 400 days.
+    /// Predictions and their labels, feedback, business events. Default 400 days.
     pub events_days: u32,
+    /// Spans of traces. Default 30 days.
+    pub spans_days: u32,
+    /// Lines of logs. Default 30 days.
+    pub logs_days: u32,
     /// Samples of signals. Default 90 days.
     pub samples_days: u32,
     /// Reports of windows. Default 800 days.
     pub reports_days: u32,
-    /// Bytes of predictions. Default no bound.
+    /// Bytes of predictions and the like. Default no bound.
     pub event_bytes: u64,
+    /// Bytes of spans. Default no bound.
+    pub span_bytes: u64,
+    /// Bytes of logs. Default no bound.
+    pub log_bytes: u64,
     /// Bytes of samples. Default no bound.
     pub sample_bytes: u64,
     /// Bytes of the whole database; from nine tenths on a warning is shown. Default no bound but the disk.
@@ -142,9 +168,13 @@ impl RetentionConfig {
     pub fn keep(&self) -> engine::upkeep::Keep {
         engine::upkeep::Keep {
             events_days: self.events_days,
+            spans_days: self.spans_days,
+            logs_days: self.logs_days,
             samples_days: self.samples_days,
             reports_days: self.reports_days,
             event_bytes: self.event_bytes,
+            span_bytes: self.span_bytes,
+            log_bytes: self.log_bytes,
             sample_bytes: self.sample_bytes,
         }
     }
@@ -155,9 +185,13 @@ impl Default for RetentionConfig {
         let keep = engine::upkeep::Keep::default();
         RetentionConfig {
             events_days: keep.events_days,
+            spans_days: keep.spans_days,
+            logs_days: keep.logs_days,
             samples_days: keep.samples_days,
             reports_days: keep.reports_days,
             event_bytes: keep.event_bytes,
+            span_bytes: keep.span_bytes,
+            log_bytes: keep.log_bytes,
             sample_bytes: keep.sample_bytes,
             disk_bytes: 0,
         }
@@ -170,11 +204,31 @@ impl Default for RetentionConfig {
 pub struct CollectConfig {
     /// The host and its GPUs. Default true.
     pub host: bool,
+    /// Programs to ask for metrics, in Prometheus’ JSON for lists of targets; read again when it changes.
+    pub scrape_file: Option<PathBuf>,
+    /// Address and port for syslog (RFC 5424) over UDP and TCP. Default none.
+    pub syslog: Option<String>,
 }
 
 impl Default for CollectConfig {
     fn default() -> Self {
-        CollectConfig { host: true }
+        CollectConfig { host: true, scrape_file: None, syslog: None }
+    }
+}
+
+/// What is kept of people’s words to models and of the answers.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct PrivacyConfig {
+    /// Text of prompts and completions. Default false.
+    pub keep_text: bool,
+    /// Patterns painted over in what is kept. Default e-mail addresses, card numbers, keys.
+    pub redact: Vec<String>,
+}
+
+impl Default for PrivacyConfig {
+    fn default() -> Self {
+        PrivacyConfig { keep_text: false, redact: engine::ingest::privacy::Privacy::patterns() }
     }
 }
 
@@ -187,10 +241,11 @@ pub struct Config {
     pub limits: LimitConfig,
     pub retention: RetentionConfig,
     pub collect: CollectConfig,
+    pub privacy: PrivacyConfig,
 }
 
 /// Every key there is. The test below holds it against the structs.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 31] = [
     "server.listen",
     "server.public_url",
     "server.trusted_proxies",
@@ -208,12 +263,20 @@ const KEYS: [&str; 23] = [
     "limits.series_of_a_metric",
     "limits.series_of_a_source",
     "retention.events_days",
+    "retention.spans_days",
+    "retention.logs_days",
     "retention.samples_days",
     "retention.reports_days",
     "retention.event_bytes",
+    "retention.span_bytes",
+    "retention.log_bytes",
     "retention.sample_bytes",
     "retention.disk_bytes",
     "collect.host",
+    "collect.scrape_file",
+    "collect.syslog",
+    "privacy.keep_text",
+    "privacy.redact",
 ];
 
 #[derive(Debug, Clone, Default, Args)]
@@ -293,14 +356,14 @@ fn known(key: &str) -> Result<(), String> {
 fn set(table: &mut toml::Table, key: &str, text: &str) -> Result<(), String> {
     let (section, name) = key.split_once('.').ok_or_else(|| format!("“{key}” is no setting"))?;
     let value = match key {
-        "server.trusted_proxies" => {
+        "server.trusted_proxies" | "privacy.redact" => {
             let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
             toml::Value::Array(parts.map(|p| toml::Value::String(p.into())).collect())
         }
         _ if key == "database.connections" || ["limits", "retention"].contains(&section) => toml::Value::Integer(
             text.trim().parse().map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
         ),
-        "collect.host" => toml::Value::Boolean(
+        "collect.host" | "privacy.keep_text" => toml::Value::Boolean(
             text.trim().parse().map_err(|_| format!("{key} takes true or false; “{text}” is neither"))?,
         ),
         _ => toml::Value::String(text.to_string()),
@@ -333,7 +396,7 @@ mod tests {
         let mut table = toml::Table::new();
         for key in KEYS {
             let text = match key {
-                "collect.host" => "false",
+                "collect.host" | "privacy.keep_text" => "false",
                 "server.trusted_proxies" => "10.0.0.1, ::1",
                 "log.format" => "json",
                 _ => "7",

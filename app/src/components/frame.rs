@@ -43,13 +43,18 @@ pub fn Frame(
         .collect();
     let tabs = move || {
         let (path, place) = (path.get(), place.get());
-        [("/overview", "grid", "Overview"), ("/operations", "pulse", "Operations"), ("/settings", "gear", "Settings")]
-            .into_iter()
-            .map(|(href, icon, name)| {
-                let current = path.starts_with(href).then_some("page");
-                view! { <a href=place.link(href) aria-current=current><Icon name=icon/>{name}</a> }
-            })
-            .collect::<Vec<_>>()
+        [
+            ("/overview", "grid", "Overview"),
+            ("/operations", "pulse", "Operations"),
+            ("/explore", "compass", "Explore"),
+            ("/settings", "gear", "Settings"),
+        ]
+        .into_iter()
+        .map(|(href, icon, name)| {
+            let current = path.starts_with(href).then_some("page");
+            view! { <a href=place.link(href) aria-current=current><Icon name=icon/>{name}</a> }
+        })
+        .collect::<Vec<_>>()
     };
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
@@ -72,7 +77,7 @@ pub fn Frame(
                 <main class="page" id="main">{children()}</main>
             </div>
         </div>
-        <nav class="tabs-m tabs-3" aria-label="Main">{tabs}</nav>
+        <nav class="tabs-m tabs-4" aria-label="Main">{tabs}</nav>
     }
     .into_any()
 }
@@ -105,6 +110,7 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
             <div class="nav-l">"Watch"</div>
             {item("/overview", "grid", "Overview")}
             {item("/operations", "pulse", "Operations")}
+            {item("/explore", "compass", "Explore")}
             {(!none).then(|| view! { <div class="nav-l">"AI systems"</div> })}
             {models}
             <div class="nav-l">"Run"</div>

@@ -1,6 +1,7 @@
 //! The pages, one file each.
 
 pub mod connect;
+pub mod explore;
 pub mod model;
 pub mod model_set_up;
 pub mod not_found;

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod model_set_up;
+pub mod telemetry;
 pub mod views;
 
 use domain::{Access, Action};
@@ -23,8 +24,12 @@ pub fn access(name: &str) -> Access {
 pub fn listed(name: &str) -> Option<Action> {
     Some(match name {
         "me" | "overview" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => Action::View,
+        "metric_names" | "run_query" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => Action::View,
+        "arrivals" | "scrape_jobs" | "prices" => Action::View,
         "create_probe" | "delete_probe" => Action::EditProbes,
-        "change_model" | "choose_baseline" | "use_baseline" => Action::EditModel,
+        "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,
+        "webhooks" | "create_webhook" | "delete_webhook" => Action::EditProbes,
+        "change_model" | "choose_baseline" | "use_baseline" | "set_prices" => Action::EditModel,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
         "remove_model" | "installation" => Action::ManageInstallation,
@@ -67,6 +72,7 @@ pub(crate) mod server {
                 EngineError::Conflict(_) => StatusCode::CONFLICT,
                 EngineError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
                 EngineError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+                EngineError::Unanswerable(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 EngineError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
             };
             // Only what the browser asks for: a page that shows the failure is itself an answer.

@@ -9,6 +9,8 @@ mod ingest;
 mod kill;
 mod labels;
 mod load;
+mod otlp;
+mod promql;
 mod query;
 mod samples;
 mod statistics;
@@ -105,6 +107,19 @@ enum What {
         #[arg(long, default_value_t = 1440)]
         steps: usize,
     },
+    /// Spans and data points by OTLP over HTTP: rates, bytes at rest, a large trace opened
+    Otlp {
+        #[command(flatten)]
+        on: On,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
+    },
+    /// The same samples into Prometheus, the same questions to both: the share of answers that agree
+    Promql {
+        #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
+        database: load::Database,
+    },
     /// Memory and processor time, idle and loaded
     Footprint {
         #[command(flatten)]
@@ -149,6 +164,8 @@ fn main() -> ExitCode {
         What::Query { database, millions } => under_load(query::query(database, &millions)),
         What::Kill { database, kills } => under_load(kill::kill(database, kills)),
         What::Samples { on, steps } => under_load(samples::samples(on.database, on.runs, steps)),
+        What::Otlp { on, seconds } => under_load(otlp::otlp(on.database, on.runs, seconds)),
+        What::Promql { database } => under_load(promql::promql(database)),
         What::Footprint { on, seconds } => under_load(footprint::footprint(on.database, on.runs, seconds)),
         What::Statistics { rounds } => {
             statistics::simulate(rounds);

@@ -89,7 +89,7 @@ async fn series(server: &Server) -> Result<f64, String> {
         }
     }
     // One metric has twenty of the thousand.
-    let path = format!("/api/v1/series?prefix=bench_metric_07&step=60s&from={start}&to={end}");
+    let path = format!("/api/v1/signals/steps?prefix=bench_metric_07&step=60s&from={start}&to={end}");
     ask(&mut connection, &server.key, &[path], "\"series\"").await
 }
 

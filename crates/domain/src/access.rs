@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// What a person is in this installation. Ownership of a system is a relation, not a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads pages, changes nothing but their own account.
@@ -55,6 +56,7 @@ impl Role {
 
 /// What an API key may do. A key holds one or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Send predictions, labels and samples; create a model by sending to it.
@@ -83,6 +85,7 @@ impl Scope {
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Actor {
     Anonymous,
     Person {
@@ -100,6 +103,7 @@ pub enum Actor {
 
 /// What is asked. Each use-case has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Action {
     /// Sign in, set up, read the sign-in page, health checks.
     Enter,
@@ -137,6 +141,7 @@ impl Action {
 
 /// What it is asked of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Object {
     Installation,
     Model(String),
@@ -147,6 +152,7 @@ pub enum Object {
 /// How a route or a server function is guarded; the walk over all of them compares the answer of
 /// the running server with [`authorize`] on this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Access {
     /// Open to anybody by design.
     Public,
@@ -154,6 +160,7 @@ pub enum Access {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Denied {
     #[error("sign in first, or send an API key as “Authorization: Bearer plk_…”")]
     NotSignedIn,

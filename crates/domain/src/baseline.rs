@@ -7,6 +7,7 @@ use crate::time::TimeRange;
 
 /// Where a baseline's rows come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum BaselineSource {
     /// Rows sent for the purpose, kept apart from production.
@@ -16,6 +17,7 @@ pub enum BaselineSource {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Baseline {
     pub id: i64,
     pub model_id: i64,

@@ -10,11 +10,21 @@ use crate::Timestamp;
 
 /// What kind of event a batch holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     Prediction,
     /// Rows of an uploaded baseline: same columns, never mixed with production.
     Baseline,
+    /// What people say of an answer, or do with it.
+    Feedback,
+    /// What a system was worth, or cost.
+    Business,
+    /// What an evaluator found of an answer.
+    Evaluation,
+    Span,
+    /// A line of a log.
+    Log,
 }
 
 impl EventKind {
@@ -22,12 +32,37 @@ impl EventKind {
         match self {
             EventKind::Prediction => "prediction",
             EventKind::Baseline => "baseline",
+            EventKind::Feedback => "feedback",
+            EventKind::Business => "business",
+            EventKind::Evaluation => "evaluation",
+            EventKind::Span => "span",
+            EventKind::Log => "log",
         }
+    }
+
+    pub const ALL: [EventKind; 7] = [
+        EventKind::Prediction,
+        EventKind::Baseline,
+        EventKind::Feedback,
+        EventKind::Business,
+        EventKind::Evaluation,
+        EventKind::Span,
+        EventKind::Log,
+    ];
+
+    pub fn parse(text: &str) -> Option<EventKind> {
+        EventKind::ALL.into_iter().find(|kind| kind.name() == text)
+    }
+
+    /// Whether events of this kind belong to one model; the others belong to the installation.
+    pub fn of_model(self) -> bool {
+        matches!(self, EventKind::Prediction | EventKind::Baseline)
     }
 }
 
 /// What a column of an event is. Its wire name is [`ColumnRole::column`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "role", content = "of")]
 pub enum ColumnRole {
     Id,
@@ -189,6 +224,7 @@ pub const MISSING: u32 = u32::MAX;
 
 /// The values of one column, row-aligned with its batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ColumnData {
     /// NaN is missing. Infinities do not occur: the decoder refuses them.
     Number(Vec<f64>),
@@ -374,6 +410,7 @@ impl CategoryBuilder {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Column {
     /// [`ColumnRole::column`]
     pub name: String,
@@ -382,6 +419,7 @@ pub struct Column {
 
 /// Rows of one model, one environment and one kind, in columns.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventBatch {
     pub ids: Vec<String>,
     pub times: Vec<Timestamp>,
@@ -455,6 +493,7 @@ impl EventBatch {
 /// What a label says: a class or a number. Classes and numbers travel as text and are read as the
 /// model's task demands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LabelBatch {
     pub ids: Vec<String>,
     pub values: Vec<String>,
@@ -478,6 +517,7 @@ impl LabelBatch {
 
 /// Where a label came from; later work orders them by precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LabelSource {
     #[default]

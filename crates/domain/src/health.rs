@@ -8,6 +8,7 @@ use crate::signal::Layer;
 
 /// Status of a score, by the design guide's table; decided on the unrounded score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     NoData,
@@ -56,6 +57,7 @@ impl Status {
 
 /// A signal with what it should be and what it must not be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Judged {
     /// In words a reader knows: “CPU”, “Accuracy”.
     pub name: String,
@@ -79,6 +81,7 @@ impl Judged {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LayerHealth {
     pub layer: Layer,
     pub score: f64,
@@ -103,6 +106,7 @@ impl LayerHealth {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SystemHealth {
     pub system: String,
     pub title: String,

@@ -7,13 +7,16 @@
 
 pub mod access;
 pub mod baseline;
+pub mod conventions;
 pub mod event;
 pub mod format;
 pub mod health;
 pub mod model;
 pub mod people;
+pub mod prices;
 pub mod problem;
 pub mod signal;
+pub mod telemetry;
 pub mod time;
 pub mod verdict;
 pub mod view;

@@ -11,6 +11,7 @@ use crate::window::WindowRule;
 
 /// What a model predicts; decides which measures of quality apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     BinaryClassification,
@@ -55,6 +56,7 @@ impl Task {
 
 /// How a column of the sender's table is read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Field {
     /// The sender's name.
     pub name: String,
@@ -72,6 +74,7 @@ pub struct Field {
 
 /// What a model's tables mean. Inferred from the first batch, then editable.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Schema {
     pub fields: Vec<Field>,
     /// The class that counts as “yes”; binary models only.
@@ -112,6 +115,7 @@ impl Schema {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Model {
     pub id: i64,
     /// Unique, url-safe: `credit-risk`.
@@ -129,6 +133,7 @@ pub struct Model {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelSettings {
     pub window: WindowRule,
     /// How late an event may be before its window counts as closed. Default 5 min.
@@ -156,6 +161,7 @@ impl Default for ModelSettings {
 
 /// What may be changed of a model; absent means unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelChange {
     pub title: Option<String>,
@@ -176,6 +182,7 @@ pub struct ModelChange {
 /// What a person said about a table's columns, on the command line, in the query or in the schema
 /// editor. Whatever is not said is inferred.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Mapping {
     pub id: Option<String>,

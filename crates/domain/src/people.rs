@@ -6,6 +6,7 @@ use crate::Timestamp;
 use crate::access::{Role, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Person {
     pub id: i64,
     pub email: String,
@@ -25,6 +26,7 @@ impl Person {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKey {
     pub id: i64,
     pub name: String,

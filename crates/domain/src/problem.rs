@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was wrong, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// Stable, for programs: `/problems/not-allowed`.
     #[serde(rename = "type")]
@@ -29,6 +30,7 @@ impl Problem {
 
 /// One line of a batch that was not kept; the rest was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LineError {
     /// 1-based line (NDJSON, CSV) or row (JSON array, Parquet).
     pub line: u64,
@@ -39,6 +41,7 @@ pub struct LineError {
 
 /// The answer to a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// Kept durably before this was sent.
     pub accepted: u64,

@@ -8,6 +8,7 @@ use crate::Timestamp;
 
 /// The five layers watched together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
     Infrastructure,
@@ -57,6 +58,7 @@ impl Layer {
 
 /// What a series is: name, labels and what its numbers mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Series {
     /// `system.cpu.utilization`
     pub name: String,
@@ -83,6 +85,7 @@ impl Series {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sample {
     pub at: Timestamp,
     pub value: f64,
@@ -90,6 +93,7 @@ pub struct Sample {
 
 /// One series with its points, as a chart takes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeriesData {
     pub series: Series,
     /// In time order, down-sampled to what can be drawn, extremes kept.

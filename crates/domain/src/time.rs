@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -148,6 +149,7 @@ impl fmt::Display for Timestamp {
 
 /// A half-open range of time: `from` belongs to it, `to` does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimeRange {
     pub from: Timestamp,
     pub to: Timestamp,
@@ -172,6 +174,7 @@ impl TimeRange {
 
 /// A range as the address bar holds it: `now-6h`, `all`, or two instants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RangeChoice {
     /// The last so many microseconds, ending now.
     Last(i64),

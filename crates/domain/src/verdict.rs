@@ -8,6 +8,7 @@ use crate::{Status, Timestamp};
 
 /// What a comparison came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// Too few rows to say either way. Not a pass.
@@ -46,6 +47,7 @@ impl Finding {
 
 /// One test of one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TestResult {
     /// `ks`, `psi`, `jensen_shannon`, `chi_square`, `l_infinity`
     pub name: String,
@@ -61,6 +63,7 @@ pub struct TestResult {
 
 /// What happened to one column between baseline and window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ColumnVerdict {
     /// The store's column name, `feature.AGEP`.
     pub column: String,
@@ -88,6 +91,7 @@ impl ColumnVerdict {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnKind {
     Numeric,
@@ -96,6 +100,7 @@ pub enum ColumnKind {
 
 /// The two distributions behind a column's verdict, on the baseline's own bins.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Shares {
     /// Bin edges (numeric, one more than shares) or empty.
     pub edges: Vec<f64>,
@@ -107,6 +112,7 @@ pub struct Shares {
 
 /// A figure with its interval and its n.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Estimate {
     pub value: f64,
     pub low: f64,
@@ -116,6 +122,7 @@ pub struct Estimate {
 
 /// Counts of a two-class decision.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Confusion {
     pub true_positive: u64,
     pub false_positive: u64,
@@ -125,6 +132,7 @@ pub struct Confusion {
 
 /// One measure of quality, on the labels known so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Metric {
     /// `accuracy`, `precision`, `recall`, `f1`, `roc_auc`, `mae`, `rmse`, `bias`
     pub name: String,
@@ -149,6 +157,7 @@ pub fn metric_title(name: &str) -> &'static str {
 
 /// Realised quality: rows whose truth is known, and how many that is of all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Quality {
     pub metrics: Vec<Metric>,
     pub labelled: u64,
@@ -168,6 +177,7 @@ impl Quality {
 
 /// What a model says of its own certainty; needs no labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Confidence {
     pub n: u64,
     /// Mean probability of the predicted class.
@@ -183,6 +193,7 @@ pub struct Confidence {
 
 /// How a window's drift adds up to one figure (definitions: overall drift score).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DriftScore {
     /// 0 to 1; 0.5 lies at the threshold.
     pub score: f64,
@@ -196,6 +207,7 @@ pub struct DriftScore {
 /// Everything that is said of one window. A pure function of (baseline, rows, labels known,
 /// settings); `revision` counts how often the answer changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WindowReport {
     pub range: TimeRange,
     pub state: WindowState,
@@ -217,6 +229,7 @@ pub struct WindowReport {
 
 /// What the baseline's own windows do: the ground for thresholds on quality.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usual {
     pub metric: String,
     pub mean: f64,

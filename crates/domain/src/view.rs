@@ -12,6 +12,7 @@ use crate::{TimeRange, Timestamp};
 
 /// A model in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelCard {
     pub model: Model,
     /// For operators.
@@ -26,6 +27,7 @@ pub struct ModelCard {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverviewView {
     pub now: Timestamp,
     pub score: Option<f64>,
@@ -36,6 +38,7 @@ pub struct OverviewView {
 
 /// The newest readings of the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveHost {
     pub latest: Vec<(Series, Sample)>,
     pub filesystems: Vec<(Series, Sample)>,
@@ -44,6 +47,7 @@ pub struct LiveHost {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OperationsView {
     pub now: Timestamp,
     pub range: TimeRange,
@@ -56,6 +60,7 @@ pub struct OperationsView {
 
 /// One line of the installation's checks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstallationCheck {
     pub name: String,
     pub status: crate::Status,
@@ -64,6 +69,7 @@ pub struct InstallationCheck {
 
 /// A model as it is set up: what its columns mean, how it is cut, what it is compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelSetUpView {
     pub now: Timestamp,
     pub model: Model,
@@ -77,6 +83,7 @@ pub struct ModelSetUpView {
 
 /// What an environment holds of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StreamFacts {
     pub environment: String,
     pub rows: u64,
@@ -84,6 +91,7 @@ pub struct StreamFacts {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelView {
     pub now: Timestamp,
     pub model: Model,

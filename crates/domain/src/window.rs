@@ -7,6 +7,7 @@ use crate::time::{DAY, HOUR, MINUTE, TimeRange, parse_span, span_text};
 
 /// How a model's events are cut into windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WindowRule {
     /// A span of time chosen from the data's own pace: see [`WindowRule::settle`].
@@ -98,6 +99,7 @@ impl WindowRule {
 
 /// Where a window is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WindowState {
     Open,

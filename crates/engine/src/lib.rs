@@ -3,13 +3,20 @@
 //! Every use-case takes the [`Actor`] that asks and begins with [`authorize`]. Nothing here knows
 //! HTTP or HTML.
 
+mod arrivals;
 pub mod collect;
+mod connections;
+mod counters;
 pub mod evaluate;
+pub mod export;
 pub mod ingest;
 pub mod installation;
 pub mod live;
 pub mod people;
+mod prices;
+mod promql;
 pub mod questions;
+pub mod telemetry;
 pub mod upkeep;
 pub mod views;
 
@@ -17,6 +24,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::{Action, Actor, Denied, Object, Timestamp, authorize};
+pub use store::{ScrapeJob, Webhook};
 use store::{Store, StoreError};
 use thiserror::Error;
 
@@ -35,6 +43,9 @@ pub enum EngineError {
     TooMany(u64),
     #[error("{0}")]
     TooLarge(String),
+    /// What was asked is understood and has no answer: too much of it, or none that would be right.
+    #[error("{0}")]
+    Unanswerable(String),
     #[error(transparent)]
     Store(StoreError),
 }
@@ -63,18 +74,50 @@ struct Inner {
     live: live::Bus,
     references: evaluate::References,
     targets: ingest::targets::Targets,
+    counters: counters::Counters,
+    prices: prices::Known,
+    arrivals: arrivals::Arrivals,
+    index: promql::Known,
+    options: Options,
     gpu: std::sync::RwLock<collect::GpuState>,
     /// Who holds this process's leases.
     holder: String,
 }
 
+/// What the configuration says to the engine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub privacy: Arc<ingest::privacy::Privacy>,
+    /// How many series what is scraped may bring.
+    pub series: store::SeriesLimits,
+    /// Programs to ask for metrics, as Prometheus writes its lists of targets.
+    pub scrape_file: Option<std::path::PathBuf>,
+    /// Where syslog is listened for.
+    pub syslog: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { privacy: Arc::default(), series: store::SeriesLimits::NONE, scrape_file: None, syslog: None }
+    }
+}
+
 impl Engine {
     pub fn new(store: Store) -> Engine {
+        Engine::with(store, Options::default())
+    }
+
+    pub fn with(store: Store, options: Options) -> Engine {
         let inner = Inner {
             people: people::Guard::new(),
             live: live::Bus::new(),
             references: evaluate::References::default(),
             targets: ingest::targets::Targets::default(),
+            counters: counters::Counters::default(),
+            prices: prices::Known::default(),
+            arrivals: arrivals::Arrivals::default(),
+            index: promql::Known::default(),
+            options,
             gpu: std::sync::RwLock::new(collect::GpuState::NotAsked),
             holder: people::random_text(12),
         };
@@ -85,6 +128,10 @@ impl Engine {
     pub fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(since.as_micros() as i64)
+    }
+
+    pub(crate) fn privacy(&self) -> Arc<ingest::privacy::Privacy> {
+        self.inner.options.privacy.clone()
     }
 
     pub fn live(&self) -> &live::Bus {
@@ -105,6 +152,12 @@ impl Engine {
             tasks.spawn(collect::gpu::run(self.clone(), stop.clone()));
         }
         tasks.spawn(collect::probe::run(self.clone(), stop.clone()));
+        let (file, series) = (self.inner.options.scrape_file.clone(), self.inner.options.series);
+        tasks.spawn(collect::scrape::run(self.clone(), file, series, stop.clone()));
+        tasks.spawn(arrivals::run(self.clone(), stop.clone()));
+        if let Some(address) = self.inner.options.syslog.clone() {
+            tasks.spawn(collect::syslog::run(self.clone(), address, stop.clone()));
+        }
         tasks.spawn(upkeep::run(self.clone(), keep, stop.clone()));
         tasks.spawn(evaluate::run(self.clone(), stop.clone()));
         tasks.spawn(live::run(self.clone(), stop));

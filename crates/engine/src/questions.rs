@@ -78,7 +78,7 @@ impl Engine {
         Ok((0..frame.rows()).map(|row| event(&frame, row)).collect())
     }
 
-    /// One event by its id.
+    /// One event by its id, with what people, business and evaluators said of it.
     pub async fn event(&self, actor: &Actor, model: &str, environment: &str, id: &str) -> Result<Value> {
         let stream = self.scoped(actor, model, environment).await?;
         let found = match stream {
@@ -86,9 +86,16 @@ impl Engine {
             None => None,
         };
         let shown: String = id.chars().take(100).collect();
-        found
-            .map(|frame| event(&frame, 0))
-            .ok_or_else(|| EngineError::NotFound(format!("“{model}” has no prediction “{shown}” in {environment}")))
+        let none = || EngineError::NotFound(format!("“{model}” has no prediction “{shown}” in {environment}"));
+        let frame = found.ok_or_else(none)?;
+        let mut answer = event(&frame, 0);
+        let word = |column: &str| frame.column(column).and_then(|data| data.text(0));
+        let (trace, session) = (word("trace_id"), word("session_id"));
+        let said = self.said_of(environment, id, trace.as_deref(), session.as_deref()).await?;
+        if let Value::Object(answer) = &mut answer {
+            answer.extend(said.into_iter().map(|(name, list)| (name.to_string(), Value::Array(list))));
+        }
+        Ok(answer)
     }
 
     /// How the numbers of a column lie, in all or by group.

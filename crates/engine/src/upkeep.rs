@@ -6,7 +6,6 @@
 
 use std::time::{Duration, Instant};
 
-use domain::model::Model;
 use domain::time::{DAY, SECOND};
 use domain::{Action, Actor, Object, Timestamp};
 use store::{Kept, Retention};
@@ -30,16 +29,30 @@ const SAMPLES_AGE: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Keep {
     pub events_days: u32,
+    pub spans_days: u32,
+    pub logs_days: u32,
     pub samples_days: u32,
     pub reports_days: u32,
     /// Bytes of each kind at most; 0 is no bound.
     pub event_bytes: u64,
+    pub span_bytes: u64,
+    pub log_bytes: u64,
     pub sample_bytes: u64,
 }
 
 impl Default for Keep {
     fn default() -> Self {
-        Keep { events_days: 400, samples_days: 90, reports_days: 800, event_bytes: 0, sample_bytes: 0 }
+        Keep {
+            events_days: 400,
+            spans_days: 30,
+            logs_days: 30,
+            samples_days: 90,
+            reports_days: 800,
+            event_bytes: 0,
+            span_bytes: 0,
+            log_bytes: 0,
+            sample_bytes: 0,
+        }
     }
 }
 
@@ -50,9 +63,13 @@ impl Keep {
         let most = |bytes: u64| (bytes > 0).then_some(bytes);
         Retention {
             events_before: before(self.events_days),
+            spans_before: before(self.spans_days),
+            logs_before: before(self.logs_days),
             samples_before: before(self.samples_days),
             reports_before: before(self.reports_days),
             event_bytes: most(self.event_bytes),
+            span_bytes: most(self.span_bytes),
+            log_bytes: most(self.log_bytes),
             sample_bytes: most(self.sample_bytes),
         }
     }
@@ -89,28 +106,27 @@ pub(crate) async fn run(engine: Engine, keep: Keep, stop: CancellationToken) {
 }
 
 impl Engine {
-    /// One round of compaction and label merging over all models.
+    /// One round of compaction and label merging over all that has work: models, and kinds of telemetry.
     pub async fn maintain(&self) -> Result<()> {
-        let waiting = self.store.models_with_work().await?;
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        for model in self.store.models().await?.into_iter().filter(|m| waiting.contains(&m.id)) {
-            self.under_lease(format!("maintain/{}", model.id), self.maintain_model(&model)).await?;
+        for bucket in self.store.buckets_with_work().await? {
+            self.under_lease(format!("maintain/{bucket}"), self.maintain_bucket(bucket)).await?;
         }
         Ok(())
     }
 
-    async fn maintain_model(&self, model: &Model) -> Result<()> {
-        for stream in self.store.streams(model.id).await? {
+    async fn maintain_bucket(&self, bucket: i64) -> Result<()> {
+        for stream in self.store.streams(bucket).await? {
             while self.store.compact(&stream, false, self.now()).await? {}
         }
-        while self.store.merge_labels(model.id).await? > 0 {}
+        if bucket > 0 {
+            while self.store.merge_labels(bucket).await? > 0 {}
+        }
         Ok(())
     }
 
     /// Leaves as little as possible for the next start to read, before an orderly end.
     pub async fn settle(&self) -> Result<()> {
+        self.write_arrivals().await?;
         self.under_lease("samples".into(), self.chunk_samples(true)).await?;
         Ok(self.store.give_back().await?)
     }
@@ -167,7 +183,14 @@ mod tests {
     #[test]
     fn nothing_is_removed_where_no_bound_is_set() {
         let now = Timestamp(1000 * DAY + 7);
-        let keep = Keep { events_days: 10, samples_days: 0, reports_days: 0, event_bytes: 0, sample_bytes: 5 };
+        let keep = Keep {
+            events_days: 10,
+            samples_days: 0,
+            reports_days: 0,
+            event_bytes: 0,
+            sample_bytes: 5,
+            ..Keep::default()
+        };
         let bounds = keep.at(now);
         assert_eq!(bounds.events_before, Some(Timestamp(990 * DAY + 7)));
         assert_eq!((bounds.samples_before, bounds.event_bytes, bounds.sample_bytes), (None, None, Some(5)));

@@ -39,7 +39,14 @@ impl Engine {
     /// Every series whose name begins with `prefix`, within a range, down-sampled.
     pub async fn signals(&self, actor: &Actor, prefix: &str, range: TimeRange) -> Result<Vec<SeriesData>> {
         self.may(actor, Action::View, &Object::Installation)?;
-        Ok(self.store.read_signals(prefix, range, BUCKETS).await?)
+        let notes = self.store.signal_notes().await?;
+        let mut found = self.store.read_signals(prefix, range, BUCKETS).await?;
+        for one in &mut found {
+            if let Some(note) = notes.get(&one.series.name) {
+                note.apply(&mut one.series);
+            }
+        }
+        Ok(found)
     }
 
     async fn card(&self, model: Model, environment: &str) -> Result<ModelCard> {

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use domain::Timestamp;
-use domain::event::{ColumnData, EventBatch};
+use domain::event::{ColumnData, EventBatch, EventKind};
 
 use crate::background::in_background;
 use crate::catalogue::id_order;
@@ -17,7 +17,7 @@ use crate::identity::{IdFilter, fingerprints, id_hash};
 use crate::models::Stream;
 use crate::sql::with_rows;
 use crate::writer::KNOWN_FOR;
-use crate::{Result, SEGMENT_ROWS, Store};
+use crate::{Result, SEGMENT_ROWS, Store, words};
 
 /// Rows taken in one go: bounds memory and the length of the write.
 const TAKE_ROWS: usize = 2 * SEGMENT_ROWS;
@@ -80,7 +80,7 @@ impl Store {
             let keep: Vec<usize> = (0..batch.rows()).filter(|row| !again.contains(row)).collect();
             batch = batch.take(&keep);
         }
-        let segments = in_background(|| encode(&batch));
+        let segments = in_background(|| encode(stream.kind, &batch));
 
         let mut transaction = self.database.begin_exclusive().await?;
         let start = std::time::Instant::now();
@@ -211,15 +211,15 @@ fn gather(bodies: Vec<Vec<u8>>) -> Result<EventBatch> {
     Ok(batch)
 }
 
-fn encode(batch: &EventBatch) -> Vec<EncodedSegment> {
+fn encode(kind: EventKind, batch: &EventBatch) -> Vec<EncodedSegment> {
     let mut order: Vec<usize> = (0..batch.rows()).collect();
     order.sort_by_key(|i| batch.times[*i]);
     let pieces = (batch.rows() / SEGMENT_ROWS).max(1);
     let size = batch.rows().div_ceil(pieces).max(1);
-    order.chunks(size).map(|rows| encode_segment(&batch.take(rows))).collect()
+    order.chunks(size).map(|rows| encode_segment(kind, &batch.take(rows))).collect()
 }
 
-fn encode_segment(batch: &EventBatch) -> EncodedSegment {
+fn encode_segment(kind: EventKind, batch: &EventBatch) -> EncodedSegment {
     let hashes: Vec<u64> = batch.ids.iter().map(|id| id_hash(id)).collect();
     let internal =
         |name: &str, body: Vec<u8>| EncodedColumn { name: name.into(), min: None, max: None, missing: 0, body };
@@ -229,6 +229,7 @@ fn encode_segment(batch: &EventBatch) -> EncodedSegment {
         internal("#time", codec::encode_times(&batch.times)),
         internal("#print", codec::encode_ints(&prints)),
     ];
+    columns.extend(words::filters(kind, batch).into_iter().map(|(name, body)| internal(name, body)));
     for column in &batch.columns {
         let range = match &column.data {
             ColumnData::Number(values) => {

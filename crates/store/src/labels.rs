@@ -304,7 +304,6 @@ impl Store {
         let mut columns = Vec::new();
         let mut dirty = Vec::new();
         let mut placed = Vec::new();
-        let mut model_id = 0;
         for (stream, segment) in segments {
             let first = sorted.partition_point(|id| segment.begins_after(id));
             let suspects: Vec<(&str, &Label)> = sorted[first..]
@@ -327,9 +326,8 @@ impl Store {
                 continue;
             }
             if let Some(merged) = self.merge_into(stream, segment, &suspects).await? {
-                model_id = stream.model_id;
                 columns.push((stream.bucket(), segment.id, merged.body));
-                dirty.extend(merged.span.map(|span| (stream.dirty_key(), span)));
+                dirty.extend(stream.dirty_key().zip(merged.span).map(|((_, key), span)| (key, span)));
                 placed.extend(merged.ids);
             }
         }
@@ -348,7 +346,9 @@ impl Store {
                 )
                 .await?;
         }
-        mark_dirty(&mut transaction, model_id, dirty).await?;
+        if let Some(model_id) = segments.first().and_then(|(stream, _)| stream.model_id) {
+            mark_dirty(&mut transaction, model_id, dirty).await?;
+        }
         transaction.commit().await?;
         Ok(placed)
     }
@@ -410,7 +410,7 @@ impl Store {
                 let batch: EventBatch = codec::decode_rows(&row.blob(0)?)?;
                 let times =
                     batch.ids.iter().zip(&batch.times).filter(|(id, _)| waiting.contains_key(*id)).map(|(_, t)| *t);
-                spans.extend(span_of(times).map(|span| (stream.dirty_key(), span)));
+                spans.extend(stream.dirty_key().zip(span_of(times)).map(|((_, key), span)| (key, span)));
             }
         }
         Ok(spans)

@@ -25,6 +25,8 @@ mod retention;
 mod samples;
 mod settings;
 mod sql;
+mod telemetry;
+mod words;
 mod writer;
 
 use std::path::PathBuf;
@@ -46,9 +48,18 @@ pub use reports::{DirtySpan, StoredReport};
 pub use retention::{Kept, Retention};
 pub use samples::{Points, Registered, SeriesLimits};
 pub use settings::Probe;
+pub use telemetry::{Dependency, Exemplar, ScrapeJob, Webhook};
 pub use writer::EventReceipt;
 
 use database::Database;
+
+/// What the fuzzer reaches of the blob decoders.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub fn decode_anything(bytes: &[u8]) {
+        crate::codec::decode_anything(bytes);
+    }
+}
 
 /// Rows of one columnar segment.
 pub const SEGMENT_ROWS: usize = 16_384;

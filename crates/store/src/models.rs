@@ -11,24 +11,39 @@ use crate::{Result, Store, StoreError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
     pub id: i64,
-    pub model_id: i64,
+    /// `None` for streams of the installation: spans, logs, feedback and the like.
+    pub model_id: Option<i64>,
     pub kind: EventKind,
     /// The environment, or for baseline rows the baseline's name.
     pub environment: String,
 }
 
+/// The distribution column of what belongs to no model: a number below 0 for each kind.
+fn bucket_of(kind: EventKind) -> i64 {
+    match kind {
+        EventKind::Span => -1,
+        EventKind::Log => -2,
+        EventKind::Feedback => -3,
+        EventKind::Business => -4,
+        EventKind::Evaluation => -5,
+        EventKind::Prediction | EventKind::Baseline => 0,
+    }
+}
+
 impl Stream {
     /// The distribution column: a model's telemetry lives together.
     pub(crate) fn bucket(&self) -> i64 {
-        self.model_id
+        self.model_id.unwrap_or_else(|| bucket_of(self.kind))
     }
 
-    /// What the dirty spans of this stream are filed under.
-    pub(crate) fn dirty_key(&self) -> String {
-        match self.kind {
+    /// The model whose windows its rows concern, and what their dirty spans are filed under.
+    pub(crate) fn dirty_key(&self) -> Option<(i64, String)> {
+        let key = match self.kind {
             EventKind::Prediction => self.environment.clone(),
             EventKind::Baseline => format!("#baseline/{}", self.environment),
-        }
+            _ => return None,
+        };
+        Some((self.model_id?, key))
     }
 }
 
@@ -166,43 +181,71 @@ impl Store {
         if let Some(stream) = self.existing_stream(model_id, kind, environment).await? {
             return Ok(stream);
         }
+        self.make_stream(model_id, Some(model_id), kind, environment).await
+    }
+
+    /// The stream of what belongs to no model, of a kind and in an environment; made when it is not there.
+    pub async fn telemetry_stream(&self, kind: EventKind, environment: &str) -> Result<Stream> {
+        if let Some(stream) = self.existing_telemetry_stream(kind, environment).await? {
+            return Ok(stream);
+        }
+        self.make_stream(bucket_of(kind), None, kind, environment).await
+    }
+
+    async fn make_stream(
+        &self,
+        bucket: i64,
+        model_id: Option<i64>,
+        kind: EventKind,
+        environment: &str,
+    ) -> Result<Stream> {
         self.database
             .execute(
-                "INSERT INTO stream (model_id, kind, environment) VALUES ($1, $2, $3)
-                 ON CONFLICT (model_id, kind, environment) DO NOTHING",
-                params![model_id, kind.name(), environment],
+                "INSERT INTO stream (bucket, model_id, kind, environment) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (bucket, kind, environment) DO NOTHING",
+                params![bucket, model_id, kind.name(), environment],
             )
             .await?;
-        self.existing_stream(model_id, kind, environment)
+        self.find_stream(bucket, model_id, kind, environment)
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("stream {environment}")))
     }
 
+    pub async fn existing_telemetry_stream(&self, kind: EventKind, environment: &str) -> Result<Option<Stream>> {
+        self.find_stream(bucket_of(kind), None, kind, environment).await
+    }
+
     pub async fn existing_stream(&self, model_id: i64, kind: EventKind, environment: &str) -> Result<Option<Stream>> {
+        self.find_stream(model_id, Some(model_id), kind, environment).await
+    }
+
+    async fn find_stream(
+        &self,
+        bucket: i64,
+        model_id: Option<i64>,
+        kind: EventKind,
+        environment: &str,
+    ) -> Result<Option<Stream>> {
         let row = self
             .database
             .fetch_one(
-                "SELECT id FROM stream WHERE model_id = $1 AND kind = $2 AND environment = $3",
-                params![model_id, kind.name(), environment],
+                "SELECT id FROM stream WHERE bucket = $1 AND kind = $2 AND environment = $3",
+                params![bucket, kind.name(), environment],
             )
             .await?;
         row.map(|row| Ok(Stream { id: row.int(0)?, model_id, kind, environment: environment.to_string() })).transpose()
     }
 
-    /// All streams of a model.
-    pub async fn streams(&self, model_id: i64) -> Result<Vec<Stream>> {
-        let rows = self
-            .database
-            .fetch("SELECT id, kind, environment FROM stream WHERE model_id = $1 ORDER BY id", params![model_id])
-            .await?;
+    /// All streams of a bucket: those of a model, by its number, or those of one kind that belong to none.
+    pub async fn streams(&self, bucket: i64) -> Result<Vec<Stream>> {
+        const SQL: &str = "SELECT id, kind, environment, model_id FROM stream WHERE bucket = $1 ORDER BY id";
+        let rows = self.database.fetch(SQL, params![bucket]).await?;
         rows.iter()
             .map(|row| {
-                let kind = if row.text(1)? == EventKind::Baseline.name() {
-                    EventKind::Baseline
-                } else {
-                    EventKind::Prediction
-                };
-                Ok(Stream { id: row.int(0)?, model_id, kind, environment: row.text(2)? })
+                let kind = row.text(1)?;
+                let kind = EventKind::parse(&kind)
+                    .ok_or_else(|| StoreError::Corrupt(format!("a stream has the unknown kind “{kind}”")))?;
+                Ok(Stream { id: row.int(0)?, model_id: row.opt_int(3)?, kind, environment: row.text(2)? })
             })
             .collect()
     }
@@ -214,8 +257,9 @@ impl Store {
         Ok(row.map(|r| r.int(0)).transpose()?.unwrap_or_default().max(0) as u64)
     }
 
-    /// Models with enough fresh rows for a segment, or with labels to merge.
-    pub async fn models_with_work(&self) -> Result<Vec<i64>> {
+    /// Buckets with enough fresh rows for a segment, or with labels to merge: numbers of models, or of kinds
+    /// below 0.
+    pub async fn buckets_with_work(&self) -> Result<Vec<i64>> {
         const SQL: &str =
             "SELECT bucket FROM fresh GROUP BY bucket, stream_id HAVING sum(event_rows) >= $1 OR count(*) >= 512
              UNION SELECT model_id FROM label_log WHERE merged = 0
@@ -225,11 +269,11 @@ impl Store {
         rows.iter().map(|row| row.int(0)).collect()
     }
 
-    /// Every environment that has predictions.
+    /// Every environment that something came from.
     pub async fn environments(&self) -> Result<Vec<String>> {
         let rows = self
             .database
-            .fetch("SELECT DISTINCT environment FROM stream WHERE kind = 'prediction' ORDER BY environment", vec![])
+            .fetch("SELECT DISTINCT environment FROM stream WHERE kind <> 'baseline' ORDER BY environment", vec![])
             .await?;
         rows.iter().map(|row| row.text(0)).collect()
     }

@@ -1,8 +1,11 @@
 //! Conditions on rows, and what a segment's figures say of them before it is read.
 
 use domain::event::{ColumnData, MISSING};
+use domain::telemetry::span;
 
+use crate::identity::id_hash;
 use crate::read::Frame;
+use crate::words;
 
 /// A condition on one row.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,15 +18,36 @@ pub enum Predicate {
     Missing { column: String },
     /// The truth is known, or is not.
     Labelled(bool),
+    /// One of the columns says a text: its words in order, or, where `exact`, letter by letter.
+    Says { columns: Vec<String>, text: String, exact: bool },
+    /// The column says one of these texts, letter by letter.
+    SaysOne { column: String, texts: Vec<String> },
 }
 
 impl Predicate {
-    pub(crate) fn column(&self) -> Option<&str> {
+    /// The columns that it looks at.
+    pub(crate) fn columns(&self) -> Vec<&str> {
         match self {
-            Predicate::Between { column, .. } | Predicate::OneOf { column, .. } | Predicate::Missing { column } => {
-                Some(column)
+            Predicate::Between { column, .. }
+            | Predicate::OneOf { column, .. }
+            | Predicate::Missing { column }
+            | Predicate::SaysOne { column, .. } => vec![column],
+            Predicate::Says { columns, .. } => columns.iter().map(String::as_str).collect(),
+            Predicate::Labelled(_) => Vec::new(),
+        }
+    }
+
+    /// The filter of a segment that may rule it out, and the hashes that it must know: all of one of the lists.
+    pub(crate) fn words(&self) -> Option<(&'static str, Vec<Vec<u64>>)> {
+        match self {
+            Predicate::Says { text, exact, .. } => Some((words::WORDS, vec![words::needed(text, *exact)])),
+            Predicate::SaysOne { texts, .. } => {
+                Some((words::WORDS, texts.iter().map(|t| words::needed(t, true)).collect()))
             }
-            Predicate::Labelled(_) => None,
+            Predicate::OneOf { column, values } if column == span::TRACE => {
+                Some((words::TRACES, values.iter().map(|v| vec![id_hash(v)]).collect()))
+            }
+            _ => None,
         }
     }
 
@@ -36,7 +60,7 @@ impl Predicate {
         match self {
             Predicate::Between { .. } | Predicate::Missing { .. } => true,
             Predicate::OneOf { values, .. } => values.iter().all(|v| v.parse::<f64>().is_ok()),
-            Predicate::Labelled(_) => false,
+            Predicate::Labelled(_) | Predicate::Says { .. } | Predicate::SaysOne { .. } => false,
         }
     }
 
@@ -49,7 +73,7 @@ impl Predicate {
             _ if missing >= rows => false,
             Predicate::Between { low, high, .. } => range.is_some_and(|(least, most)| *low <= most && least <= *high),
             Predicate::OneOf { values, .. } => !values.iter().all(|v| v.parse().is_ok_and(outside)),
-            Predicate::Labelled(_) => true,
+            Predicate::Labelled(_) | Predicate::Says { .. } | Predicate::SaysOne { .. } => true,
         }
     }
 
@@ -71,10 +95,26 @@ impl Predicate {
                 Some(data) => data.text(row).is_none(),
                 None => true,
             },
+            Predicate::Says { columns, text, exact } => {
+                columns.iter().any(|column| said(frame, column, row).is_some_and(|t| words::says(t, text, *exact)))
+            }
+            Predicate::SaysOne { column, texts } => {
+                said(frame, column, row).is_some_and(|said| texts.iter().any(|text| words::says(said, text, true)))
+            }
             Predicate::Labelled(wanted) => {
                 frame.label_times.get(row).is_some_and(|t| *t != domain::Timestamp::MIN) == *wanted
             }
         }
+    }
+}
+
+/// The words of a row, where the column holds words.
+fn said<'a>(frame: &'a Frame, column: &str, row: usize) -> Option<&'a str> {
+    match frame.column(column)? {
+        ColumnData::Category { codes, dictionary } if codes[row] != MISSING => {
+            Some(dictionary[codes[row] as usize].as_str())
+        }
+        _ => None,
     }
 }
 

@@ -200,6 +200,39 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The oldest rows of a reading, oldest first, at most `limit`.
+    pub async fn oldest_events(&self, stream: &Stream, read: &Read, limit: usize) -> Result<Frame> {
+        // Segments come in order of their first row: as soon as enough rows are no younger than the first row
+        // of a segment, no later segment holds an older one.
+        let narrow = Read { columns: Columns::None, newest_first: false, ids: false, labels: false, ..read.clone() };
+        let mut times: Vec<Timestamp> = Vec::new();
+        self.scan(
+            stream,
+            &narrow,
+            |frame| frame.times,
+            |part| {
+                let first = part.iter().min().copied();
+                times.extend(part);
+                if times.len() > 2 * limit {
+                    times.select_nth_unstable(limit - 1);
+                    times.truncate(limit);
+                }
+                let enough = times.len() >= limit
+                    && first.is_some_and(|first| times.iter().max().is_some_and(|last| *last <= first));
+                if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        )
+        .await?;
+        times.sort_unstable();
+        // Rows of the fresh log that were not looked at lie within as well, or are not among the oldest.
+        let to = times.get(limit - 1).map_or(read.range.to, |last| last.plus(1));
+        let range = TimeRange { from: read.range.from, to };
+        let frame = self.read_events(stream, &Read { range, newest_first: false, ..read.clone() }).await?;
+        Ok(frame.slice(0, frame.rows().min(limit)))
+    }
+}
+
 /// Groups the rows of one part. Rows are told apart by small numbers; only each group's key becomes
 /// text.
 fn groups_of(frame: &Frame, question: &Aggregate) -> Groups {

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use domain::event::{Column, ColumnData, EventBatch};
+use domain::event::{Column, ColumnData, EventBatch, EventKind};
 use domain::{TimeRange, Timestamp};
 use rayon::prelude::*;
 
@@ -22,7 +22,7 @@ use crate::labels::Overlay;
 use crate::models::Stream;
 use crate::predicate::Predicate;
 use crate::sql::{size_for, with_places};
-use crate::{Result, Store, StoreError};
+use crate::{Result, Store, StoreError, words};
 
 /// Segments whose columns are fetched and decoded together: what a scan holds in memory besides what
 /// the caller keeps.
@@ -98,7 +98,7 @@ impl Read {
             Columns::Named(names) => names.iter().map(String::as_str).collect(),
             Columns::None => BTreeSet::new(),
         };
-        names.extend(self.predicates.iter().filter_map(Predicate::column));
+        names.extend(self.predicates.iter().flat_map(Predicate::columns));
         Some(names)
     }
 }
@@ -283,8 +283,10 @@ impl Store {
     }
 
     async fn plan(&self, stream: &Stream, read: &Read) -> Result<Plan> {
-        let overlay =
-            if read.labels_needed() { self.label_overlay(stream.model_id).await? } else { Overlay::default() };
+        let overlay = match stream.model_id.filter(|_| read.labels_needed()) {
+            Some(model_id) => self.label_overlay(model_id).await?,
+            None => Overlay::default(),
+        };
         let rows = self
             .database
             .fetch(
@@ -334,7 +336,10 @@ impl Store {
     pub async fn read_event(&self, stream: &Stream, id: &str) -> Result<Option<Frame>> {
         let read = Read::of(TimeRange::ALL, Columns::All).with_ids().with_labels();
         // Labels first, as in every reading: what is merged meanwhile is then found where it was merged to.
-        let overlay = self.label_overlay(stream.model_id).await?;
+        let overlay = match stream.model_id {
+            Some(model_id) => self.label_overlay(model_id).await?,
+            None => Overlay::default(),
+        };
         let fresh = self
             .database
             .fetch("SELECT seq, body FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
@@ -454,13 +459,13 @@ impl Store {
     ) -> Result<Vec<bool>> {
         const SQL: &str = "SELECT segment_id, min_value, max_value, missing FROM segment_column
              WHERE bucket = {} AND name = {} AND segment_id IN ({})";
-        let mut possible = vec![true; segments.len()];
+        let mut possible = self.possible_by_words(stream, segments, predicates).await?;
         // One segment is read as soon as it is asked about.
         if segments.len() <= 2 {
             return Ok(possible);
         }
         for predicate in predicates.iter().filter(|p| p.can_prune()) {
-            let Some(column) = predicate.column() else {
+            let Some(column) = predicate.columns().first().copied() else {
                 continue;
             };
             let size = size_for(segments.len());
@@ -486,6 +491,59 @@ impl Store {
         }
         Ok(possible)
     }
+}
+
+impl Store {
+    /// Which segments may hold the words, or the traces, that the predicates ask for.
+    async fn possible_by_words(
+        &self,
+        stream: &Stream,
+        segments: &[Arc<Segment>],
+        predicates: &[Predicate],
+    ) -> Result<Vec<bool>> {
+        const SQL: &str = "SELECT segment_id, body FROM segment_column
+             WHERE bucket = {} AND name = {} AND segment_id IN ({})";
+        let mut possible = vec![true; segments.len()];
+        if !matches!(stream.kind, EventKind::Span | EventKind::Log) {
+            return Ok(possible);
+        }
+        for (filter, alternatives) in predicates.iter().filter_map(Predicate::words) {
+            if alternatives.iter().any(Vec::is_empty) {
+                continue;
+            }
+            let may =
+                |known: &IdFilter| alternatives.iter().any(|words| words.iter().all(|word| known.may_contain(*word)));
+            let mut unknown = Vec::new();
+            for (segment, possible) in segments.iter().zip(&mut possible) {
+                match self.catalogue.filter(filter_place(segment.id, filter)) {
+                    Some(known) => *possible &= may(&known),
+                    None => unknown.push(segment.id),
+                }
+            }
+            if unknown.is_empty() {
+                continue;
+            }
+            let size = size_for(unknown.len());
+            let mut values = params![stream.bucket(), filter];
+            values.extend((0..size).map(|i| Value::from(unknown[i.min(unknown.len() - 1)])));
+            for row in self.database.fetch(with_places(SQL, &[1, 1, size]), values).await? {
+                let id = row.int(0)?;
+                let known = Arc::new(IdFilter::read(codec::decode_filter(&row.blob(1)?)?));
+                for (segment, possible) in segments.iter().zip(&mut possible) {
+                    if segment.id == id {
+                        *possible &= may(&known);
+                    }
+                }
+                self.catalogue.keep_filter(filter_place(id, filter), known);
+            }
+        }
+        Ok(possible)
+    }
+}
+
+/// Where the catalogue keeps a filter of a segment that is not the one over its ids.
+fn filter_place(segment: i64, filter: &str) -> i64 {
+    if filter == words::WORDS { -2 * segment } else { -2 * segment - 1 }
 }
 
 type Blobs = Vec<(String, Vec<u8>)>;
@@ -514,7 +572,8 @@ fn decode_segment(segment: i64, blobs: &Blobs, read: &Read, overlay: &Overlay) -
             "#time" => frame.times = codec::decode_times(body)?,
             "#id" if ids_needed => frame.ids = codec::decode_ids(body)?,
             "#label" if read.labels_needed() => labels = Some(codec::decode_labels(body)?),
-            "#print" | "#id" | "#label" => {}
+            // Fingerprints, and filters that only help to find.
+            name if name.starts_with('#') => {}
             name if names.as_ref().is_none_or(|n| n.contains(name)) => {
                 frame.columns.push(Column { name: name.to_string(), data: codec::decode_column(body)? });
             }

@@ -17,20 +17,62 @@ const ROWS_AT_ONCE: i64 = 2000;
 /// Bounds on what is kept; `None` keeps everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
-    /// Events (with their labels) that happened before are removed.
+    /// Events (with their labels) that happened before are removed; spans and logs have bounds of their own.
     pub events_before: Option<Timestamp>,
+    pub spans_before: Option<Timestamp>,
+    pub logs_before: Option<Timestamp>,
     pub samples_before: Option<Timestamp>,
     /// Reports of windows that ended before are removed.
     pub reports_before: Option<Timestamp>,
     /// Bytes of events; the oldest are removed beyond.
     pub event_bytes: Option<u64>,
+    pub span_bytes: Option<u64>,
+    pub log_bytes: Option<u64>,
     pub sample_bytes: Option<u64>,
+}
+
+/// What segments hold, as far as retention tells it apart.
+#[derive(Debug, Clone, Copy)]
+enum Held {
+    Spans,
+    Logs,
+    /// Predictions, baselines, feedback and the like.
+    Others,
+}
+
+impl Held {
+    /// Segments that ended before, oldest first.
+    fn old(self) -> &'static str {
+        match self {
+            Held::Spans => {
+                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND bucket = -1 ORDER BY max_time LIMIT 64"
+            }
+            Held::Logs => {
+                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND bucket = -2 ORDER BY max_time LIMIT 64"
+            }
+            Held::Others => {
+                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND bucket NOT IN (-1, -2)
+                 ORDER BY max_time LIMIT 64"
+            }
+        }
+    }
+
+    /// Sizes and last instants, newest first.
+    fn sizes(self) -> &'static str {
+        match self {
+            Held::Spans => "SELECT bytes, max_time FROM segment WHERE bucket = -1 ORDER BY max_time DESC",
+            Held::Logs => "SELECT bytes, max_time FROM segment WHERE bucket = -2 ORDER BY max_time DESC",
+            Held::Others => "SELECT bytes, max_time FROM segment WHERE bucket NOT IN (-1, -2) ORDER BY max_time DESC",
+        }
+    }
 }
 
 /// How many bytes each kind takes, without indexes and free space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
     pub event_bytes: u64,
+    pub span_bytes: u64,
+    pub log_bytes: u64,
     pub label_bytes: u64,
     pub sample_bytes: u64,
     pub report_bytes: u64,
@@ -41,23 +83,36 @@ impl Store {
     pub async fn expire(&self, bounds: &Retention) -> Result<(u64, u64)> {
         let mut segments = 0;
         let mut chunks = 0;
-        if let Some(before) = bounds.events_before {
-            segments += self.expire_segments(before).await?;
-            self.expire_labels(before).await?;
-        }
-        if let Some(most) = bounds.event_bytes {
-            while let Some(before) =
-                self.age_beyond("SELECT bytes, max_time FROM segment ORDER BY max_time DESC", most).await?
-            {
-                let gone = self.expire_segments(before).await?;
+        for (held, before, most) in [
+            (Held::Others, bounds.events_before, bounds.event_bytes),
+            (Held::Spans, bounds.spans_before, bounds.span_bytes),
+            (Held::Logs, bounds.logs_before, bounds.log_bytes),
+        ] {
+            if let Some(before) = before {
+                segments += self.expire_segments(held, before).await?;
+            }
+            let Some(most) = most else {
+                continue;
+            };
+            while let Some(before) = self.age_beyond(held.sizes(), most).await? {
+                let gone = self.expire_segments(held, before).await?;
                 segments += gone;
                 if gone == 0 {
                     break;
                 }
             }
         }
+        if let Some(before) = bounds.events_before {
+            self.expire_labels(before).await?;
+        }
         if let Some(before) = bounds.samples_before {
             chunks += self.expire_samples(before).await?;
+            self.in_slices(
+                "DELETE FROM exemplar WHERE (series_id, at) IN
+                   (SELECT series_id, at FROM exemplar WHERE at < $1 LIMIT $2)",
+                before,
+            )
+            .await?;
         }
         if let Some(most) = bounds.sample_bytes {
             let sizes = "SELECT CAST(sum(length(body)) AS BIGINT), max(end_time) FROM sample_chunk
@@ -99,11 +154,10 @@ impl Store {
         Ok(None)
     }
 
-    async fn expire_segments(&self, before: Timestamp) -> Result<u64> {
-        const OLD: &str = "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 ORDER BY max_time LIMIT 64";
+    async fn expire_segments(&self, held: Held, before: Timestamp) -> Result<u64> {
         let mut gone = 0;
         loop {
-            let rows = self.database.fetch(OLD, params![before]).await?;
+            let rows = self.database.fetch(held.old(), params![before]).await?;
             if rows.is_empty() {
                 return Ok(gone);
             }
@@ -151,7 +205,10 @@ impl Store {
 
     /// How much each kind takes.
     pub async fn kept(&self) -> Result<Kept> {
-        const SQL: &str = "SELECT (SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM segment),
+        const SQL: &str = "SELECT
+                (SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM segment WHERE bucket NOT IN (-1, -2)),
+                (SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM segment WHERE bucket = -1),
+                (SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM segment WHERE bucket = -2),
                 (SELECT CAST(coalesce(sum(length(body)), 0) AS BIGINT) FROM label_log),
                 (SELECT CAST(coalesce(sum(length(body)), 0) AS BIGINT) FROM sample_chunk),
                 (SELECT CAST(coalesce(sum(length(body) + length(shares)), 0) AS BIGINT) FROM window_report)";
@@ -161,9 +218,11 @@ impl Store {
         let number = |column: usize| -> Result<u64> { Ok(row.int(column)?.max(0) as u64) };
         Ok(Kept {
             event_bytes: number(0)?,
-            label_bytes: number(1)?,
-            sample_bytes: number(2)?,
-            report_bytes: number(3)?,
+            span_bytes: number(1)?,
+            log_bytes: number(2)?,
+            label_bytes: number(3)?,
+            sample_bytes: number(4)?,
+            report_bytes: number(5)?,
         })
     }
 }

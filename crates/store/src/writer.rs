@@ -452,12 +452,14 @@ async fn insert_fresh(
         .await?;
     let seq = rows.first().map(|r| r.int(0)).transpose()?;
     let seq = seq.ok_or_else(|| StoreError::NotFound("model any more: it was removed meanwhile".into()))?;
-    transaction
-        .execute(
-            "INSERT INTO dirty (model_id, environment, from_time, to_time, reason) VALUES ($1, $2, $3, $4, $5)",
-            params![stream.model_id, stream.dirty_key(), min, max.plus(1), "new events"],
-        )
-        .await?;
+    if let Some((model_id, key)) = stream.dirty_key() {
+        transaction
+            .execute(
+                "INSERT INTO dirty (model_id, environment, from_time, to_time, reason) VALUES ($1, $2, $3, $4, $5)",
+                params![model_id, key, min, max.plus(1), "new events"],
+            )
+            .await?;
+    }
     Ok(seq)
 }
 

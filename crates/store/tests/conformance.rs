@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use databases::{TestDatabase, a_model};
 use domain::event::{CategoryBuilder, Column, ColumnData, EventBatch, EventKind, LabelBatch, LabelSource};
 use domain::signal::{Layer, Sample, Series};
+use domain::telemetry::{Arrival, Change, ChangeKind};
 use domain::{Role, TimeRange, Timestamp};
 use store::{
     Aggregate, Columns, GroupBy, GroupKey, Predicate, Read, Registered, Retention, SeriesLimits, Store, StoreError,
@@ -43,7 +44,10 @@ conformance!(
     a_killed_process_loses_nothing_acknowledged,
     people_sessions_and_leases,
     damage_is_named,
-    a_database_of_an_earlier_schema_is_brought_up_to_date,
+    a_database_of_schema_2_is_brought_up_to_date,
+    a_database_of_schema_3_is_brought_up_to_date,
+    words_and_traces_are_found_before_and_after_compaction,
+    what_is_told_twice_is_kept_once,
     questions_are_answered_from_segments_and_fresh_rows_alike,
     what_is_too_old_or_too_much_goes,
     many_small_commits_are_folded_and_stay_known,
@@ -350,17 +354,27 @@ async fn spoil(database: &TestDatabase) {
     }
 }
 
+async fn a_database_of_schema_2_is_brought_up_to_date(database: TestDatabase) {
+    let file = include_bytes!("fixtures/schema-0002.sqlite.zst");
+    brought_up_to_date(database, file, include_bytes!("fixtures/schema-0002.postgres.sql.zst")).await;
+}
+
+async fn a_database_of_schema_3_is_brought_up_to_date(database: TestDatabase) {
+    let file = include_bytes!("fixtures/schema-0003.sqlite.zst");
+    brought_up_to_date(database, file, include_bytes!("fixtures/schema-0003.postgres.sql.zst")).await;
+}
+
 /// A database that the program of that schema wrote (see the README beside it).
-async fn a_database_of_an_earlier_schema_is_brought_up_to_date(database: TestDatabase) {
+async fn brought_up_to_date(database: TestDatabase, file: &[u8], dump: &[u8]) {
     let unpack = |bytes: &[u8]| zstd::decode_all(bytes).expect("unpacks");
     match &database.folder {
         Some(folder) => {
             std::fs::create_dir_all(folder).expect("a folder");
-            let bytes = unpack(include_bytes!("fixtures/schema-0002.sqlite.zst"));
+            let bytes = unpack(file);
             std::fs::write(folder.join("t.db"), bytes).expect("writes");
         }
         None => {
-            let bytes = unpack(include_bytes!("fixtures/schema-0002.postgres.sql.zst"));
+            let bytes = unpack(dump);
             let mut psql = Command::new("psql");
             psql.args(["-q", "-v", "ON_ERROR_STOP=1", &database.url]).stdin(Stdio::piped()).stdout(Stdio::null());
             let mut psql = psql.spawn().expect("psql is there");
@@ -544,4 +558,101 @@ async fn cardinality_is_bounded_and_the_label_to_blame_named(database: TestDatab
     let Some(Registered::Refused(reason)) = more.last() else { panic!("refused") };
     assert!(reason.contains("“requests”") && reason.contains("“user”"), "{reason}");
     assert_eq!(store.series("req").await.expect("lists").len(), 100, "each process sees the other's");
+}
+
+/// Spans of traces of ten, with a word that one in a thousand says.
+fn spans(from: i64, to: i64) -> EventBatch {
+    let words = |text: &dyn Fn(i64) -> String| {
+        let mut builder = CategoryBuilder::default();
+        (from..to).for_each(|i| builder.push(Some(&text(i))));
+        builder.finish()
+    };
+    let column = |name: &str, data: ColumnData| Column { name: name.into(), data };
+    EventBatch {
+        ids: (from..to).map(|i| format!("{:032x}{i:016x}", i / 10 + 1)).collect(),
+        times: (from..to).map(|i| Timestamp(i * 1000)).collect(),
+        columns: vec![
+            column("trace_id", words(&|i| format!("{:032x}", i / 10 + 1))),
+            column("name", words(&|i| format!("GET /page/{}", i % 7))),
+            column(
+                "attributes",
+                words(&|i| {
+                    let rare = if i % 1000 == 5 { "Timed out" } else { "fine" };
+                    format!("{{\"n\":{i},\"note\":\"{rare}\"}}")
+                }),
+            ),
+        ],
+    }
+}
+
+async fn words_and_traces_are_found_before_and_after_compaction(database: TestDatabase) {
+    let store = database.open().await;
+    let stream = store.telemetry_stream(EventKind::Span, "production").await.expect("made");
+    assert!(stream.model_id.is_none());
+    store.append_events(&stream, spans(0, 60_000), Timestamp(1)).await.expect("kept");
+    assert_eq!(store.append_events(&stream, spans(0, 50), Timestamp(1)).await.expect("kept").duplicates, 50);
+    let says = |text: &str, exact: bool| Predicate::Says {
+        columns: vec!["name".into(), "attributes".into()],
+        text: text.into(),
+        exact,
+    };
+    for compacted in [false, true] {
+        if compacted {
+            while store.compact(&stream, false, Timestamp(2)).await.expect("compacts") {}
+        }
+        let found = async |predicate: Predicate| {
+            let read = Read { predicates: vec![predicate], ..Read::of(TimeRange::ALL, Columns::All) }.with_ids();
+            store.read_events(&stream, &read).await.expect("reads")
+        };
+        assert_eq!(found(says("timed out", false)).await.rows(), 60);
+        assert_eq!(found(says("time*", false)).await.rows(), 60);
+        assert_eq!(found(says("time", false)).await.rows(), 0, "a word is whole");
+        assert_eq!(found(says("\"n\":42,", true)).await.rows(), 1);
+        assert_eq!(found(says("nowhere", false)).await.rows(), 0);
+        let trace = Predicate::OneOf { column: "trace_id".into(), values: vec![format!("{:032x}", 4001)] };
+        let trace = found(trace).await;
+        assert_eq!((trace.rows(), trace.times[0]), (10, Timestamp(40_000_000)));
+        let read = Read { predicates: vec![says("timed", false)], ..Read::of(TimeRange::ALL, Columns::All) }.with_ids();
+        let newest = store.newest_events(&stream, &read, 2).await.expect("reads");
+        assert_eq!(newest.times, [Timestamp(59_005_000), Timestamp(58_005_000)]);
+    }
+    let report = store.check(|_, _| {}).await.expect("walks");
+    assert!(report.damaged.is_empty(), "{report:?}");
+}
+
+async fn what_is_told_twice_is_kept_once(database: TestDatabase) {
+    let store = database.open().await;
+    let change = |id: &str, at: i64| Change {
+        id: id.into(),
+        at: Timestamp(at),
+        kind: ChangeKind::Deploy,
+        title: "deploy".into(),
+        environment: String::new(),
+        system: "shop".into(),
+        service: String::new(),
+        model: String::new(),
+        version: "1".into(),
+        author: String::new(),
+        url: String::new(),
+        source: "api".into(),
+    };
+    assert_eq!(store.append_changes(&[change("a", 1), change("b", 2)], Timestamp(9)).await.expect("kept"), 2);
+    assert_eq!(store.append_changes(&[change("b", 5)], Timestamp(9)).await.expect("kept"), 0);
+    let all = store.changes(TimeRange::ALL, "production", "shop", "").await.expect("reads");
+    assert_eq!(all.iter().map(|c| (c.id.as_str(), c.at.0)).collect::<Vec<_>>(), [("b", 2), ("a", 1)]);
+    assert!(store.changes(TimeRange::ALL, "", "other", "").await.expect("reads").is_empty());
+    let arrival = |accepted, refused_at: Option<i64>, reason: &str, at| Arrival {
+        way: "logs".into(),
+        accepted,
+        refused: u64::from(refused_at.is_some()),
+        first_at: Timestamp(at),
+        last_at: Timestamp(at),
+        refused_at: refused_at.map(Timestamp),
+        reason: reason.into(),
+    };
+    store.add_arrivals(&[arrival(3, Some(7), "no time", 7)]).await.expect("kept");
+    store.add_arrivals(&[arrival(4, None, "", 9)]).await.expect("kept");
+    let known = store.arrivals().await.expect("reads");
+    let wanted = Arrival { accepted: 7, last_at: Timestamp(9), ..arrival(0, Some(7), "no time", 7) };
+    assert_eq!(known, [wanted]);
 }

@@ -31,11 +31,16 @@ pub fn for_testing() -> Result<(), String> {
     if crate::database::programs().is_none() {
         apt(&["postgresql"], "everything runs on PostgreSQL too; the tests start a private server")?;
     }
-    for (program, package) in [("prometheus", "prometheus"), ("vmagent", "victoria-metrics")] {
+    for (program, package, why) in [
+        ("prometheus", "prometheus", "the tests let it write its samples here, and ask it the same questions"),
+        ("vmagent", "victoria-metrics", "the tests let it write its samples here"),
+        ("prometheus-node-exporter", "prometheus-node-exporter", "the tests ask it for its metrics"),
+    ] {
         if find(program).is_none() {
-            apt(&[package], "the tests let it write its samples here")?;
+            apt(&[package], why)?;
         }
     }
+    python_clients()?;
     let folder = places::root().join("end2end");
     let installed = folder.join("node_modules/.package-lock.json");
     let newer = |a: &PathBuf, b: &PathBuf| {
@@ -53,6 +58,38 @@ pub fn for_testing() -> Result<(), String> {
         )?;
     }
     Ok(())
+}
+
+/// The Python in which the tests' real clients are: OpenTelemetry's SDK, pandas, a model's client.
+pub fn python() -> PathBuf {
+    places::tools().join("python/bin/python")
+}
+
+fn python_clients() -> Result<(), String> {
+    let wanted = places::root().join("server/tests/clients/requirements.txt");
+    let wanted = std::fs::read_to_string(&wanted).map_err(|e| format!("{}: {e}", wanted.display()))?;
+    let folder = places::tools().join("python");
+    let installed = folder.join("installed.txt");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(());
+    }
+    step("real clients for the tests: OpenTelemetry’s SDK for Python, pandas (into a folder of their own)");
+    let _ = std::fs::remove_dir_all(&folder);
+    let venv = |program: &str| run(Command::new(program).args(["-m", "venv"]).arg(&folder), "is python3-venv there?");
+    if find("python3").is_none() || venv("python3").is_err() {
+        apt(&["python3", "python3-venv"], "the tests send by the official clients for Python")?;
+        let _ = std::fs::remove_dir_all(&folder);
+        venv("/usr/bin/python3")?;
+    }
+    let list = folder.join("requirements.txt");
+    std::fs::write(&list, &wanted).map_err(|e| e.to_string())?;
+    run(
+        Command::new(python())
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(&list),
+        "is PyPI reachable?",
+    )?;
+    std::fs::write(&installed, wanted).map_err(|e| e.to_string())
 }
 
 pub fn chromium() -> Option<PathBuf> {

@@ -20,7 +20,8 @@ pub fn suite() -> Result<(), String> {
     step("unit, conformance and integration tests, on SQLite and PostgreSQL");
     run(
         cargo(&["test", "--workspace", "--exclude", "frontend", "--no-fail-fast"])
-            .env("PLIMSOLL_TEST_POSTGRES", &postgres.url),
+            .env("PLIMSOLL_TEST_POSTGRES", &postgres.url)
+            .env("PLIMSOLL_TEST_PYTHON", setup::python()),
         "see the failing test above",
     )?;
 

@@ -22,7 +22,7 @@ pub async fn open(config: &Config) -> Result<Engine, String> {
     options.queue = config.limits.write_queue;
     options.bytes = (config.retention.disk_bytes > 0).then_some(config.retention.disk_bytes);
     let store = Store::open(&options).await.map_err(|e| e.to_string())?;
-    Ok(Engine::new(store))
+    Ok(Engine::with(store, config.options()?))
 }
 
 pub fn text(error: impl std::fmt::Display) -> String {

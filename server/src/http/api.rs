@@ -11,8 +11,8 @@ use domain::problem::Receipt;
 use domain::signal::SeriesData;
 use domain::verdict::WindowReport;
 use domain::{TimeRange, Timestamp};
-use engine::Caller;
 use engine::ingest::{Envelope, environment_name};
+use engine::{Caller, EngineError};
 use serde::Deserialize;
 use store::Probe;
 
@@ -65,7 +65,7 @@ impl IngestQuery {
 }
 
 /// 200 when anything was kept or known, 422 when every row was wrong.
-fn receipt(receipt: Receipt) -> Response {
+pub(super) fn receipt(receipt: Receipt) -> Response {
     let taken = receipt.accepted + receipt.duplicates + receipt.changed_duplicates;
     let status = if taken == 0 && receipt.rejected > 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     (status, Json(receipt)).into_response()
@@ -80,9 +80,9 @@ pub async fn predictions(
     body: Body,
 ) -> ApiResult<Response> {
     let upload = upload::receive(&state, &headers, body).await?;
-    let answer = rows(&state, &caller, &model, query.envelope(false), upload).await?;
-    state.metrics.predictions.inc_by(answer.accepted);
-    Ok(receipt(answer))
+    let outcome = rows(&state, &caller, &model, query.envelope(false), upload).await;
+    state.metrics.predictions.inc_by(outcome.as_ref().map_or(0, |r| r.accepted));
+    noted(&state, "predictions", outcome)
 }
 
 pub async fn baseline(
@@ -94,12 +94,37 @@ pub async fn baseline(
     body: Body,
 ) -> ApiResult<Response> {
     let upload = upload::receive(&state, &headers, body).await?;
-    Ok(receipt(rows(&state, &caller, &model, query.envelope(true), upload).await?))
+    let outcome = rows(&state, &caller, &model, query.envelope(true), upload).await;
+    noted(&state, "baseline", outcome)
 }
 
-async fn rows(state: &State, caller: &Caller, model: &str, envelope: Envelope, upload: Upload) -> ApiResult<Receipt> {
+async fn rows(
+    state: &State,
+    caller: &Caller,
+    model: &str,
+    envelope: Envelope,
+    upload: Upload,
+) -> Result<Receipt, EngineError> {
     let Upload { format, body, _permits } = upload;
-    Ok(state.engine.ingest_predictions(&caller.actor, model, &envelope, format, body, |_| ()).await?)
+    state.engine.ingest_predictions(&caller.actor, model, &envelope, format, body, |_| ()).await
+}
+
+/// Counts what came by a way, and answers with it.
+pub(super) fn noted(state: &State, way: &'static str, outcome: Result<Receipt, EngineError>) -> ApiResult<Response> {
+    match outcome {
+        Ok(answer) => {
+            let kept = answer.accepted + answer.duplicates + answer.changed_duplicates;
+            let reason = answer.errors.first().map(|e| format!("line {}: {}", e.line, e.reason));
+            state.engine.note_arrival(way, kept, answer.rejected, reason.as_deref());
+            Ok(receipt(answer))
+        }
+        Err(error) => {
+            if !matches!(error, EngineError::Denied(_)) {
+                state.engine.note_arrival(way, 0, 0, Some(&error.to_string()));
+            }
+            Err(error.into())
+        }
+    }
 }
 
 pub async fn labels(
@@ -112,9 +137,9 @@ pub async fn labels(
 ) -> ApiResult<Response> {
     let Upload { format, body, _permits } = upload::receive(&state, &headers, body).await?;
     let envelope = query.envelope(false);
-    let answer = state.engine.ingest_labels(&caller.actor, &model, &envelope, format, body, |_| ()).await?;
-    state.metrics.labels.inc_by(answer.accepted);
-    Ok(receipt(answer))
+    let outcome = state.engine.ingest_labels(&caller.actor, &model, &envelope, format, body, |_| ()).await;
+    state.metrics.labels.inc_by(outcome.as_ref().map_or(0, |r| r.accepted));
+    noted(&state, "labels", outcome)
 }
 
 pub async fn models(From(state): From<State>, Extension(caller): Extension<Caller>) -> ApiResult<Json<Vec<Model>>> {
@@ -227,7 +252,7 @@ pub struct StepsQuery {
 }
 
 /// Series in even steps: the first instant, the step, and a value or null for each step.
-pub async fn series(
+pub async fn steps(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
     Query(query): Query<StepsQuery>,

@@ -1,10 +1,13 @@
 //! Single events, and how the numbers of a column lie: what drill-down and programs ask.
 
 use axum::extract::{Path, Query, State as From};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use domain::time::{DAY, parse_span};
 use domain::{TimeRange, Timestamp};
 use engine::Caller;
+use engine::export::{Format, ROWS_DEFAULT};
 use engine::ingest::environment_name;
 use engine::questions::{Scope, conditions};
 use serde::Deserialize;
@@ -59,6 +62,48 @@ pub async fn one(
 ) -> ApiResult<Json<Value>> {
     let environment = environment_name(query.environment.as_deref())?;
     Ok(Json(state.engine.event(&caller.actor, &model, &environment, &id).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportQuery {
+    from: Option<String>,
+    to: Option<String>,
+    environment: Option<String>,
+    /// `predictions` (default) or `verdicts`.
+    what: Option<String>,
+    format: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+/// A page of a table; the header `x-next-cursor` asks for the next one.
+pub async fn export(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(model): Path<String>,
+    Query(query): Query<ExportQuery>,
+) -> ApiResult<Response> {
+    let range = range(query.from.as_deref(), query.to.as_deref(), TimeRange::ALL, state.engine.now())?;
+    let environment = environment_name(query.environment.as_deref())?;
+    let format = Format::parse(query.format.as_deref().unwrap_or_default())?;
+    let page = (query.cursor.as_deref(), query.limit.unwrap_or(ROWS_DEFAULT));
+    let engine = &state.engine;
+    let (body, next) = match query.what.as_deref() {
+        None | Some("" | "predictions") => {
+            engine.export_predictions(&caller.actor, &model, &environment, range, format, page).await?
+        }
+        Some("verdicts") => engine.export_verdicts(&caller.actor, &model, &environment, range, format, page).await?,
+        Some(_) => {
+            let detail = "“what” is predictions or verdicts";
+            return Err(Answer::new(400, "invalid", "That cannot be used", detail));
+        }
+    };
+    let mut response = ([(header::CONTENT_TYPE, format.media_type())], body).into_response();
+    if let Some(value) = next.and_then(|n| HeaderValue::try_from(n).ok()) {
+        response.headers_mut().insert("x-next-cursor", value);
+    }
+    Ok(response)
 }
 
 pub async fn values(

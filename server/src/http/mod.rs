@@ -9,12 +9,16 @@ mod events;
 mod forms;
 mod live;
 mod metrics;
+mod openapi;
+mod otlp;
 mod pages;
 mod problem;
+mod prometheus;
 mod range;
 mod remote_write;
 mod routes;
 mod site;
+mod telemetry;
 mod upload;
 
 use std::sync::Arc;
@@ -47,6 +51,8 @@ pub struct State {
     /// Small bodies that wait in memory, in permits of [`upload::BYTES_A_PERMIT`].
     pub ingest_bytes: Arc<Semaphore>,
     pub metrics: Arc<metrics::Metrics>,
+    /// The document of the API.
+    pub openapi: Arc<serde_json::Value>,
     pub stop: CancellationToken,
 }
 
@@ -63,16 +69,18 @@ pub fn router(engine: Engine, config: &Config, stop: CancellationToken) -> Route
 
 /// The application and the table of its guarded routes.
 fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, Vec<routes::Entry>) {
-    let state = State {
+    let mut state = State {
         engine,
         config: Arc::new(config.clone()),
         leptos: LeptosOptions::builder().output_name("plimsoll").build(),
         ingest: Arc::new(Semaphore::new(config.limits.ingest_requests.max(1))),
         ingest_bytes: Arc::new(Semaphore::new((config.limits.ingest_bytes / upload::BYTES_A_PERMIT).max(1025))),
         metrics: Arc::new(metrics::Metrics::new()),
+        openapi: Arc::default(),
         stop,
     };
     let view = Access::Needs(Action::View);
+    let ingest = Access::Needs(Action::Ingest);
     let routes = Routes::new()
         .get("/healthz", Access::Public, metrics::healthz)
         .get("/readyz", Access::Public, metrics::readyz)
@@ -87,20 +95,72 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .patch("/api/v1/models/{model}", Access::Needs(Action::EditModel), api::update_model)
         .delete("/api/v1/models/{model}", Access::Needs(Action::ManageInstallation), api::delete_model)
         .get("/api/v1/models/{model}/windows", view, api::windows)
-        .post("/api/v1/models/{model}/predictions", Access::Needs(Action::Ingest), api::predictions)
-        .post("/api/v1/models/{model}/labels", Access::Needs(Action::Ingest), api::labels)
-        .post("/api/v1/models/{model}/baseline", Access::Needs(Action::Ingest), api::baseline)
+        .post("/api/v1/models/{model}/predictions", ingest, api::predictions)
+        .post("/api/v1/models/{model}/labels", ingest, api::labels)
+        .post("/api/v1/models/{model}/baseline", ingest, api::baseline)
         .put("/api/v1/models/{model}/baseline", Access::Needs(Action::EditModel), api::choose_baseline)
         .get("/api/v1/models/{model}/events", view, events::newest)
         .get("/api/v1/models/{model}/events/{id}", view, events::one)
         .get("/api/v1/models/{model}/values", view, events::values)
-        .post("/api/v1/write", Access::Needs(Action::Ingest), remote_write::write)
-        .get("/api/v1/series", view, api::series)
+        .get("/api/v1/models/{model}/export", view, events::export)
+        .get("/api/v1/openapi.json", view, openapi::serve)
+        .post("/api/v1/write", ingest, remote_write::write)
         .get("/api/v1/signals", view, api::signals)
+        .get("/api/v1/signals/steps", view, api::steps)
+        .patch("/api/v1/signals/{name}", Access::Needs(Action::EditModel), telemetry::note_signal)
+        .post("/api/v1/samples", ingest, telemetry::samples)
+        .post("/api/v1/feedback", ingest, telemetry::feedback)
+        .get("/api/v1/feedback", view, telemetry::list_feedback)
+        .post("/api/v1/business", ingest, telemetry::business)
+        .get("/api/v1/business", view, telemetry::list_business)
+        .get("/api/v1/evaluations", view, telemetry::list_evaluations)
+        .post("/api/v1/changes", ingest, telemetry::changes)
+        .get("/api/v1/changes", view, telemetry::list_changes)
+        .post("/api/v1/events", ingest, telemetry::cloud_events)
+        .post("/api/v1/logs", ingest, telemetry::log_lines)
+        .get("/api/v1/logs", view, telemetry::logs)
+        .get("/api/v1/spans", view, telemetry::spans)
+        .get("/api/v1/traces/{trace}", view, telemetry::trace)
+        .get("/api/v1/traces/{trace}/spans/{span}", view, telemetry::span)
+        .get("/api/v1/topology", view, telemetry::topology)
+        .get("/api/v1/dependencies", view, telemetry::list_dependencies)
+        .post("/api/v1/dependencies", Access::Needs(Action::EditModel), telemetry::declare_dependency)
+        .delete("/api/v1/dependencies/{id}", Access::Needs(Action::EditModel), telemetry::delete_dependency)
+        .get("/api/v1/arrivals", view, telemetry::arrivals)
+        .get("/api/v1/prices", view, telemetry::prices)
+        .put("/api/v1/prices", Access::Needs(Action::EditModel), telemetry::set_prices)
+        .get("/api/v1/scrapes", view, telemetry::scrape_jobs)
+        .post("/api/v1/scrapes", Access::Needs(Action::EditProbes), telemetry::create_scrape_job)
+        .delete("/api/v1/scrapes/{id}", Access::Needs(Action::EditProbes), telemetry::delete_scrape_job)
+        .get("/api/v1/webhooks", Access::Needs(Action::EditProbes), telemetry::webhooks)
+        .post("/api/v1/webhooks", Access::Needs(Action::EditProbes), telemetry::create_webhook)
+        .delete("/api/v1/webhooks/{id}", Access::Needs(Action::EditProbes), telemetry::delete_webhook)
+        .post("/hooks/github/{token}", Access::Public, telemetry::github)
+        .post("/hooks/gitlab/{token}", Access::Public, telemetry::gitlab)
+        .post("/v1/traces", ingest, otlp::traces)
+        .post("/v1/metrics", ingest, otlp::metrics)
+        .post("/v1/logs", ingest, otlp::logs)
+        .service(otlp::TRACES, ingest, otlp::grpc_traces(&state))
+        .service(otlp::METRICS, ingest, otlp::grpc_metrics(&state))
+        .service(otlp::LOGS, ingest, otlp::grpc_logs(&state))
+        .get("/api/v1/query", view, prometheus::query)
+        .post("/api/v1/query", view, prometheus::query)
+        .get("/api/v1/query_range", view, prometheus::query_range)
+        .post("/api/v1/query_range", view, prometheus::query_range)
+        .get("/api/v1/query_exemplars", view, prometheus::exemplars)
+        .post("/api/v1/query_exemplars", view, prometheus::exemplars)
+        .get("/api/v1/series", view, prometheus::series)
+        .post("/api/v1/series", view, prometheus::series)
+        .get("/api/v1/labels", view, prometheus::labels)
+        .post("/api/v1/labels", view, prometheus::labels)
+        .get("/api/v1/label/{name}/values", view, prometheus::label_values)
+        .get("/api/v1/metadata", view, prometheus::metadata)
+        .get("/api/v1/status/buildinfo", view, prometheus::build_info)
         .get("/api/v1/probes", view, api::probes)
         .post("/api/v1/probes", Access::Needs(Action::EditProbes), api::create_probe)
         .delete("/api/v1/probes/{id}", Access::Needs(Action::EditProbes), api::delete_probe);
     let (guarded, entries) = routes.finish();
+    state.openapi = Arc::new(openapi::document(&entries));
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };

@@ -49,6 +49,7 @@ impl From<EngineError> for Answer {
             EngineError::TooMany(seconds) => {
                 Answer { retry_after: Some(seconds), ..Answer::new(429, "too-many", "Too many attempts", text) }
             }
+            EngineError::Unanswerable(_) => Answer::new(422, "unanswerable", "No answer", text),
             EngineError::TooLarge(_) => Answer::new(413, "too-large", "Too large", text),
             EngineError::Store(StoreError::Overloaded) => Answer::busy(&text),
             EngineError::Store(StoreError::Closed) => {

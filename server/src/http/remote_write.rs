@@ -12,6 +12,9 @@ use super::State;
 use super::problem::{Answer, ApiResult};
 use super::upload;
 
+/// Bytes of a request, packed.
+const BODY_MAX: usize = 1 << 20;
+
 /// Which version a sender speaks, by its content type.
 ///
 /// # Errors
@@ -42,9 +45,10 @@ pub async fn write(
     body: Body,
 ) -> ApiResult<Response> {
     let version = version(&headers)?;
-    let (body, _permits) = upload::receive_whole(&state, &headers, body).await?;
+    let (body, _permits) = upload::receive_up_to(&state, &headers, body, BODY_MAX).await?;
     let limits = state.config.limits.of_series();
     let written = state.engine.remote_write(&caller.actor, version, &body, &limits).await?;
+    state.engine.note_arrival("remote_write", written.samples, written.refused, written.reason.as_deref());
     state.metrics.samples.inc_by(written.samples);
     let mut response = match &written.reason {
         None => StatusCode::NO_CONTENT.into_response(),

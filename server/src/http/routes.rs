@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, post_service, put};
 use domain::{Access, Actor, Object, authorize};
 use engine::Caller;
 
@@ -48,6 +48,16 @@ impl Routes {
     method!(put, "PUT");
     method!(patch, "PATCH");
     method!(delete, "DELETE");
+
+    /// A service that answers POST itself, as those of gRPC do.
+    pub fn service<S>(self, path: &'static str, access: Access, service: S) -> Routes
+    where
+        S: tower::Service<Request, Error = std::convert::Infallible> + Clone + Send + Sync + 'static,
+        S::Response: IntoResponse + 'static,
+        S::Future: Send + 'static,
+    {
+        self.add("POST", path, access, post_service(service))
+    }
 
     fn add(mut self, method: &'static str, path: &'static str, access: Access, handler: MethodRouter<State>) -> Routes {
         let guarded = handler.layer(from_fn(move |request: Request, next: Next| check(access, request, next)));

@@ -54,16 +54,59 @@ pub async fn receive(state: &State, headers: &HeaderMap, body: HttpBody) -> ApiR
     }
 }
 
-/// A body that must be whole before it is understood.
-pub async fn receive_whole(
+/// What a body holds of the shared budget until it is dropped.
+pub type Permits = OwnedSemaphorePermit;
+
+/// A body that must be whole before it is understood, of at most so many bytes.
+pub async fn receive_up_to(
     state: &State,
     headers: &HeaderMap,
     body: HttpBody,
-) -> ApiResult<(Bytes, OwnedSemaphorePermit)> {
+    most: usize,
+) -> ApiResult<(Bytes, Permits)> {
     match read(state, headers, body).await? {
         Received::Whole(bytes, permits) => Ok((bytes, permits)),
-        Received::Rest(..) => Err(too_large(WHOLE_MAX as u64, "send fewer rows at once")),
+        Received::Rest(mut held, mut rest) => {
+            while let Some(chunk) = rest.next().await {
+                held.extend_from_slice(&chunk.map_err(broken)?);
+                if held.len() > most {
+                    return Err(too_large(most as u64, "send less at once"));
+                }
+            }
+            let permits = reserve(state, held.len())?;
+            Ok((held.freeze(), permits))
+        }
     }
+}
+
+/// Bytes of a text that came packed, at most.
+const UNPACKED_MAX: u64 = 128 << 20;
+
+/// A text as it was before somebody packed it by gzip or zstd, known by its first bytes.
+pub fn unpacked(body: Bytes) -> ApiResult<Bytes> {
+    let mut out = Vec::new();
+    let read = if body.starts_with(&[0x1f, 0x8b]) {
+        flate2::read::MultiGzDecoder::new(&body[..]).take(UNPACKED_MAX + 1).read_to_end(&mut out)
+    } else if body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        zstd::stream::read::Decoder::new(&body[..]).and_then(|r| r.take(UNPACKED_MAX + 1).read_to_end(&mut out))
+    } else {
+        return Ok(body);
+    };
+    read.map_err(broken)?;
+    if out.len() as u64 > UNPACKED_MAX {
+        return Err(too_large(UNPACKED_MAX, "unpacked it is longer: send less at once"));
+    }
+    Ok(out.into())
+}
+
+fn broken(error: std::io::Error) -> Answer {
+    Answer::new(400, "invalid", "That cannot be used", format!("the body broke off: {error}"))
+}
+
+fn reserve(state: &State, bytes: usize) -> ApiResult<Permits> {
+    let permits = (bytes / BYTES_A_PERMIT + 1) as u32;
+    let reserved = state.ingest_bytes.clone().try_acquire_many_owned(permits);
+    reserved.map_err(|_| Answer::busy("as much as may wait in memory is waiting already; send again in a second"))
 }
 
 enum Received {
@@ -96,19 +139,14 @@ async fn read(state: &State, headers: &HeaderMap, body: HttpBody) -> ApiResult<R
                 return Err(Answer::new(408, "too-slow", "Too slow", error.to_string()));
             }
             Some(Err(error)) => {
-                return Err(Answer::new(400, "invalid", "That cannot be used", format!("the body broke off: {error}")));
+                return Err(broken(error));
             }
         }
         if held.len() > WHOLE_MAX {
             return Ok(Received::Rest(held, chunks));
         }
     }
-    let permits = (held.len() / BYTES_A_PERMIT + 1) as u32;
-    let permits = state
-        .ingest_bytes
-        .clone()
-        .try_acquire_many_owned(permits)
-        .map_err(|_| Answer::busy("as much as may wait in memory is waiting already; send again in a second"))?;
+    let permits = reserve(state, held.len())?;
     Ok(Received::Whole(held.freeze(), permits))
 }
 

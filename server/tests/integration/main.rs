@@ -2,6 +2,7 @@
 
 mod senders;
 mod telemetry;
+mod ways_in;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -102,9 +103,32 @@ impl Server {
     }
 
     fn ask(&self, method: &str, path: &str, key: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).expect("connects");
+        Answer::of(&self.address, method, path, key, headers, body)
+    }
+
+    fn post(&self, path: &str, key: &str, body: &[u8]) -> Answer {
+        self.ask("POST", path, key, &[], body)
+    }
+
+    /// Asks until the answer satisfies, or half a minute has passed.
+    fn wait_for(&self, path: &str, key: &str, what: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = self.ask("GET", path, key, &[], b"").json();
+            if what(&answer) || Instant::now() > until {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+}
+
+impl Answer {
+    /// What the program at an address says to one request.
+    fn of(address: &str, method: &str, path: &str, key: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(address).expect("connects");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("sets");
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
         if !headers.iter().any(|(n, _)| *n == "content-length") {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
@@ -123,22 +147,6 @@ impl Server {
         let body = answer[split + 4..].to_vec();
         let body = if head.contains("transfer-encoding: chunked") { unchunk(&body) } else { body };
         Answer { status, head, body }
-    }
-
-    fn post(&self, path: &str, key: &str, body: &[u8]) -> Answer {
-        self.ask("POST", path, key, &[], body)
-    }
-
-    /// Asks until the answer satisfies, or half a minute has passed.
-    fn wait_for(&self, path: &str, key: &str, what: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + Duration::from_secs(30);
-        loop {
-            let answer = self.ask("GET", path, key, &[], b"").json();
-            if what(&answer) || Instant::now() > until {
-                return answer;
-            }
-            std::thread::sleep(Duration::from_millis(300));
-        }
     }
 }
 
@@ -200,6 +208,7 @@ macro_rules! on_both {
 
 use senders::*;
 use telemetry::*;
+use ways_in::*;
 
 on_both!(
     sigkill_under_load_loses_nothing_acknowledged,
@@ -209,6 +218,14 @@ on_both!(
     too_much_at_once_is_told_to_come_back,
     both_versions_of_remote_write_are_kept_and_answered,
     prometheus_and_vmagent_write_here,
+    the_opentelemetry_sdk_arrives_named_and_in_its_place,
+    otlp_in_json_is_kept_and_what_is_wrong_is_a_partial_success,
+    frames_of_pandas_and_pyarrow_are_one_request,
+    feedback_and_business_meet_their_prediction,
+    changes_come_by_rest_events_and_webhooks,
+    logs_come_as_json_lines_and_by_syslog,
+    exporters_of_debian_are_scraped,
+    prometheus_gives_the_same_answers,
     every_format_carries_the_same_rows,
     wrong_rows_are_named_and_the_rest_is_kept,
     labels_that_come_later_make_a_new_revision,

@@ -125,7 +125,7 @@ pub fn both_versions_of_remote_write_are_kept_and_answered(server: Server) {
 }
 
 /// A program that runs for the length of a test.
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -134,7 +134,7 @@ impl Drop for Running {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port()
 }
 

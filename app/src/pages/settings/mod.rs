@@ -1,17 +1,25 @@
 //! Settings: what is yours, what the installation is, who may enter it, what it asks.
 
 mod account;
+mod connections;
 mod installation;
 mod keys;
 mod people;
+mod prices;
 mod probes;
+mod scraping;
+mod webhooks;
 
 pub use account::Account;
+pub use connections::Connections;
 pub use installation::Installation;
 pub(crate) use installation::word;
 pub use keys::Keys;
 pub use people::People;
+pub use prices::Prices;
 pub use probes::Probes;
+pub use scraping::Scraping;
+pub use webhooks::Webhooks;
 
 use domain::Role;
 use leptos::prelude::*;
@@ -50,7 +58,8 @@ fn Settings(#[prop(into)] title: String, children: Children) -> impl IntoView {
             <div class="setg">
                 <nav class="views" aria-label="Settings">
                     <div class="lab">"You"</div>{link("/settings", "Account")}
-                    <div class="lab">"Data"</div>{link("/settings/probes", "Service probes")}
+                    <div class="lab">"Data"</div>{link("/settings/connections", "Connections")}{link("/settings/scraping", "Scraping")}
+                    {link("/settings/webhooks", "Webhooks")}{link("/settings/prices", "Prices")}{link("/settings/probes", "Service probes")}
                     <Transition fallback=|| ()>{admin}</Transition>
                 </nav>
                 <div>{children()}</div>

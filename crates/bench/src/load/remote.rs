@@ -27,6 +27,32 @@ fn field(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// The message of some samples of one instant: headers and packed body.
+pub(crate) fn write_request(samples: &[(Vec<(&str, String)>, f64)], millis: i64) -> (&'static str, Vec<u8>) {
+    let mut body = Vec::new();
+    for (labels, value) in samples {
+        let mut timeseries = Vec::new();
+        let mut sorted: Vec<&(&str, String)> = labels.iter().collect();
+        sorted.sort();
+        for (name, value) in sorted {
+            let mut label = Vec::new();
+            field(&mut label, 1, name.as_bytes());
+            field(&mut label, 2, value.as_bytes());
+            field(&mut timeseries, 1, &label);
+        }
+        let mut sample = vec![0x09];
+        sample.extend_from_slice(&value.to_le_bytes());
+        sample.push(0x10);
+        varint(&mut sample, millis as u64);
+        field(&mut timeseries, 2, &sample);
+        field(&mut body, 1, &timeseries);
+    }
+    (HEADERS, snap::raw::Encoder::new().compress_vec(&body).unwrap_or_default())
+}
+
+const HEADERS: &str =
+    "content-type: application/x-protobuf\r\ncontent-encoding: snappy\r\nx-prometheus-remote-write-version: 0.1.0\r\n";
+
 impl Fleet {
     pub(crate) fn new(seed: u64) -> Fleet {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -77,7 +103,6 @@ impl Fleet {
             field(&mut body, 1, &timeseries);
         }
         let packed = snap::raw::Encoder::new().compress_vec(&body).unwrap_or_default();
-        let headers = "content-type: application/x-protobuf\r\ncontent-encoding: snappy\r\nx-prometheus-remote-write-version: 0.1.0\r\n";
-        request("/api/v1/write", key, headers, &packed).0
+        request("/api/v1/write", key, HEADERS, &packed).0
     }
 }

@@ -3,7 +3,10 @@
 
 pub mod gpu;
 pub mod host;
+pub mod outgoing;
 pub mod probe;
+pub mod scrape;
+pub mod syslog;
 
 use std::collections::BTreeMap;
 

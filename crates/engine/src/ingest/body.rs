@@ -30,7 +30,9 @@ impl Tables {
     /// All others get a thread of their own. The connection's task must stay free meanwhile: it is
     /// what brings the rest of the body, and a handler that blocked it would wait for ever.
     pub(super) fn of(format: Option<Format>, body: Body) -> Result<Tables> {
-        let packed = |bytes: &[u8]| bytes.starts_with(b"PAR1") || bytes.starts_with(&[0x1f, 0x8b]);
+        let packed = |bytes: &[u8]| {
+            bytes.starts_with(b"PAR1") || bytes.starts_with(&[0x1f, 0x8b]) || bytes.starts_with(&decode::ZSTD)
+        };
         let reader: Box<dyn Read + Send> = match body {
             Body::Whole(bytes) if !packed(&bytes) => {
                 return decode::tables(format, Box::new(Cursor::new(bytes))).map(Tables::Here);

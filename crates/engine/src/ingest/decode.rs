@@ -1,4 +1,4 @@
-//! Bodies as tables, a piece at a time: NDJSON, a JSON array, CSV, Parquet; gzip around any.
+//! Bodies as tables, a piece at a time: NDJSON, a JSON array, CSV, Parquet, Arrow; gzip or zstd around any.
 //!
 //! A body is hostile until decoded: its size when unpacked is bounded, a wrong line is reported and
 //! skipped, and the format is known by the first bytes when nobody says it.
@@ -8,7 +8,9 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{ArrayRef, RecordBatch};
+use arrow_buffer::Buffer;
 use arrow_cast::cast;
+use arrow_ipc::reader::StreamDecoder;
 use arrow_schema::DataType;
 use domain::problem::LineError;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -28,6 +30,8 @@ pub enum Format {
     JsonArray,
     Csv,
     Parquet,
+    /// A stream of Arrow IPC.
+    Arrow,
 }
 
 impl Format {
@@ -46,10 +50,11 @@ impl Format {
             "application/json" => None,
             "text/csv" | "application/csv" => Some(Format::Csv),
             "application/vnd.apache.parquet" | "application/parquet" | "application/x-parquet" => Some(Format::Parquet),
+            "application/vnd.apache.arrow.stream" => Some(Format::Arrow),
             other => {
                 let shown: String = other.chars().take(80).collect();
                 return Err(EngineError::Invalid(format!(
-                    "the content type “{shown}” is none of NDJSON, JSON, CSV and Parquet; leave it out to have the body recognised"
+                    "the content type “{shown}” is none of NDJSON, JSON, CSV, Parquet and Arrow; leave it out to have the body recognised"
                 )));
             }
         })
@@ -69,8 +74,19 @@ pub fn tables(format: Option<Format>, body: Box<dyn Read + Send>) -> Result<Piec
         let unpacked = flate2::bufread::MultiGzDecoder::new(reader);
         return open(format, BufReader::with_capacity(1 << 16, Box::new(unpacked)));
     }
+    if head.starts_with(&ZSTD) {
+        let mut unpacked = zstd::stream::read::Decoder::with_buffer(reader).map_err(unreadable)?;
+        // What a sender may ask of memory: 128 MiB.
+        unpacked.window_log_max(27).map_err(unreadable)?;
+        return open(format, BufReader::with_capacity(1 << 16, Box::new(unpacked)));
+    }
     open(format, reader)
 }
+
+/// How a body packed by zstd begins.
+pub(super) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// How a stream of Arrow begins: the mark before each message.
+const ARROW: [u8; 4] = [0xff, 0xff, 0xff, 0xff];
 
 fn open(format: Option<Format>, mut reader: BufReader<Box<dyn Read + Send>>) -> Result<Pieces> {
     let head = reader.fill_buf().map_err(unreadable)?;
@@ -78,21 +94,25 @@ fn open(format: Option<Format>, mut reader: BufReader<Box<dyn Read + Send>>) -> 
     let first = head.iter().copied().find(|b| !b.is_ascii_whitespace());
     let found = match first {
         None => {
-            return Err(EngineError::Invalid("the body is empty; send rows as NDJSON, JSON, CSV or Parquet".into()));
+            return Err(EngineError::Invalid(
+                "the body is empty; send rows as NDJSON, JSON, CSV, Parquet or Arrow".into(),
+            ));
         }
         Some(b'[') => Format::JsonArray,
         Some(b'{') => Format::Ndjson,
         Some(_) if head.starts_with(b"PAR1") => Format::Parquet,
+        Some(_) if head.starts_with(&ARROW) => Format::Arrow,
         Some(byte) if byte.is_ascii_graphic() => Format::Csv,
         Some(_) => {
             return Err(EngineError::Invalid(
-                "the body’s first bytes are of none of NDJSON, JSON, CSV, Parquet and gzip".into(),
+                "the body’s first bytes are of none of NDJSON, JSON, CSV, Parquet, Arrow, gzip and zstd".into(),
             ));
         }
     };
     let limited = reader.take(UNPACKED_MAX);
     match format.unwrap_or(found) {
         Format::Parquet => Ok(Box::new(ParquetPieces::open(limited)?)),
+        Format::Arrow => Ok(Box::new(ArrowPieces::open(limited)?)),
         Format::Csv => CsvPieces::open(limited),
         // What a person calls NDJSON and begins with a bracket is an array.
         Format::Ndjson | Format::JsonArray if found == Format::JsonArray => Ok(Box::new(ArrayPieces::new(limited))),
@@ -345,6 +365,85 @@ impl Iterator for ParquetPieces {
         let rows = batch.num_rows() as u64;
         let table = record_batch(&batch, self.row);
         self.row += rows;
+        Some(table)
+    }
+}
+
+/// A stream of Arrow, taken in as it comes: what a message claims to hold is never asked of memory before
+/// it is there. (That is also why packed columns are refused: the body may be packed whole.)
+struct ArrowPieces {
+    reader: Box<dyn Read + Send>,
+    decoder: StreamDecoder,
+    coming: Buffer,
+    /// Rows of a batch that is longer than a piece.
+    rest: Option<RecordBatch>,
+    row: u64,
+    done: bool,
+}
+
+impl ArrowPieces {
+    fn open(reader: impl Read + Send + 'static) -> Result<ArrowPieces> {
+        let mut pieces = ArrowPieces {
+            reader: Box::new(reader),
+            decoder: StreamDecoder::new(),
+            coming: Buffer::from_vec(Vec::<u8>::new()),
+            rest: None,
+            row: 0,
+            done: false,
+        };
+        // The first batch tells whether it is a stream at all, and how wide.
+        pieces.rest = pieces.batch()?;
+        let columns = pieces.rest.as_ref().map_or(0, |b| b.num_columns());
+        if columns > COLUMNS_MAX {
+            return Err(EngineError::TooLarge(format!("the table has {columns} columns; {COLUMNS_MAX} are allowed")));
+        }
+        Ok(pieces)
+    }
+
+    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+        let wrong = |e: arrow_schema::ArrowError| {
+            EngineError::Invalid(format!("this is no whole stream of Arrow without packed columns: {e}"))
+        };
+        while !self.done {
+            if self.coming.is_empty() {
+                let mut chunk = vec![0; 1 << 16];
+                let read = self.reader.read(&mut chunk).map_err(unreadable)?;
+                if read == 0 {
+                    self.done = true;
+                    self.decoder.finish().map_err(wrong)?;
+                    break;
+                }
+                chunk.truncate(read);
+                self.coming = Buffer::from_vec(chunk);
+            }
+            if let Some(batch) = self.decoder.decode(&mut self.coming).map_err(wrong)? {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for ArrowPieces {
+    type Item = Result<Table>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = match self.rest.take() {
+            Some(batch) => batch,
+            None => match self.batch() {
+                Ok(batch) => batch?,
+                Err(error) => {
+                    self.done = true;
+                    return Some(Err(error));
+                }
+            },
+        };
+        let rows = batch.num_rows().min(PIECE_ROWS);
+        if rows < batch.num_rows() {
+            self.rest = Some(batch.slice(rows, batch.num_rows() - rows));
+        }
+        let table = record_batch(&batch.slice(0, rows), self.row);
+        self.row += rows as u64;
         Some(table)
     }
 }

@@ -2,11 +2,18 @@
 
 pub mod body;
 pub mod cells;
+pub mod changes;
+pub mod cloud_events;
 pub mod decode;
+pub mod exposition;
 pub mod json;
+pub mod log_lines;
 pub mod map;
+pub mod otlp;
 pub mod parquet_columns;
+pub mod privacy;
 pub mod protobuf;
+pub mod records;
 pub mod remote_write;
 pub mod targets;
 
@@ -61,7 +68,7 @@ impl Replay {
     }
 }
 
-fn add_errors(receipt: &mut Receipt, errors: Vec<LineError>) {
+pub(crate) fn add_errors(receipt: &mut Receipt, errors: Vec<LineError>) {
     receipt.rejected += errors.len() as u64;
     let room = ERRORS_NAMED.saturating_sub(receipt.errors.len());
     receipt.errors.extend(errors.into_iter().take(room));

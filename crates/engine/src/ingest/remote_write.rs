@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::signal::{Layer, Series};
+use domain::conventions;
+use domain::signal::Series;
 use domain::time::{HOUR, MINUTE, SECOND};
 use domain::{Action, Actor, Object};
 use store::{Points, Registered, SeriesLimits};
@@ -20,9 +21,9 @@ const UNPACKED_MAX: usize = 32 << 20;
 const LABELS_MAX: usize = 64;
 const LABEL_BYTES: usize = 1024;
 /// A sample may come so late.
-const LATE: i64 = 24 * HOUR;
+pub(crate) const LATE: i64 = 24 * HOUR;
 /// A sender's clock may be so far ahead.
-const AHEAD: i64 = 10 * MINUTE;
+pub(crate) const AHEAD: i64 = 10 * MINUTE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -204,23 +205,7 @@ fn series_of(sent: &Sent, symbols: &[&[u8]]) -> Result<std::result::Result<Serie
     let Some(name) = labels.remove("__name__") else {
         return Ok(Err("a series has no name: its label “__name__” is missing".into()));
     };
-    let unit = if sent.unit.is_empty() { unit_of(&name) } else { sent.unit };
-    Ok(Ok(Series { unit: unit.to_string(), name, labels, layer: Layer::Application, higher_is_better: None }))
-}
-
-/// The unit that Prometheus' naming conventions put into a metric's name.
-fn unit_of(name: &str) -> &'static str {
-    let stem = name.strip_suffix("_total").unwrap_or(name);
-    match stem.rsplit('_').next() {
-        Some("seconds") => "s",
-        Some("bytes") => "By",
-        Some("ratio") => "1",
-        Some("celsius") => "Cel",
-        Some("volts") => "V",
-        Some("watts") => "W",
-        Some("joules") => "J",
-        _ => "",
-    }
+    Ok(Ok(conventions::described(name, labels, sent.unit)))
 }
 
 impl Engine {
@@ -299,12 +284,7 @@ impl Engine {
                 Err(reason) => written.refuse(sent.samples.len(), || reason),
             }
         }
-        let source = match actor {
-            Actor::Key { id, .. } => format!("key {id}"),
-            Actor::Person { id, .. } => format!("person {id}"),
-            Actor::Local | Actor::Anonymous => String::new(),
-        };
-        let registered = self.store.register_series(wanted, &source, limits).await?;
+        let registered = self.store.register_series(wanted, &sender(actor), limits).await?;
         for (place, registered) in places.into_iter().zip(registered) {
             match registered {
                 Registered::Known(id) => {
@@ -318,7 +298,16 @@ impl Engine {
     }
 }
 
-fn too_far(at: i64, now: i64) -> String {
+/// Who is answerable for the series that a request brings.
+pub(crate) fn sender(actor: &Actor) -> String {
+    match actor {
+        Actor::Key { id, .. } => format!("key {id}"),
+        Actor::Person { id, .. } => format!("person {id}"),
+        Actor::Local | Actor::Anonymous => String::new(),
+    }
+}
+
+pub(crate) fn too_far(at: i64, now: i64) -> String {
     let distance = (now - at) / SECOND;
     if distance > 0 {
         format!("a sample is {distance} s old; {} s are accepted", LATE / SECOND)

@@ -24,6 +24,8 @@ pub(super) type Target = Arc<(Model, Stream)>;
 #[derive(Default)]
 pub struct Targets {
     known: Mutex<HashMap<Key, (Timestamp, Target)>>,
+    /// Streams that belong to no model: they are made once and never go.
+    telemetry: Mutex<HashMap<(EventKind, String), Stream>>,
 }
 
 impl Targets {
@@ -40,6 +42,16 @@ impl Targets {
         }
         let (model, stream) = &*target;
         known.insert((model.name.clone(), stream.kind, stream.environment.clone()), (now, target));
+    }
+
+    pub(super) fn telemetry(&self, kind: EventKind, environment: &str) -> Option<Stream> {
+        let known = self.telemetry.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(kind, environment.to_string())).cloned()
+    }
+
+    pub(super) fn remember(&self, stream: Stream) {
+        let mut known = self.telemetry.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert((stream.kind, stream.environment.clone()), stream);
     }
 
     /// To be called whenever a model was changed or removed.

@@ -295,6 +295,17 @@ impl Store {
             .collect())
     }
 
+    /// The samples of some series within a range, as they are: microseconds since 1970, values.
+    pub async fn read_raw(&self, series: &[i64], range: TimeRange) -> Result<Vec<(Vec<i64>, Vec<f64>)>> {
+        let runs = self.read_runs(series, range).await?;
+        Ok(runs.into_iter().map(|run| (run.times, run.values)).collect())
+    }
+
+    /// What a series stood at last, as far as this process knows.
+    pub fn latest_value(&self, series: i64) -> Option<f64> {
+        self.samples.head().latest(series).map(|(_, value)| value)
+    }
+
     /// Samples that are not in chunks yet.
     pub fn fresh_samples(&self) -> usize {
         self.samples.head().len()

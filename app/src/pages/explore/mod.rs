@@ -1,0 +1,125 @@
+//! Explore: signals by query, traces, logs, the map of who calls whom, changes. All that is asked stands in the
+//! address.
+
+mod changes;
+mod logs;
+mod map;
+mod signals;
+pub mod trace;
+mod traces;
+
+use domain::time::{HOUR, RangeChoice};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use crate::components::frame::Frame;
+use crate::components::icons::Icon;
+use crate::components::state::{Place, use_place};
+
+const DEFAULT: RangeChoice = RangeChoice::Last(HOUR);
+
+/// What is looked at, with its name in the address.
+const VIEWS: [(&str, &str); 5] =
+    [("signals", "Signals"), ("traces", "Traces"), ("logs", "Logs"), ("map", "Map"), ("changes", "Changes")];
+
+#[component]
+pub fn Explore() -> impl IntoView {
+    let query = use_query_map();
+    let place = use_place();
+    let view = Memo::new(move |_| {
+        let said = query.with(|q| q.get("view")).unwrap_or_default();
+        VIEWS.iter().find(|(name, _)| *name == said).map_or("signals", |(name, _)| *name)
+    });
+    let tabs = move || {
+        let (here, place) = (view.get(), place.get());
+        VIEWS
+            .into_iter()
+            .map(|(name, title)| {
+                let current = (here == name).then_some("page");
+                view! { <a href=with(&place, &[("view", name)]) aria-current=current>{title}</a> }
+            })
+            .collect::<Vec<_>>()
+    };
+    let body = move || match view.get() {
+        "traces" => traces::Traces().into_any(),
+        "logs" => logs::Logs().into_any(),
+        "map" => map::Map().into_any(),
+        "changes" => changes::Changes().into_any(),
+        _ => signals::Signals().into_any(),
+    };
+    view! {
+        <Title text="Explore"/>
+        <Frame title=Signal::stored("Explore".to_string()) range="Last 1 h">
+            <h1 class="sr">"Explore"</h1>
+            <nav class="tabs" aria-label="What to explore">{tabs}</nav>
+            {body}
+        </Frame>
+    }
+}
+
+/// The address of Explore with some parameters, environment and range kept.
+fn with(place: &Place, parameters: &[(&str, &str)]) -> String {
+    let base = place.link("/explore");
+    let mut text = base.clone();
+    for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
+        text.push(if text.contains('?') { '&' } else { '?' });
+        text.push_str(&format!("{name}={}", encoded(value)));
+    }
+    text
+}
+
+/// A value as an address may hold it.
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(byte as char);
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// A parameter of the address.
+fn parameter(name: &'static str) -> Memo<String> {
+    let query = use_query_map();
+    Memo::new(move |_| query.with(|q| q.get(name)).unwrap_or_default())
+}
+
+/// What a form must carry besides its fields: environment, range, view.
+fn carried(place: &Place, view: &'static str) -> impl IntoView + use<> {
+    let environment = (place.environment != "production").then(|| place.environment.clone());
+    let range = place.range.map(|r| r.query());
+    let pairs: Vec<(String, String)> = range
+        .iter()
+        .flat_map(|q| q.split('&'))
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(n, v)| (n.to_string(), v.replace("%3A", ":")))
+        .collect();
+    view! {
+        <input type="hidden" name="view" value=view/>
+        {environment.map(|e| view! { <input type="hidden" name="env" value=e/> })}
+        {pairs.into_iter().map(|(n, v)| view! { <input type="hidden" name=n value=v/> }).collect::<Vec<_>>()}
+    }
+}
+
+/// The way to the rows before these.
+fn more(next: Option<String>, link: impl Fn(&str) -> String) -> Option<impl IntoView> {
+    let next = next?;
+    Some(
+        view! { <footer class="pf"><a class="btn sm" href=link(&next)>"Older"<Icon name="right" small=true/></a></footer> },
+    )
+}
+
+/// Milliseconds in the unit that reads best.
+fn took(ms: f64) -> String {
+    if ms < 1.0 {
+        format!("{:.0} µs", ms * 1000.0)
+    } else if ms < 1000.0 {
+        format!("{} ms", domain::format::fixed(ms, usize::from(ms < 100.0)))
+    } else {
+        format!("{} s", domain::format::fixed(ms / 1000.0, 2))
+    }
+}

@@ -1,0 +1,180 @@
+//! What Explore and the pages of connections read and change.
+
+use domain::prices::Price;
+use domain::telemetry::{
+    Arrival, Change, LogSearch, LogView, MetricName, Page, QueryView, SpanSearch, SpanView, Topology, TraceView,
+};
+use domain::time::RangeChoice;
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+
+#[server(prefix = "/do", endpoint = "metric_names", input = Json)]
+pub async fn metric_names() -> Result<Vec<MetricName>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().metric_names(&actor()).await?)
+}
+
+/// `None` where nothing is asked.
+#[server(prefix = "/do", endpoint = "run_query", input = Json)]
+pub async fn run_query(query: String, range: RangeChoice) -> Result<Option<QueryView>, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    if query.trim().is_empty() {
+        engine.metric_names(&actor()).await?;
+        return Ok(None);
+    }
+    let range = range.resolve(engine.now());
+    Ok(Some(engine.query_view(&actor(), &query, range).await?))
+}
+
+#[server(prefix = "/do", endpoint = "spans", input = Json)]
+pub async fn spans(search: SpanSearch, range: RangeChoice, cursor: Option<String>) -> Result<Page<SpanView>, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.search_spans(&actor(), &search, range, cursor.as_deref(), 50).await?)
+}
+
+#[server(prefix = "/do", endpoint = "log_lines", input = Json)]
+pub async fn log_lines(
+    search: LogSearch,
+    range: RangeChoice,
+    cursor: Option<String>,
+) -> Result<Page<LogView>, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.search_logs(&actor(), &search, range, cursor.as_deref(), 100).await?)
+}
+
+#[server(prefix = "/do", endpoint = "call_map", input = Json)]
+pub async fn call_map(environment: String, range: RangeChoice) -> Result<Topology, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.topology(&actor(), &environment, range).await?)
+}
+
+#[server(prefix = "/do", endpoint = "changes", input = Json)]
+pub async fn changes(environment: String, range: RangeChoice) -> Result<Vec<Change>, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.changes(&actor(), range, &environment, "", "").await?)
+}
+
+/// A part of a trace from its `first` line on; `chosen` is the span that is looked at, `at` when the trace was.
+#[server(prefix = "/do", endpoint = "trace", input = Json)]
+pub async fn trace(
+    environment: String,
+    id: String,
+    at: Option<i64>,
+    first: u64,
+    chosen: Option<String>,
+) -> Result<TraceView, Failure> {
+    use super::server::{actor, engine};
+    let near = at.map(domain::Timestamp);
+    Ok(engine().trace_view(&actor(), &environment, &id, near, first, chosen.as_deref()).await?)
+}
+
+#[server(prefix = "/do", endpoint = "arrivals", input = Json)]
+pub async fn arrivals() -> Result<Vec<Arrival>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().arrivals(&actor()).await?)
+}
+
+/// A program that is asked for its metrics, as the page lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScrapeRow {
+    pub id: i64,
+    pub job: String,
+    pub url: String,
+    pub discovery: bool,
+    pub every_secs: i64,
+}
+
+#[server(prefix = "/do", endpoint = "scrape_jobs", input = Json)]
+pub async fn scrape_jobs() -> Result<Vec<ScrapeRow>, Failure> {
+    use super::server::{actor, engine};
+    let jobs = engine().scrape_jobs(&actor()).await?;
+    let row = |j: engine::ScrapeJob| ScrapeRow {
+        id: j.id,
+        job: j.job,
+        url: j.url,
+        discovery: j.discovery,
+        every_secs: j.every_secs,
+    };
+    Ok(jobs.into_iter().map(row).collect())
+}
+
+#[server(prefix = "/do", endpoint = "create_scrape_job", input = Json)]
+pub async fn create_scrape_job(
+    job: String,
+    url: String,
+    discovery: bool,
+    every_secs: i64,
+    credentials: String,
+) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    let new = engine::collect::scrape::NewScrapeJob {
+        job,
+        url,
+        discovery,
+        every_secs: Some(every_secs),
+        credentials: Some(credentials),
+    };
+    Ok(engine().create_scrape_job(&actor(), new).await?)
+}
+
+#[server(prefix = "/do", endpoint = "delete_scrape_job", input = Json)]
+pub async fn delete_scrape_job(id: i64) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().delete_scrape_job(&actor(), id).await?)
+}
+
+#[server(prefix = "/do", endpoint = "prices", input = Json)]
+pub async fn prices() -> Result<Vec<Price>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().prices(&actor()).await?.rows)
+}
+
+#[server(prefix = "/do", endpoint = "set_prices", input = Json)]
+pub async fn set_prices(rows: Vec<Price>) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().set_prices(&actor(), rows).await?)
+}
+
+/// A webhook as the page lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WebhookRow {
+    pub id: i64,
+    pub name: String,
+    pub kind: String,
+    pub system: String,
+    pub last_at: Option<domain::Timestamp>,
+}
+
+#[server(prefix = "/do", endpoint = "webhooks", input = Json)]
+pub async fn webhooks() -> Result<Vec<WebhookRow>, Failure> {
+    use super::server::{actor, engine};
+    let row =
+        |h: engine::Webhook| WebhookRow { id: h.id, name: h.name, kind: h.kind, system: h.system, last_at: h.last_at };
+    Ok(engine().webhooks(&actor()).await?.into_iter().map(row).collect())
+}
+
+/// Gives the address to call and the secret, this once.
+#[server(prefix = "/do", endpoint = "create_webhook", input = Json)]
+pub async fn create_webhook(name: String, kind: String, system: String) -> Result<(String, String), Failure> {
+    use super::server::{actor, engine, origin};
+    let (path, secret) = engine().create_webhook(&actor(), &name, &kind, "", &system).await?;
+    Ok((format!("{}{path}", origin()), secret))
+}
+
+#[server(prefix = "/do", endpoint = "delete_webhook", input = Json)]
+pub async fn delete_webhook(id: i64) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().delete_webhook(&actor(), id).await?)
+}

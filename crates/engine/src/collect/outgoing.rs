@@ -1,0 +1,186 @@
+//! The one way out to addresses that people enter: probes, scraping, discovery.
+//!
+//! An address is resolved once and the connection goes to what was checked, so that a name cannot change in
+//! between; where clouds hand out credentials to whoever asks, nothing goes. Answers are bounded.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+
+/// What goes by the name of outcomes here: an error is a sentence for a person.
+pub type Outcome<T> = std::result::Result<T, String>;
+
+/// Where a question goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Http { tls: bool, host: String, port: u16, path: String },
+    Tcp { host: String, port: u16 },
+}
+
+impl Target {
+    /// Reads `https://host/path`, `http://host:port/` or `tcp://host:port`.
+    ///
+    /// # Errors
+    /// A sentence saying what a target looks like.
+    pub fn parse(text: &str) -> Outcome<Target> {
+        let wrong = || "a target is https://host/path, http://host:port/path or tcp://host:port".to_string();
+        let (scheme, rest) = text.trim().split_once("://").ok_or_else(wrong)?;
+        let (authority, path) = rest.split_once('/').map_or((rest, String::new()), |(a, p)| (a, p.to_string()));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse::<u16>().map_err(|_| wrong())?)),
+            _ => (authority, None),
+        };
+        let host = host.trim_matches(['[', ']']).to_string();
+        let bad = |c: char| c.is_whitespace() || c.is_control() || c == '@';
+        if host.is_empty() || text.len() > 2000 || authority.contains(bad) || path.contains(bad) {
+            return Err(wrong());
+        }
+        match (scheme, port) {
+            ("tcp", Some(port)) => Ok(Target::Tcp { host, port }),
+            ("http", port) => Ok(Target::Http { tls: false, host, port: port.unwrap_or(80), path: format!("/{path}") }),
+            ("https", port) => {
+                Ok(Target::Http { tls: true, host, port: port.unwrap_or(443), path: format!("/{path}") })
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// Addresses that nothing may reach: link-local ones, where clouds hand out credentials to whoever
+/// asks, and those that name no single host.
+pub fn forbidden(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast(),
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => forbidden(IpAddr::V4(v4)),
+            // fe80::/10, and the one address of a cloud's metadata service outside it.
+            None => {
+                v6.is_unspecified()
+                    || v6.is_multicast()
+                    || v6.segments()[0] & 0xffc0 == 0xfe80
+                    || v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+            }
+        },
+    }
+}
+
+/// Resolves once and connects to what was checked, so that a name cannot change in between.
+async fn connect(host: &str, port: u16) -> Outcome<TcpStream> {
+    let mut problem = format!("{host} has no address");
+    for address in tokio::net::lookup_host((host, port)).await.map_err(|e| e.to_string())? {
+        if forbidden(address.ip()) {
+            problem = format!("{} is link-local or no single host; nothing goes there", address.ip());
+            continue;
+        }
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => problem = error.to_string(),
+        }
+    }
+    Err(problem)
+}
+
+/// How long certificates of a server are good for, and its answer.
+pub struct Answer {
+    pub status: u16,
+    pub body: Bytes,
+    pub certificate_days: Option<f64>,
+}
+
+/// Connects, and says no more.
+pub async fn reach(host: &str, port: u16) -> Outcome<()> {
+    connect(host, port).await.map(|_| ())
+}
+
+/// Asks by GET; `headers` go along, at most `most` bytes of the answer are read.
+pub async fn get(
+    (tls, host, port, path): (bool, &str, u16, &str),
+    headers: &[(&str, &str)],
+    most: usize,
+) -> Outcome<Answer> {
+    let stream = connect(host, port).await?;
+    let standard = if tls { 443 } else { 80 };
+    let authority = if port == standard { host.to_string() } else { format!("{host}:{port}") };
+    if !tls {
+        return request(TokioIo::new(stream), &authority, path, headers, most).await;
+    }
+    let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_string()).map_err(|e| e.to_string())?;
+    let stream =
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|e| e.to_string())?;
+    let days = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(|c| days_left(c));
+    let answer = request(TokioIo::new(stream), &authority, path, headers, most).await?;
+    Ok(Answer { certificate_days: days, ..answer })
+}
+
+fn days_left(certificate: &[u8]) -> Option<f64> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Some(parsed.validity().time_to_expiration()?.whole_seconds() as f64 / 86_400.0)
+}
+
+async fn request<S>(stream: S, authority: &str, path: &str, headers: &[(&str, &str)], most: usize) -> Outcome<Answer>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(|e| e.to_string())?;
+    let driver = tokio::spawn(connection);
+    let mut request = Request::get(path)
+        .header("host", authority)
+        .header("user-agent", concat!("plimsoll/", env!("CARGO_PKG_VERSION")));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Empty::<Bytes>::new()).map_err(|e| e.to_string())?;
+    let outcome = match sender.send_request(request).await {
+        Err(error) => Err(error.to_string()),
+        Ok(response) => {
+            let status = response.status().as_u16();
+            match Limited::new(response.into_body(), most).collect().await {
+                Ok(body) => Ok(Answer { status, body: body.to_bytes(), certificate_days: None }),
+                Err(error) => Err(format!("its answer could not be read: {error}; at most {most} bytes are")),
+            }
+        }
+    };
+    driver.abort();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_where_credentials_are_handed_out() {
+        for bad in
+            ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0", "::", "224.0.0.1"]
+        {
+            assert!(forbidden(bad.parse().expect("an address")), "{bad}");
+        }
+        for good in ["127.0.0.1", "10.1.2.3", "192.0.2.7", "::1", "2001:db8::1"] {
+            assert!(!forbidden(good.parse().expect("an address")), "{good}");
+        }
+    }
+
+    #[test]
+    fn targets_are_read_and_nonsense_is_refused() {
+        assert_eq!(Target::parse("tcp://db:5432"), Ok(Target::Tcp { host: "db".into(), port: 5432 }));
+        assert_eq!(
+            Target::parse("https://example.com/health?x=1"),
+            Ok(Target::Http { tls: true, host: "example.com".into(), port: 443, path: "/health?x=1".into() })
+        );
+        for bad in ["", "db:5432", "tcp://db", "ftp://x/", "http://", "http://a b/", "http://u@h/"] {
+            assert!(Target::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

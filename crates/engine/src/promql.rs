@@ -1,0 +1,322 @@
+//! PromQL over what is kept: so that dashboards and tools made for Prometheus work here.
+//!
+//! PromQL knows no dots: `http.server.request.duration` answers to `http_server_request_duration`, and labels
+//! likewise.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::signal::Series;
+use domain::telemetry::{MetricName, QueryLine, QueryView};
+use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use promql::{Grid, Labels, NAME, Need, Query, QueryError, RawSeries, Value};
+use store::Exemplar;
+
+use crate::{Engine, EngineError, Result};
+
+/// Steps of one query at most, as in Prometheus.
+pub const STEPS_MAX: usize = 11_000;
+/// Points of a line that a page draws, and the steps it takes, in milliseconds.
+const STEPS_SHOWN: i64 = 300;
+const STEPS_OFFERED: [i64; 14] = [
+    1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 21_600_000,
+    86_400_000,
+];
+/// Lines that a page draws.
+const LINES_SHOWN: usize = 20;
+/// Series that one selector may find.
+const SERIES_MAX: usize = 20_000;
+/// Samples that one query may read.
+const SAMPLES_MAX: usize = 20_000_000;
+/// Series whose exemplars one question reads.
+const EXEMPLAR_SERIES: usize = 500;
+/// Series read in one go.
+const AT_ONCE: usize = 256;
+
+/// All series as PromQL sees them.
+#[derive(Default)]
+pub struct Index {
+    count: usize,
+    newest: i64,
+    series: Vec<(i64, Arc<Labels>, Arc<Series>)>,
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+#[derive(Default)]
+pub struct Known(Mutex<Arc<Index>>);
+
+/// A name in the letters that PromQL allows.
+pub fn spelled(name: &str, colons: bool) -> String {
+    let mut out: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || (colons && c == ':') { c } else { '_' })
+        .collect();
+    if out.starts_with(|c: char| c.is_ascii_digit()) {
+        out.insert(0, '_');
+    }
+    out
+}
+
+fn labels_of(series: &Series) -> Labels {
+    let mut labels: Labels = series.labels.iter().map(|(n, v)| (spelled(n, false), v.clone())).collect();
+    labels.insert(NAME.into(), spelled(&series.name, true));
+    labels
+}
+
+/// A series as a person reads it: its name, and what tells it apart.
+fn named(labels: &Labels) -> String {
+    let name = labels.get(NAME).map_or("", String::as_str);
+    let rest: Vec<String> = labels.iter().filter(|(n, _)| *n != NAME).map(|(n, v)| format!("{n}={v}")).collect();
+    match (name, rest.is_empty()) {
+        ("", true) => "value".into(),
+        (name, true) => name.into(),
+        ("", false) => rest.join(", "),
+        (name, false) => format!("{name} {}", rest.join(", ")),
+    }
+}
+
+impl From<QueryError> for EngineError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Syntax(text) => EngineError::Invalid(text),
+            other => EngineError::Unanswerable(other.to_string()),
+        }
+    }
+}
+
+impl Engine {
+    async fn series_index(&self) -> Result<Arc<Index>> {
+        let all = self.store.series("").await?;
+        let newest = all.iter().map(|(id, _)| *id).max().unwrap_or(0);
+        let known = self.inner.index.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.count == all.len() && known.newest == newest {
+            return Ok(known);
+        }
+        let index = tokio::task::block_in_place(|| {
+            let mut index = Index { count: all.len(), newest, ..Index::default() };
+            for (id, series) in all {
+                let labels = Arc::new(labels_of(&series));
+                index.by_name.entry(labels[NAME].clone()).or_default().push(index.series.len());
+                index.series.push((id, labels, series));
+            }
+            Arc::new(index)
+        });
+        *self.inner.index.0.lock().unwrap_or_else(PoisonError::into_inner) = index.clone();
+        Ok(index)
+    }
+
+    /// Evaluates a query.
+    ///
+    /// # Errors
+    /// Not allowed; a text that is no query; too many steps, series or samples; what cannot be evaluated.
+    pub async fn promql(&self, actor: &Actor, text: &str, grid: Grid, lookback: i64) -> Result<Value> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        if grid.steps() > STEPS_MAX {
+            return Err(EngineError::Invalid(format!(
+                "exceeded maximum resolution of {STEPS_MAX} points per timeseries; ask for longer steps or a shorter range"
+            )));
+        }
+        let query = Query::parse(text)?;
+        if grid.steps() != 1 && !query.is_instant_valued() {
+            return Err(EngineError::Invalid("a range query gives a number or a vector at each step".into()));
+        }
+        let needs = query.needs(&grid, lookback);
+        let index = self.series_index().await?;
+        let mut found = Vec::with_capacity(needs.len());
+        let mut samples = 0;
+        for need in &needs {
+            found.push(self.needed(&index, need, &mut samples).await?);
+        }
+        Ok(tokio::task::block_in_place(|| query.evaluate(&grid, lookback, &needs, &found))?)
+    }
+
+    async fn needed(&self, index: &Index, need: &Need, samples: &mut usize) -> Result<Vec<RawSeries>> {
+        let accepted: Vec<usize> = tokio::task::block_in_place(|| match need.name() {
+            Some(name) => {
+                let places = index.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+                places.iter().copied().filter(|p| need.accepts(&index.series[*p].1)).collect()
+            }
+            None => (0..index.series.len()).filter(|p| need.accepts(&index.series[*p].1)).collect(),
+        });
+        if accepted.len() > SERIES_MAX {
+            return Err(EngineError::Unanswerable(format!(
+                "the query selects {} series; at most {SERIES_MAX} are read: say more labels",
+                accepted.len()
+            )));
+        }
+        // After `from` and up to `to`, in whole milliseconds.
+        let instant = |millis: i64| Timestamp(millis.saturating_add(1).saturating_mul(1000));
+        let range = TimeRange { from: instant(need.from), to: instant(need.to) };
+        let mut found = Vec::with_capacity(accepted.len());
+        for part in accepted.chunks(AT_ONCE) {
+            let ids: Vec<i64> = part.iter().map(|p| index.series[*p].0).collect();
+            for (place, (times, values)) in part.iter().zip(self.store.read_raw(&ids, range).await?) {
+                *samples += times.len();
+                if *samples > SAMPLES_MAX {
+                    return Err(EngineError::Unanswerable(format!(
+                        "query processing would load too many samples into memory: more than {SAMPLES_MAX}"
+                    )));
+                }
+                if !times.is_empty() {
+                    let times = times.into_iter().map(|t| t.div_euclid(1000)).collect();
+                    found.push(RawSeries { labels: (*index.series[*place].1).clone(), times, values });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The series that one of some selectors finds, as labels. With none, all.
+    pub async fn promql_series(&self, actor: &Actor, selectors: &[String]) -> Result<Vec<Arc<Labels>>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let index = self.series_index().await?;
+        if selectors.is_empty() {
+            return Ok(index.series.iter().map(|(_, labels, _)| labels.clone()).collect());
+        }
+        let mut needs = Vec::new();
+        for selector in selectors {
+            needs.extend(Query::parse(selector)?.needs(&Grid::instant(0), 0));
+        }
+        Ok(tokio::task::block_in_place(|| {
+            let chosen = index.series.iter().filter(|(_, labels, _)| needs.iter().any(|need| need.accepts(labels)));
+            chosen.map(|(_, labels, _)| labels.clone()).collect()
+        }))
+    }
+
+    /// Names of labels, or the values of one.
+    pub async fn promql_labels(
+        &self,
+        actor: &Actor,
+        selectors: &[String],
+        values_of: Option<&str>,
+    ) -> Result<BTreeSet<String>> {
+        let series = self.promql_series(actor, selectors).await?;
+        Ok(match values_of {
+            None => series.iter().flat_map(|labels| labels.keys().cloned()).collect(),
+            Some(name) => series.iter().filter_map(|labels| labels.get(name).cloned()).collect(),
+        })
+    }
+
+    /// Exemplars of the series that a query's selectors find.
+    pub async fn promql_exemplars(
+        &self,
+        actor: &Actor,
+        text: &str,
+        range: TimeRange,
+    ) -> Result<Vec<(Arc<Labels>, Vec<Exemplar>)>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let needs = Query::parse(text)?.needs(&Grid::instant(0), 0);
+        let index = self.series_index().await?;
+        let chosen = index.series.iter().filter(|(_, labels, _)| needs.iter().any(|need| need.accepts(labels)));
+        let mut found = Vec::new();
+        for (id, labels, _) in chosen.take(EXEMPLAR_SERIES) {
+            let exemplars = self.store.exemplars(*id, range).await?;
+            if !exemplars.is_empty() {
+                found.push((labels.clone(), exemplars));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The metrics that can be looked at, by name.
+    pub async fn metric_names(&self, actor: &Actor) -> Result<Vec<MetricName>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let notes = self.store.signal_notes().await?;
+        let index = self.series_index().await?;
+        let mut names: Vec<MetricName> = index
+            .by_name
+            .iter()
+            .filter_map(|(name, places)| {
+                let mut series = (*index.series.get(*places.first()?)?.2).clone();
+                if let Some(note) = notes.get(&series.name) {
+                    note.apply(&mut series);
+                }
+                let count = places.len() as u64;
+                Some(MetricName { name: name.clone(), layer: series.layer, unit: series.unit, series: count })
+            })
+            .collect();
+        names.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
+        Ok(names)
+    }
+
+    /// A query over a range as lines to draw.
+    ///
+    /// # Errors
+    /// As [`Engine::promql`].
+    pub async fn query_view(&self, actor: &Actor, text: &str, range: TimeRange) -> Result<QueryView> {
+        let now = self.now();
+        let to = range.to.min(now);
+        let from = range.from.max(to.plus(-3660 * domain::time::DAY));
+        // Whole steps, so that a page that reads again draws the same points.
+        let step = ((to.0 - from.0) / 1000 / STEPS_SHOWN).max(1000);
+        let step = STEPS_OFFERED.iter().copied().find(|s| *s >= step).unwrap_or(step);
+        let start = (from.0 / 1000).div_euclid(step) * step;
+        let grid = Grid { start, end: to.0 / 1000, step };
+        let value = self.promql(actor, text, grid, promql::LOOKBACK.max(step)).await?;
+        let unit = self.unit_of_query(text).await?;
+        let some = |v: &f64| (!promql::is_absent(*v) && v.is_finite()).then_some(*v);
+        let mut lines: Vec<QueryLine> = match value {
+            Value::Scalar(values) => {
+                vec![QueryLine { label: text.to_string(), values: values.iter().map(some).collect() }]
+            }
+            Value::Vector(series) => series
+                .iter()
+                .map(|s| QueryLine { label: named(&s.labels), values: s.values.iter().map(some).collect() })
+                .collect(),
+            _ => Vec::new(),
+        };
+        let size = |line: &QueryLine| line.values.iter().rev().flatten().next().copied().unwrap_or(f64::NEG_INFINITY);
+        lines.sort_by(|a, b| size(b).total_cmp(&size(a)).then_with(|| a.label.cmp(&b.label)));
+        let left_out = lines.len().saturating_sub(LINES_SHOWN) as u64;
+        lines.truncate(LINES_SHOWN);
+        Ok(QueryView {
+            query: text.to_string(),
+            lines,
+            unit,
+            step: step as f64 / 1000.0,
+            from: Timestamp(start * 1000),
+            to,
+            left_out,
+        })
+    }
+
+    /// The unit of what a query names, where it names one metric and does nothing to change it.
+    async fn unit_of_query(&self, text: &str) -> Result<String> {
+        let index = self.series_index().await?;
+        let bare = text.trim().split(['{', '[']).next().unwrap_or_default();
+        let place = index.by_name.get(bare).and_then(|places| places.first());
+        Ok(place.map(|p| index.series[*p].2.unit.clone()).unwrap_or_default())
+    }
+
+    /// What is known of each metric: kind, unit.
+    pub async fn promql_metadata(&self, actor: &Actor) -> Result<BTreeMap<String, (&'static str, String, String)>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let index = self.series_index().await?;
+        let mut known = BTreeMap::new();
+        for (_, labels, series) in &index.series {
+            let name = &labels[NAME];
+            let stem = ["_bucket", "_sum", "_count"].iter().find_map(|s| name.strip_suffix(s));
+            let histogram = stem.filter(|stem| index.by_name.contains_key(&format!("{stem}_bucket")));
+            let (name, kind) = match histogram {
+                Some(stem) => (stem.to_string(), "histogram"),
+                None if name.ends_with("_total") => (name.clone(), "counter"),
+                None => (name.clone(), "gauge"),
+            };
+            let title = domain::conventions::of(&series.name).map_or("", |k| k.title);
+            known.entry(name).or_insert_with(|| (kind, series.unit.clone(), title.to_string()));
+        }
+        Ok(known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_spelled_as_promql_allows() {
+        assert_eq!(spelled("http.server.request.duration", true), "http_server_request_duration");
+        assert_eq!(spelled("vllm:num_requests_waiting", true), "vllm:num_requests_waiting");
+        assert_eq!(spelled("9lives", false), "_9lives");
+    }
+}

@@ -1,0 +1,161 @@
+// What programs send is found again: signals, traces, logs, the map, changes; and a person connects a program.
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test } from '@playwright/test';
+import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
+
+const plimsoll = new Plimsoll();
+const trace = '5b8efff798038103d269b633813fc60c';
+
+test.describe.configure({ mode: 'serial' });
+test.beforeAll(async ({ browser }) => {
+  await plimsoll.start();
+  const page = await browser.newPage();
+  await page.goto(plimsoll.setupUrl);
+  await page.getByLabel('Name').fill('Mara Lindqvist');
+  await page.getByLabel('Email').fill('mara@larkfield.example');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Create and sign in' }).click();
+  await expect(page).toHaveURL(/\/connect$/);
+  await page.close();
+});
+test.afterAll(async () => {
+  await plimsoll.stop();
+  plimsoll.clean();
+});
+
+const text = (key: string, value: string) => ({ key, value: { stringValue: value } });
+const nanos = (ms: number) => `${ms}000000`;
+
+function spans(now: number) {
+  const span = (spanId: string, parentSpanId: string, name: string, kind: number, at: number, took: number, attributes: unknown[], failed = false) =>
+    ({ traceId: trace, spanId, parentSpanId, name, kind, startTimeUnixNano: nanos(now + at), endTimeUnixNano: nanos(now + at + took), attributes,
+      status: failed ? { code: 2, message: 'no answer in time' } : {} });
+  const resource = (service: string) => ({ attributes: [text('service.name', service), text('plimsoll.system', 'checkout')] });
+  return { resourceSpans: [
+    { resource: resource('shop'), scopeSpans: [{ spans: [
+      span('eee19b7ec3c1b170', '', 'POST /pay', 2, 0, 900, [text('http.route', '/pay')]),
+      span('eee19b7ec3c1b171', 'eee19b7ec3c1b170', 'chat gpt-4o-mini', 3, 20, 400,
+        [text('gen_ai.operation.name', 'chat'), text('gen_ai.request.model', 'gpt-4o-mini'), text('gen_ai.provider.name', 'openai')]),
+      span('eee19b7ec3c1b172', 'eee19b7ec3c1b170', 'POST pay', 3, 450, 430, [text('peer.service', 'pay')], true)] }] },
+    { resource: resource('pay'), scopeSpans: [{ spans: [
+      span('eee19b7ec3c1b173', 'eee19b7ec3c1b172', 'charge <b>card</b>', 2, 460, 410, [text('card.kind', '<img src=x onerror=alert(1)>')], true)] }] },
+  ] };
+}
+
+test('the lines to paste hold a key, and what arrives turns the way green', async ({ page, request }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/settings/connections`);
+  await expect(page.getByText('Nothing has arrived by this way yet')).toBeVisible();
+  await page.getByRole('button', { name: 'Make a key for these lines' }).click();
+  const lines = page.getByLabel('Lines to paste');
+  await expect(lines).toContainText('plk_ingest_');
+  const said = await lines.textContent() ?? '';
+  const key = said.match(/plk_ingest_\w+/)![0];
+  expect(said).toContain(`OTEL_EXPORTER_OTLP_ENDPOINT=${plimsoll.url}`);
+  const headers = { authorization: `Bearer ${key}` };
+  const now = Date.now();
+  expect((await request.post(`${plimsoll.url}/v1/traces`, { headers, data: spans(now) })).status()).toBe(200);
+  await expect(page.getByText('otlp traces: receiving')).toBeVisible({ timeout: 15_000 });
+  const logs = { resourceLogs: [{ resource: { attributes: [text('service.name', 'pay')] }, scopeLogs: [{ logRecords: [
+    { timeUnixNano: nanos(now + 870), severityNumber: 17, severityText: 'ERROR', body: { stringValue: 'card declined <script>alert(1)</script>' }, traceId: trace,
+      spanId: 'eee19b7ec3c1b173', attributes: [text('bank', 'north')] }] }] }] };
+  expect((await request.post(`${plimsoll.url}/v1/logs`, { headers, data: logs })).status()).toBe(200);
+  const samples = Array.from({ length: 30 }, (_, i) => JSON.stringify({ name: 'queue_length', value: 10 + (i % 5), labels: { queue: 'offers' }, timestamp: (now - i * 10_000) / 1000 }));
+  expect((await request.post(`${plimsoll.url}/api/v1/samples`, { headers, data: samples.join('\n') })).status()).toBe(200);
+  const change = { kind: 'deploy', service: 'pay', version: '1.8.2', author: 'ada' };
+  expect((await request.post(`${plimsoll.url}/api/v1/changes`, { headers, data: change })).status()).toBe(200);
+  expect((await request.post(`${plimsoll.url}/api/v1/changes`, { headers, data: { kind: 'earthquake' } })).status()).toBe(422);
+  await page.getByRole('link', { name: /Changes/ }).first().click();
+  await expect(page.getByText('is no kind of change')).toBeVisible({ timeout: 15_000 });
+});
+
+test('a failed call is followed from the list to its span and its log', async ({ page }) => {
+  const errors = complaints(page);
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/explore?view=traces`);
+  await page.getByLabel('Words').fill('charge');
+  await page.getByLabel('every span').check();
+  await page.getByRole('button', { name: 'Find' }).click();
+  await expect(page).toHaveURL(/q=charge/);
+  await page.getByRole('link', { name: 'charge <b>card</b>' }).click();
+  await expect(page).toHaveURL(new RegExp(`/traces/${trace}`));
+  const rows = page.getByRole('region', { name: 'Spans' }).getByRole('row');
+  await expect(rows).toHaveCount(5);
+  await expect(rows.nth(1)).toContainText('POST /pay');
+  const chosen = page.getByRole('complementary', { name: 'The chosen span' });
+  await expect(chosen).toContainText('no answer in time');
+  await expect(chosen).toContainText('<img src=x onerror=alert(1)>');
+  await page.getByRole('link', { name: 'Lines of logs of this trace' }).click();
+  await expect(page.getByText('card declined <script>alert(1)</script>')).toBeVisible();
+  expect(errors).toEqual([]);
+});
+
+test('a query draws its series, and the map says who calls whom', async ({ page }) => {
+  const errors = complaints(page);
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/explore`);
+  await page.getByLabel('Find a metric').fill('queue');
+  await page.getByRole('link', { name: 'queue_length' }).click();
+  await expect(page.getByRole('img', { name: /queue_length/ }).first()).toBeVisible();
+  await page.getByLabel('Query in PromQL').fill('max_over_time(queue_length[5m]) * 2');
+  await page.getByRole('button', { name: 'Run' }).click();
+  await expect(page.getByRole('region', { name: 'Values' }).getByRole('row', { name: /queue=offers/ })).toContainText('28');
+  await page.getByLabel('Query in PromQL').fill('sum((');
+  await page.getByRole('button', { name: 'Run' }).click();
+  await expect(page.getByRole('alert')).toBeVisible();
+  await open(page, `${plimsoll.url}/explore?view=map`);
+  const calls = page.getByRole('region', { name: 'Calls' });
+  await expect(calls.getByRole('row', { name: /shop pay/ })).toContainText('100');
+  await expect(calls.getByRole('row', { name: /shop gpt-4o-mini/ })).toBeVisible();
+  await open(page, `${plimsoll.url}/explore?view=changes`);
+  await expect(page.getByRole('row', { name: /Deploy pay 1.8.2/ })).toContainText('ada');
+  expect(errors).toEqual([]);
+});
+
+test('targets, prices and webhooks are kept', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/settings/scraping`);
+  await page.getByLabel('Job').fill('self');
+  await page.getByLabel('Address', { exact: true }).fill(`${plimsoll.url}/metrics`);
+  await page.getByRole('button', { name: 'Add' }).click();
+  await expect(page.getByRole('row', { name: /self/ })).toBeVisible();
+  await open(page, `${plimsoll.url}/settings/prices`);
+  await page.getByLabel('model, new line 18').fill('our-own*');
+  await page.getByLabel('input, new line 18').fill('1.5');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('status')).toContainText('in force');
+  await page.reload();
+  await expect(page.getByLabel('input, our-own*')).toHaveValue('1.5');
+  await open(page, `${plimsoll.url}/settings/webhooks`);
+  await page.getByLabel('Name').fill('acme/shop');
+  await page.getByRole('button', { name: 'New webhook' }).click();
+  await expect(page.getByLabel('Address to call')).toHaveValue(/\/hooks\/github\/\w{32}$/);
+  await expect(page.getByRole('row', { name: /acme\/shop/ })).toContainText('never');
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  test(`pages of what programs send pass axe (${scheme})`, async ({ browser }) => {
+    const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1440, height: 900 } });
+    const page = await context.newPage();
+    await signIn(page, plimsoll, 'mara@larkfield.example');
+    const errors = complaints(page);
+    for (const path of ['/explore', '/explore?view=signals&q=queue_length', '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes',
+      `/traces/${trace}?span=eee19b7ec3c1b173`, '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/prices']) {
+      await open(page, plimsoll.url + path);
+      await page.waitForTimeout(600);
+      const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
+      const words = found.violations.map((v) => `${path}: ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 4).join(' | ')}`);
+      expect(words).toEqual([]);
+      const name = path.replace(/[^a-z0-9]+/g, '-').slice(0, 40);
+      await page.screenshot({ path: `test-results/pages/${name}-${scheme}.png` });
+    }
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const path of ['/explore?view=traces', '/settings/connections']) {
+      await open(page, plimsoll.url + path);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth + 1);
+      expect(wide, `${path} overflows at 390 px`).toBe(false);
+    }
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+}
