@@ -68,6 +68,7 @@ pub(crate) mod server {
             let status = match &error {
                 EngineError::Denied(_) => StatusCode::FORBIDDEN,
                 EngineError::Invalid(_) => StatusCode::BAD_REQUEST,
+                EngineError::Unproven(_) => StatusCode::UNAUTHORIZED,
                 EngineError::NotFound(_) => StatusCode::NOT_FOUND,
                 EngineError::Conflict(_) => StatusCode::CONFLICT,
                 EngineError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,

@@ -1,6 +1,6 @@
 //! `bench otlp`: spans and data points by OTLP over HTTP, acknowledged durable, search index on.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
 use crate::ingest::now_millis;
-use crate::load::client::request;
+use crate::load::client::{request, send_all};
 use crate::load::server::Server;
 use crate::load::{Database, median, report};
 
@@ -145,26 +145,7 @@ async fn rate(
             queues[i % CONNECTIONS].push(bytes);
             sent += things;
         }
-        let start = Instant::now();
-        let mut tasks = Vec::new();
-        for (mut connection, queue) in connections.drain(..).zip(queues) {
-            tasks.push(tokio::spawn(async move {
-                for bytes in &queue {
-                    loop {
-                        match connection.send(bytes).await? {
-                            200 => break,
-                            429 | 503 => tokio::time::sleep(Duration::from_millis(20)).await,
-                            other => return Err(format!("the answer was {other}")),
-                        }
-                    }
-                }
-                Ok::<_, String>(connection)
-            }));
-        }
-        for task in tasks {
-            connections.push(task.await.map_err(|e| e.to_string())??);
-        }
-        spent += start.elapsed().as_secs_f64();
+        spent += send_all(&mut connections, queues, &[200]).await?;
     }
     Ok(sent as f64 / spent)
 }

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use crate::ingest::now_millis;
+use crate::load::client::send_all;
 use crate::load::remote::{Fleet, SERIES, STEP_MS};
 use crate::load::server::Server;
 use crate::load::{Database, median, report};
@@ -33,26 +34,7 @@ pub(crate) async fn samples(database: Database, runs: usize, steps: usize) -> Re
                     sent += PER_REQUEST;
                 }
             }
-            let start = Instant::now();
-            let mut tasks = Vec::new();
-            for (mut connection, queue) in connections.drain(..).zip(queues) {
-                tasks.push(tokio::spawn(async move {
-                    for bytes in &queue {
-                        loop {
-                            match connection.send(bytes).await? {
-                                200 | 204 => break,
-                                429 | 503 => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-                                other => return Err(format!("the answer was {other}")),
-                            }
-                        }
-                    }
-                    Ok::<_, String>(connection)
-                }));
-            }
-            for task in tasks {
-                connections.push(task.await.map_err(|e| e.to_string())??);
-            }
-            spent += start.elapsed().as_secs_f64();
+            spent += send_all(&mut connections, queues, &[200, 204]).await?;
         }
         rates.push(sent as f64 / spent);
         let settled = Instant::now();

@@ -43,6 +43,9 @@ pub enum EngineError {
     TooMany(u64),
     #[error("{0}")]
     TooLarge(String),
+    /// What was sent does not prove that it comes from whom it says.
+    #[error("{0}")]
+    Unproven(String),
     /// What was asked is understood and has no answer: too much of it, or none that would be right.
     #[error("{0}")]
     Unanswerable(String),

@@ -185,6 +185,7 @@ fn status(error: EngineError) -> Status {
     let code = match &error {
         EngineError::Denied(_) => Code::PermissionDenied,
         EngineError::Invalid(_) | EngineError::TooLarge(_) | EngineError::Unanswerable(_) => Code::InvalidArgument,
+        EngineError::Unproven(_) => Code::Unauthenticated,
         EngineError::NotFound(_) => Code::NotFound,
         EngineError::Conflict(_) => Code::AlreadyExists,
         EngineError::TooMany(_) => Code::ResourceExhausted,

@@ -44,6 +44,7 @@ impl From<EngineError> for Answer {
         match error {
             EngineError::Denied(denied) => denied.into(),
             EngineError::Invalid(_) => Answer::new(400, "invalid", "That cannot be used", text),
+            EngineError::Unproven(_) => Answer::new(401, "signature", "Signature not accepted", text),
             EngineError::NotFound(_) => Answer::new(404, "not-found", "Not there", text),
             EngineError::Conflict(_) => Answer::new(409, "conflict", "Conflicts with what is there", text),
             EngineError::TooMany(seconds) => {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State as From};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Path, Request, State as From};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use domain::{TimeRange, Timestamp};
@@ -16,21 +17,28 @@ use super::State;
 use super::problem::Answer as Problem;
 
 /// What was asked: parameters of the address, or of a form, in which names may stand several times.
-struct Asked(Vec<(String, String)>);
+pub struct Asked(Vec<(String, String)>);
 
-impl Asked {
-    fn read(method: &Method, query: Option<String>, headers: &HeaderMap, body: &Bytes) -> Asked {
-        let mut pairs: Vec<(String, String)> = form_pairs(query.as_deref().unwrap_or_default().as_bytes());
-        let form = headers
+impl<S: Send + Sync> FromRequest<S> for Asked {
+    type Rejection = BytesRejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Asked, BytesRejection> {
+        let mut pairs = form_pairs(request.uri().query().unwrap_or_default().as_bytes());
+        let form = request
+            .headers()
             .get(header::CONTENT_TYPE)
             .and_then(|v| v.to_str().ok())
             .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-        if method == Method::POST && form {
-            pairs.extend(form_pairs(body));
+        let posted = request.method() == Method::POST;
+        let body = Bytes::from_request(request, state).await?;
+        if posted && form {
+            pairs.extend(form_pairs(&body));
         }
-        Asked(pairs)
+        Ok(Asked(pairs))
     }
+}
 
+impl Asked {
     fn one(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
     }
@@ -157,12 +165,8 @@ fn shown(value: Value, grid: &Grid, range: bool) -> Answer {
 pub async fn query(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
-    method: Method,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    asked: Asked,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::read(&method, query, &headers, &body);
     let text = asked.one("query").ok_or_else(|| bad("invalid parameter \"query\": it is missing"))?;
     let at = asked.time("time")?.unwrap_or(state.engine.now().0 / 1000);
     let lookback = asked.span("lookback_delta")?.unwrap_or(LOOKBACK);
@@ -174,12 +178,8 @@ pub async fn query(
 pub async fn query_range(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
-    method: Method,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    asked: Asked,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::read(&method, query, &headers, &body);
     let missing = |name: &str| bad(&format!("invalid parameter \"{name}\": it is missing"));
     let text = asked.one("query").ok_or_else(|| missing("query"))?;
     let start = asked.time("start")?.ok_or_else(|| missing("start"))?;
@@ -197,12 +197,8 @@ pub async fn query_range(
 pub async fn series(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
-    method: Method,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    asked: Asked,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::read(&method, query, &headers, &body);
     let selectors = asked.all("match[]");
     if selectors.is_empty() {
         return Err(bad("no match[] parameter provided"));
@@ -215,12 +211,8 @@ pub async fn series(
 pub async fn labels(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
-    method: Method,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    asked: Asked,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::read(&method, query, &headers, &body);
     let found = state.engine.promql_labels(&caller.actor, &asked.all("match[]"), None).await.map_err(refused)?;
     Ok(success(json!(found)))
 }
@@ -229,12 +221,8 @@ pub async fn label_values(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    method: Method,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    asked: Asked,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::read(&method, query, &headers, &body);
     let selectors = asked.all("match[]");
     let found = state.engine.promql_labels(&caller.actor, &selectors, Some(&name)).await.map_err(refused)?;
     Ok(success(json!(found)))
@@ -250,12 +238,8 @@ pub async fn metadata(From(state): From<State>, Extension(caller): Extension<Cal
 pub async fn exemplars(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
-    method: Method,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    asked: Asked,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::read(&method, query, &headers, &body);
     let text = asked.one("query").ok_or_else(|| bad("invalid parameter \"query\": it is missing"))?;
     let now = state.engine.now();
     let at = |millis: Option<i64>, or: Timestamp| millis.map_or(or, |m| Timestamp(m.saturating_mul(1000)));

@@ -114,7 +114,7 @@ pub async fn samples(
 
 /// A CloudEvent in binary mode: the envelope in headers, the data in the body.
 fn binary(headers: &HeaderMap, body: &[u8]) -> ApiResult<CloudEvent> {
-    let said = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(String::from);
+    let said = |name: &str| said(headers, name).map(String::from);
     let data: Value = serde_json::from_slice(body)
         .map_err(|e| Answer::new(400, "invalid", "That cannot be used", format!("the data is no JSON: {e}")))?;
     Ok(CloudEvent {
@@ -140,13 +140,18 @@ pub async fn cloud_events(
     noted(&state, "cloudevents", state.engine.ingest_cloud_events(&caller.actor, events).await)
 }
 
+fn said<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|v| v.to_str().ok())
+}
+
 pub async fn github(
     From(state): From<State>,
     Path(token): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    hook(state, token, headers, body, "x-github-event", "x-hub-signature-256").await
+    let proof = Proof::Signature(said(&headers, "x-hub-signature-256").unwrap_or_default());
+    hook(&state, &token, &headers, "x-github-event", &proof, body).await
 }
 
 pub async fn gitlab(
@@ -155,31 +160,31 @@ pub async fn gitlab(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    hook(state, token, headers, body, "x-gitlab-event", "x-gitlab-token").await
+    let proof = Proof::Token(said(&headers, "x-gitlab-token").unwrap_or_default());
+    hook(&state, &token, &headers, "x-gitlab-event", &proof, body).await
 }
 
 async fn hook(
-    state: State,
-    token: String,
-    headers: HeaderMap,
-    body: Body,
+    state: &State,
+    token: &str,
+    headers: &HeaderMap,
     event: &str,
-    proof: &str,
+    proof: &Proof<'_>,
+    body: Body,
 ) -> ApiResult<Response> {
-    let (body, _permits) = upload::receive_up_to(&state, &headers, body, WHOLE_MAX).await?;
-    let said = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let (kind, said_proof) = (said(event), said(proof));
-    let shown = if proof.starts_with("x-hub") { Proof::Signature(said_proof) } else { Proof::Token(said_proof) };
-    match state.engine.webhook_event(&token, kind, &shown, &body).await {
+    let (body, _permits) = upload::receive_up_to(state, headers, body, WHOLE_MAX).await?;
+    let event = said(headers, event).unwrap_or_default();
+    match state.engine.webhook_event(token, event, proof, &body).await {
         Ok(change) => {
             state.engine.note_arrival("webhook", u64::from(change.is_some()), 0, None);
             Ok(Json(serde_json::json!({"kept": change.is_some()})).into_response())
         }
-        Err(EngineError::Invalid(text)) if text.starts_with("the signature") => {
-            state.engine.note_arrival("webhook", 0, 1, Some(&text));
-            Err(Answer::new(401, "signature", "Signature not accepted", text))
+        Err(error) => {
+            if let EngineError::Unproven(text) = &error {
+                state.engine.note_arrival("webhook", 0, 1, Some(text));
+            }
+            Err(error.into())
         }
-        Err(error) => Err(error.into()),
     }
 }
 

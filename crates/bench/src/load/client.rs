@@ -1,5 +1,7 @@
 //! A lean HTTP/1.1 client on one keep-alive connection: the load must not cost more than the served.
 
+use std::time::{Duration, Instant};
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -18,6 +20,35 @@ pub(crate) fn request(path: &str, key: &str, headers: &str, body: &[u8]) -> (Vec
     let start = bytes.len();
     bytes.extend_from_slice(body);
     (bytes, start)
+}
+
+/// Sends requests side by side, a queue a connection, each again while the server asks to wait; the
+/// seconds it took. An answer other than `kept` ends it.
+pub(crate) async fn send_all(
+    connections: &mut Vec<Connection>,
+    queues: Vec<Vec<Vec<u8>>>,
+    kept: &'static [u16],
+) -> Result<f64, String> {
+    let start = Instant::now();
+    let mut tasks = Vec::new();
+    for (mut connection, queue) in connections.drain(..).zip(queues) {
+        tasks.push(tokio::spawn(async move {
+            for bytes in &queue {
+                loop {
+                    match connection.send(bytes).await? {
+                        status if kept.contains(&status) => break,
+                        429 | 503 => tokio::time::sleep(Duration::from_millis(20)).await,
+                        other => return Err(format!("the answer was {other}")),
+                    }
+                }
+            }
+            Ok::<_, String>(connection)
+        }));
+    }
+    for task in tasks {
+        connections.push(task.await.map_err(|e| e.to_string())??);
+    }
+    Ok(start.elapsed().as_secs_f64())
 }
 
 impl Connection {

@@ -155,7 +155,7 @@ impl Engine {
             Proof::Token(said) => hook.kind == "gitlab" && same(said.as_bytes(), hook.secret.as_bytes()),
         };
         if !holds {
-            return Err(EngineError::Invalid("the signature is not the one of this webhook’s secret".into()));
+            return Err(EngineError::Unproven("the signature is not the one of this webhook’s secret".into()));
         }
         let value: Value =
             serde_json::from_slice(body).map_err(|e| EngineError::Invalid(format!("the body is no JSON: {e}")))?;

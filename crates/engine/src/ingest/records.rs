@@ -26,6 +26,16 @@ pub struct About {
     pub system: Option<String>,
 }
 
+/// What one row is about: what it says itself, else what was said of all.
+struct Subject {
+    environment: String,
+    model: Option<String>,
+    system: Option<String>,
+    prediction: Option<String>,
+    trace: Option<String>,
+    session: Option<String>,
+}
+
 const TEXT_BYTES: usize = 8192;
 
 /// A row by the names that its columns may have.
@@ -68,6 +78,18 @@ impl Record<'_> {
         }
     }
 
+    fn subject(&self, about: &About) -> std::result::Result<Subject, String> {
+        let environment = self.text(&["environment"]).or_else(|| about.environment.clone());
+        Ok(Subject {
+            environment: environment_name(environment.as_deref()).map_err(|e| e.to_string())?,
+            model: self.text(&["model"]).or_else(|| about.model.clone()),
+            system: self.text(&["system"]).or_else(|| about.system.clone()),
+            prediction: self.text(&PREDICTION),
+            trace: self.text(&TRACE),
+            session: self.text(&SESSION),
+        })
+    }
+
     /// The id that makes sending the row again harmless: the sender's, or what the row says.
     fn id(&self, said: &[Option<&str>], at: Timestamp, number: Option<f64>) -> String {
         if let Some(id) = self.text(&["id", "event_id", "feedback_id", "uuid"]) {
@@ -94,8 +116,7 @@ fn feedback_row(
     rows: &mut BTreeMap<String, Rows>,
 ) -> std::result::Result<(), String> {
     let at = record.time(now)?;
-    let environment = record.text(&["environment"]).or_else(|| about.environment.clone());
-    let environment = environment_name(environment.as_deref()).map_err(|e| e.to_string())?;
+    let Subject { environment, model, system, prediction, trace, session } = record.subject(about)?;
     let said = record.text(&["feedback", "kind", "type", "signal"]);
     let value = record.text(&["value", "edited_to", "answer"]);
     let mut score = record.number(&["score"])?;
@@ -128,9 +149,6 @@ fn feedback_row(
         return Err("the score of a rating lies from 0 to 1".into());
     }
     let comment = record.text(&["comment", "text"]);
-    let (model, system) = (record.text(&["model"]).or_else(|| about.model.clone()), record.text(&["system"]));
-    let system = system.or_else(|| about.system.clone());
-    let (prediction, trace, session) = (record.text(&PREDICTION), record.text(&TRACE), record.text(&SESSION));
     if prediction.is_none() && trace.is_none() && session.is_none() && model.is_none() && system.is_none() {
         return Err(
             "nothing says what the feedback is about: prediction_id, trace_id, session_id, model or system".into()
@@ -162,8 +180,7 @@ fn business_row(
     rows: &mut BTreeMap<String, Rows>,
 ) -> std::result::Result<(), String> {
     let at = record.time(now)?;
-    let environment = record.text(&["environment"]).or_else(|| about.environment.clone());
-    let environment = environment_name(environment.as_deref()).map_err(|e| e.to_string())?;
+    let Subject { environment, model, system, prediction, trace, session } = record.subject(about)?;
     let said = record.text(&["event", "kind", "type"]).ok_or("the row does not say which “event” it is")?;
     let kind = BusinessKind::parse(&said.to_ascii_lowercase())
         .ok_or_else(|| format!("“{}” is no business event; use revenue, cost, saving or conversion", cut(&said, 60)))?;
@@ -178,9 +195,6 @@ fn business_row(
     {
         return Err("an amount has a “currency” of three letters, as EUR".into());
     }
-    let (model, system) = (record.text(&["model"]).or_else(|| about.model.clone()), record.text(&["system"]));
-    let system = system.or_else(|| about.system.clone());
-    let (prediction, trace, session) = (record.text(&PREDICTION), record.text(&TRACE), record.text(&SESSION));
     let variant = record.text(&["variant", "group"]);
     let comment = record.text(&["comment", "text"]);
     let words = [
