@@ -103,6 +103,16 @@ test('a query draws its series, and the map says who calls whom', async ({ page 
   await page.getByLabel('Query in PromQL').fill('sum((');
   await page.getByRole('button', { name: 'Run' }).click();
   await expect(page.getByRole('alert')).toBeVisible();
+  // What is typed while the page is still coming alive is not taken away.
+  let typed = () => {};
+  const typing = new Promise<void>(done => { typed = done; });
+  await page.route('**/*.wasm', async route => { await typing; await route.continue(); });
+  await page.goto(`${plimsoll.url}/explore?q=queue_length`);
+  await page.getByLabel('Query in PromQL').fill('max(queue_length)');
+  typed();
+  await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+  await expect(page.getByLabel('Query in PromQL')).toHaveValue('max(queue_length)');
+  await page.unroute('**/*.wasm');
   await open(page, `${plimsoll.url}/explore?view=map`);
   const calls = page.getByRole('region', { name: 'Calls' });
   await expect(calls.getByRole('row', { name: /shop pay/ })).toContainText('100');

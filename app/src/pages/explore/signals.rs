@@ -2,6 +2,7 @@
 
 use domain::signal::Layer;
 use domain::telemetry::{MetricName, QueryView};
+use leptos::html::Input;
 use leptos::prelude::*;
 
 use super::{DEFAULT, carried, parameter, with};
@@ -30,11 +31,23 @@ pub fn Signals() -> impl IntoView {
         |(query, range, _)| run_query(query, range),
     );
     let find = RwSignal::new(String::new());
+    let field = NodeRef::<Input>::new();
+    let finder = NodeRef::<Input>::new();
+    // The fields are filled by the server and belong to the person from then on: what was typed before
+    // this page came alive stays, and only another query chosen later replaces it.
+    Effect::new(move |before: Option<String>| {
+        let now = query.get();
+        if let Some(field) = field.get_untracked().filter(|_| before.as_ref().is_some_and(|b| *b != now)) {
+            field.set_value(&now);
+        }
+        now
+    });
+    Effect::new(move |_| finder.get().map(|field| find.set(field.value())));
     view! {
         <div class="exg">
             <aside class="panel brw" aria-label="Metrics">
                 <label class="fnd"><span class="sr">"Find a metric"</span>
-                    <input class="in w" type="search" placeholder="Find a metric" on:input=move |ev| find.set(event_target_value(&ev))/></label>
+                    <input node_ref=finder class="in w" type="search" placeholder="Find a metric" on:input=move |ev| find.set(event_target_value(&ev))/></label>
                 <Transition fallback=Loading>{move || Suspend::new(async move {
                     match names.await {
                         Ok(names) => tree(&names, &find.get(), &query.get(), &place.get()),
@@ -47,7 +60,7 @@ pub fn Signals() -> impl IntoView {
                     {move || carried(&place.get(), "signals")}
                     <div class="qr"><span class="ql" aria-hidden="true">"A"</span>
                         <label class="grow"><span class="sr">"Query in PromQL"</span>
-                            <input class="in w mono" name="q" prop:value=move || query.get() value=query.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
+                            <input class="in w mono" name="q" node_ref=field value=query.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
                         <button class="btn pri" type="submit">"Run"</button></div>
                 </form>
                 <Transition fallback=Loading>{move || Suspend::new(async move {
