@@ -78,9 +78,7 @@ fn page(view: &ModelView, place: &Place, chosen: Option<String>) -> impl IntoVie
         || "no baseline".to_string(),
         |b| match &b.source {
             BaselineSource::Upload => format!("baseline “{}”", b.name),
-            BaselineSource::Range { range, .. } => {
-                format!("baseline {} – {}", range.from.date(), range.to.date())
-            }
+            source => format!("baseline: {}", source.words()),
         },
     );
     let facts = [
@@ -441,7 +439,7 @@ fn verdict_panel(column: &ColumnVerdict) -> impl IntoView + use<> {
             {tests}
             <dt>"p after correction"</dt><dd>{p}</dd>
             <dt>"Rows now, baseline"</dt><dd>{format!("{}, {}", format::count(column.n_current as f64), format::count(column.n_reference as f64))}</dd>
-            <dt>"Smallest PSI this n can see"</dt><dd>{format::fixed(column.detectable_psi, 3)}</dd>
+            <dt>"Smallest PSI this n can see"</dt><dd>{column.detectable_psi.map_or_else(|| "–".to_string(), |psi| format::fixed(psi, 3))}</dd>
         </dl>
     }
 }

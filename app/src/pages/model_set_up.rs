@@ -4,7 +4,7 @@
 use domain::baseline::{Baseline, BaselineSource};
 use domain::event::ColumnRole;
 use domain::model::{Field, Model, ModelChange, Schema, Task};
-use domain::time::{MINUTE, TimeRange, span_text};
+use domain::time::{DAY, MINUTE, TimeRange, span_text};
 use domain::view::ModelSetUpView;
 use domain::window::WindowRule;
 use domain::{Role, Timestamp, format};
@@ -33,7 +33,7 @@ struct Acts {
     general: Change,
     windows: Change,
     columns: Change,
-    range: Action<(String, String, String, TimeRange), Result<(), Failure>>,
+    choose: Action<(String, String, BaselineSource), Result<(), Failure>>,
     again: Action<(String, String), Result<(), Failure>>,
     remove: Action<String, Result<(), Failure>>,
 }
@@ -49,8 +49,8 @@ pub fn ModelSetUp() -> impl IntoView {
         general: change(),
         windows: change(),
         columns: change(),
-        range: Action::new(|(model, name, environment, range): &(String, String, String, TimeRange)| {
-            choose_baseline(model.clone(), name.clone(), environment.clone(), *range)
+        choose: Action::new(|(model, name, source): &(String, String, BaselineSource)| {
+            choose_baseline(model.clone(), name.clone(), source.clone())
         }),
         again: Action::new(|(model, name): &(String, String)| use_baseline(model.clone(), name.clone())),
         remove: Action::new(|name: &String| remove_model(name.clone())),
@@ -60,7 +60,7 @@ pub fn ModelSetUp() -> impl IntoView {
             acts.general.version().get(),
             acts.windows.version().get(),
             acts.columns.version().get(),
-            acts.range.version().get(),
+            acts.choose.version().get(),
             acts.again.version().get(),
         )
     };
@@ -232,27 +232,30 @@ fn baselines(view: &ModelSetUpView, acts: Acts) -> AnyView {
         view! {
             <form class="col gap-12" aria-label="Choose a baseline" on:submit=move |event| {
                 let sent = Sent::of(&event);
-                let time = |field: &str| Timestamp::parse(&format!("{}:00Z", sent.text(field)));
-                let (Some(from), Some(to)) = (time("from"), time("to")) else {
-                    failure.set(Some("Both ends need a day and a time."));
-                    return;
-                };
-                if from >= to {
-                    failure.set(Some("The range ends after it begins."));
-                    return;
+                match chosen(&sent) {
+                    Ok(source) => {
+                        failure.set(None);
+                        acts.choose.dispatch((model.clone(), sent.text("name"), source));
+                    }
+                    Err(text) => failure.set(Some(text)),
                 }
-                failure.set(None);
-                let range = TimeRange { from, to };
-                acts.range.dispatch((model.clone(), sent.text("name"), sent.text("environment"), range));
             }>
-                <h3 class="lab">"Compare with a range of predictions"</h3>
+                <h3 class="lab">"Compare with predictions"</h3>
                 {move || failure.get().map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
-                {move || outcome(acts.range.value().get(), "Every window is being compared with it.")}
+                {move || outcome(acts.choose.value().get(), "Every window is being compared with it.")}
                 <label class="f"><span>"Name"</span><input class="in mono" name="name" value="usual" maxlength="64" required/></label>
-                <label class="f"><span>"Environment"</span><select class="in" name="environment">{environments}</select></label>
-                <label class="f"><span>"From, UTC"</span><input class="in" type="datetime-local" name="from" value=from required/></label>
-                <label class="f"><span>"To, UTC"</span><input class="in" type="datetime-local" name="to" value=to required/></label>
-                <div><button class="btn" type="submit">"Compare with this range"</button></div>
+                <label class="f"><span>"Which"</span><select class="in" name="kind">
+                    {option("range", "a range that stays".into(), true)}
+                    {option("rolling", "what came before each window".into(), false)}
+                    {option("seasonal", "the same hour of the week before".into(), false)}
+                </select></label>
+                <label class="f"><span>"How far back, for what moves"</span><select class="in" name="back">
+                    {[("7d", "1 week"), ("14d", "2 weeks"), ("28d", "4 weeks"), ("56d", "8 weeks")].map(|(v, words)| option(v, words.into(), v == "14d")).into_iter().collect::<Vec<_>>()}
+                </select></label>
+                <label class="f"><span>"Environment, for a range"</span><select class="in" name="environment">{environments}</select></label>
+                <label class="f"><span>"From, UTC"</span><input class="in" type="datetime-local" name="from" value=from/></label>
+                <label class="f"><span>"To, UTC"</span><input class="in" type="datetime-local" name="to" value=to/></label>
+                <div><button class="btn" type="submit">"Compare with these"</button></div>
             </form>
         }
     });
@@ -265,18 +268,32 @@ fn baselines(view: &ModelSetUpView, acts: Acts) -> AnyView {
     .into_any()
 }
 
+/// The baseline that the form describes, or what is missing.
+fn chosen(sent: &Sent) -> Result<BaselineSource, &'static str> {
+    let span = domain::time::parse_span(&sent.text("back")).unwrap_or(14 * DAY);
+    match sent.text("kind").as_str() {
+        "rolling" => Ok(BaselineSource::Rolling { span }),
+        "seasonal" => Ok(BaselineSource::Seasonal { weeks: (span / (7 * DAY)) as u32 }),
+        _ => {
+            let time = |field: &str| Timestamp::parse(&format!("{}:00Z", sent.text(field)));
+            match (time("from"), time("to")) {
+                (Some(from), Some(to)) if from < to => {
+                    Ok(BaselineSource::Range { environment: sent.text("environment"), range: TimeRange { from, to } })
+                }
+                (Some(_), Some(_)) => Err("The range ends after it begins."),
+                _ => Err("Both ends need a day and a time."),
+            }
+        }
+    }
+}
+
 /// Where the first half of a range ends, at a whole minute.
 fn middle(range: TimeRange) -> Timestamp {
     Timestamp((range.from.0 + (range.to.0 - range.from.0) / 2).div_euclid(MINUTE) * MINUTE + MINUTE)
 }
 
 fn baseline_row(baseline: &Baseline, model: &str, acts: Acts) -> impl IntoView + use<> {
-    let what = match &baseline.source {
-        BaselineSource::Upload => "uploaded rows".to_string(),
-        BaselineSource::Range { environment, range } => {
-            format!("{environment}, {} – {}", range.from.date_clock(), range.to.date_clock())
-        }
-    };
+    let what = baseline.source.words();
     let (name, model) = (baseline.name.clone(), model.to_string());
     let side = if baseline.active {
         view! { <Status of=domain::Status::Good text="in use"/> }.into_any()
@@ -291,14 +308,16 @@ fn baseline_row(baseline: &Baseline, model: &str, acts: Acts) -> impl IntoView +
 /// One row a column; the fields are named by the column's place.
 fn columns(model: &Model, act: Change) -> AnyView {
     let (schema, name) = (model.schema.clone(), model.name.clone());
-    let rows: Vec<_> = model.schema.fields.iter().enumerate().map(|(i, field)| column_row(i, field)).collect();
+    let compared = |field: &Field| model.schema.groups.contains(&field.name);
+    let rows: Vec<_> =
+        model.schema.fields.iter().enumerate().map(|(i, field)| column_row(i, field, compared(field))).collect();
     view! {
         <form aria-label="Columns" on:submit=move |event| {
             let sent = Sent::of(&event);
             act.dispatch((name.clone(), ModelChange { schema: Some(edited(&schema, &sent)), ..ModelChange::default() }));
         }>
             <div class="colt"><table class="t dense">
-                <thead><tr><th scope="col">"Column"</th><th scope="col">"Read as"</th><th scope="col">"Values"</th><th scope="col">"Unit"</th><th scope="col" class="num">"Weight in model"</th></tr></thead>
+                <thead><tr><th scope="col">"Column"</th><th scope="col">"Read as"</th><th scope="col">"Values"</th><th scope="col">"Unit"</th><th scope="col" class="num">"Weight in model"</th><th scope="col">"Compare groups"</th></tr></thead>
                 <tbody>{rows}</tbody>
             </table></div>
             <div class="pf2 row wrap gap-12">
@@ -310,7 +329,7 @@ fn columns(model: &Model, act: Change) -> AnyView {
     .into_any()
 }
 
-fn column_row(i: usize, field: &Field) -> impl IntoView + use<> {
+fn column_row(i: usize, field: &Field, compared: bool) -> impl IntoView + use<> {
     let code = field.role.code();
     let mut roles: Vec<_> = ColumnRole::choices(&field.name)
         .into_iter()
@@ -330,6 +349,7 @@ fn column_row(i: usize, field: &Field) -> impl IntoView + use<> {
             </select></td>
             <td><input class="in sm" name=format!("unit:{i}") aria-label=label("Unit") value=field.unit.clone() maxlength="20"/></td>
             <td class="num"><input class="in sm num" name=format!("weight:{i}") aria-label=label("Weight") inputmode="decimal" value=weight placeholder="–"/></td>
+            <td><input type="checkbox" name=format!("group:{i}") aria-label=label("Compare groups") checked=compared/></td>
         </tr>
     }
 }
@@ -337,6 +357,8 @@ fn column_row(i: usize, field: &Field) -> impl IntoView + use<> {
 /// The schema as the form holds it. A role that stays keeps its own name.
 fn edited(schema: &Schema, sent: &Sent) -> Schema {
     let mut schema = schema.clone();
+    let compared = schema.fields.iter().enumerate().filter(|(i, _)| !sent.text(&format!("group:{i}")).is_empty());
+    schema.groups = compared.map(|(_, field)| field.name.clone()).collect();
     for (i, field) in schema.fields.iter_mut().enumerate() {
         let code = sent.text(&format!("role:{i}"));
         if code != field.role.code()

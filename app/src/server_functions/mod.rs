@@ -29,7 +29,7 @@ pub fn listed(name: &str) -> Option<Action> {
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,
         "webhooks" | "create_webhook" | "delete_webhook" => Action::EditProbes,
-        "change_model" | "choose_baseline" | "use_baseline" | "set_prices" => Action::EditModel,
+        "change_model" | "choose_baseline" | "use_baseline" | "learn_again" | "set_prices" => Action::EditModel,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
         "remove_model" | "installation" => Action::ManageInstallation,

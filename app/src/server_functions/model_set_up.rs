@@ -1,6 +1,6 @@
 //! What a model's set-up page reads and changes.
 
-use domain::TimeRange;
+use domain::baseline::BaselineSource;
 use domain::model::ModelChange;
 use domain::view::ModelSetUpView;
 use leptos::prelude::*;
@@ -31,16 +31,18 @@ pub async fn change_model(name: String, change: ModelChange) -> Result<(), Failu
     Ok(())
 }
 
-/// Makes a range of production the baseline.
+/// Makes rows of production the baseline.
 #[server(prefix = "/do", endpoint = "choose_baseline", input = Json)]
-pub async fn choose_baseline(
-    model: String,
-    name: String,
-    environment: String,
-    range: TimeRange,
-) -> Result<(), Failure> {
+pub async fn choose_baseline(model: String, name: String, source: BaselineSource) -> Result<(), Failure> {
     use super::server::{actor, engine};
-    Ok(engine().choose_baseline(&actor(), &model, &name, &environment, range).await?)
+    Ok(engine().choose_baseline(&actor(), &model, &name, source).await?)
+}
+
+/// Learns from the baseline again.
+#[server(prefix = "/do", endpoint = "learn_again", input = Json)]
+pub async fn learn_again(name: String) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().learn_again(&actor(), &name).await?)
 }
 
 /// Compares with a baseline that is there already.

@@ -35,9 +35,9 @@ pub struct Reader {
 pub async fn me() -> Result<Reader, Failure> {
     use super::server::{actor, caller, engine, origin};
     let person = caller().and_then(|c| c.person);
-    let view = engine().overview(&actor(), "production").await?;
-    let models = view
-        .cards
+    let models = engine()
+        .cards(&actor(), "production")
+        .await?
         .into_iter()
         .map(|card| RailModel {
             name: card.model.name,

@@ -2,6 +2,8 @@
 //!
 //! No data lowers confidence, not the score: absent parts are left out and the rest renormalised.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::signal::Layer;
@@ -117,10 +119,11 @@ pub struct SystemHealth {
 }
 
 impl SystemHealth {
-    pub fn of(system: String, title: String, weight: f64, layers: Vec<LayerHealth>) -> SystemHealth {
-        let total: f64 = layers.iter().map(|l| l.layer.weight()).sum();
-        let score = (total > 0.0).then(|| layers.iter().map(|l| l.score * l.layer.weight()).sum::<f64>() / total);
-        SystemHealth { system, title, weight, score, layers }
+    pub fn of(system: String, title: String, weights: &HealthWeights, layers: Vec<LayerHealth>) -> SystemHealth {
+        let weight = |l: &LayerHealth| weights.layer(l.layer);
+        let total: f64 = layers.iter().map(weight).sum();
+        let score = (total > 0.0).then(|| layers.iter().map(|l| l.score * weight(l)).sum::<f64>() / total);
+        SystemHealth { weight: weights.system(&system), system, title, score, layers }
     }
 
     pub fn status(&self) -> Status {
@@ -129,6 +132,37 @@ impl SystemHealth {
 
     pub fn layer(&self, layer: Layer) -> Option<&LayerHealth> {
         self.layers.iter().find(|l| l.layer == layer)
+    }
+}
+
+/// How much each layer and system counts; what is not named counts as by default.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HealthWeights {
+    #[serde(default)]
+    pub layers: BTreeMap<Layer, f64>,
+    /// Business weight, 1 by default.
+    #[serde(default)]
+    pub systems: BTreeMap<String, f64>,
+}
+
+impl HealthWeights {
+    pub fn layer(&self, layer: Layer) -> f64 {
+        self.layers.get(&layer).copied().unwrap_or_else(|| layer.weight())
+    }
+
+    pub fn system(&self, system: &str) -> f64 {
+        self.systems.get(system).copied().unwrap_or(1.0)
+    }
+
+    /// What is wrong with them, if anything.
+    pub fn problem(&self) -> Option<String> {
+        let bad = |w: &f64| !w.is_finite() || *w < 0.0 || *w > 1000.0;
+        if self.layers.values().chain(self.systems.values()).any(bad) {
+            return Some("a weight is a number from 0 to 1000".into());
+        }
+        let all: f64 = Layer::ALL.iter().map(|l| self.layer(*l)).sum();
+        (all <= 0.0).then(|| "at least one layer has a weight".into())
     }
 }
 
@@ -173,9 +207,10 @@ mod tests {
     #[test]
     fn layers_without_data_do_not_lower_the_score() {
         let only = LayerHealth::of(Layer::Quality, vec![judged(0.5, 1.0)]).expect("has signals");
-        let system = SystemHealth::of("s".into(), "S".into(), 1.0, vec![only]);
+        let system = SystemHealth::of("s".into(), "S".into(), &HealthWeights::default(), vec![only]);
         assert_eq!(system.score, Some(1.0));
-        let none = SystemHealth::of("n".into(), "N".into(), 5.0, vec![]);
+        let weights = HealthWeights { systems: BTreeMap::from([("n".to_string(), 5.0)]), ..HealthWeights::default() };
+        let none = SystemHealth::of("n".into(), "N".into(), &weights, vec![]);
         assert_eq!(none.status(), Status::NoData);
         assert_eq!(overall(&[system, none]), Some(1.0));
     }

@@ -6,12 +6,18 @@
 //! crate stops compiling for the browser.
 
 pub mod access;
+pub mod analysis;
 pub mod baseline;
 pub mod conventions;
 pub mod event;
+pub mod evidence;
 pub mod format;
 pub mod health;
+pub mod kpi;
 pub mod model;
+pub mod monitor;
+mod number;
+pub mod outcome;
 pub mod people;
 pub mod prices;
 pub mod problem;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::event::{ColumnData, ColumnRole};
+use crate::monitor::Monitor;
 use crate::time::DAY;
 use crate::window::WindowRule;
 
@@ -80,6 +81,9 @@ pub struct Schema {
     /// The class that counts as “yes”; binary models only.
     #[serde(default)]
     pub positive_class: Option<String>,
+    /// Columns whose groups are held against each other for fairness, by the sender's names.
+    #[serde(default)]
+    pub groups: Vec<String>,
 }
 
 impl Schema {
@@ -145,6 +149,9 @@ pub struct ModelSettings {
     /// Owner, for the page's head.
     #[serde(default)]
     pub owner: String,
+    /// Choices of threshold that differ from the usual.
+    #[serde(default)]
+    pub monitors: Vec<Monitor>,
 }
 
 impl Default for ModelSettings {
@@ -155,6 +162,7 @@ impl Default for ModelSettings {
             label_horizon: 30 * DAY,
             low_confidence: 0.6,
             owner: String::new(),
+            monitors: Vec::new(),
         }
     }
 }
@@ -177,6 +185,8 @@ pub struct ModelChange {
     pub positive_class: Option<String>,
     pub owner: Option<String>,
     pub schema: Option<Schema>,
+    /// Replaces all choices of threshold.
+    pub monitors: Option<Vec<Monitor>>,
 }
 
 /// What a person said about a table's columns, on the command line, in the query or in the schema
@@ -274,7 +284,7 @@ pub fn infer_schema(columns: &[(String, ColumnData)], mapping: &Mapping) -> Resu
             last.role = ColumnRole::Group(name.clone());
         }
     }
-    Ok(Schema { fields, positive_class: None })
+    Ok(Schema { fields, positive_class: None, groups: mapping.group.clone() })
 }
 
 /// The role of a column that nobody named, by the conventions of the wire.

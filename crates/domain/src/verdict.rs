@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::{
+    Behaviour, Calibration, DataQuality, Ensemble, Estimated, Fairness, LabelLag, Multivariate, Segment, Usage,
+};
+use crate::monitor::Judgement;
 use crate::time::TimeRange;
 use crate::window::WindowState;
 use crate::{Status, Timestamp};
@@ -55,6 +59,7 @@ pub struct TestResult {
     pub p_value: Option<f64>,
     /// After Benjamini–Hochberg over the columns of the same model and window.
     pub p_adjusted: Option<f64>,
+    #[serde(deserialize_with = "crate::number::number")]
     pub threshold: f64,
     /// Where the threshold came from, in words.
     pub threshold_source: String,
@@ -79,8 +84,25 @@ pub struct ColumnVerdict {
     pub missing_current: u64,
     /// Rows of a category that the baseline never had.
     pub unseen: u64,
-    /// The smallest PSI that this many rows can tell from chance (95 %).
-    pub detectable_psi: f64,
+    /// Numbers beyond the least and greatest of the baseline.
+    #[serde(default)]
+    pub out_of_range: u64,
+    /// One value only, where the baseline had several.
+    #[serde(default)]
+    pub constant: bool,
+    /// A number that became text, or text that became a number.
+    #[serde(default)]
+    pub retyped: bool,
+    /// Share of the model's decision that rests on it, 0 to 1; given, or estimated from its outputs.
+    #[serde(default)]
+    #[serde(deserialize_with = "crate::number::number")]
+    pub importance: f64,
+    /// What this shift alone would do to the leading measure, were each part of the column as good as
+    /// on the baseline.
+    #[serde(default)]
+    pub effect: Option<f64>,
+    /// The smallest PSI that this many rows can tell from chance (95 %); `None` where no row could.
+    pub detectable_psi: Option<f64>,
     pub tests: Vec<TestResult>,
 }
 
@@ -103,10 +125,13 @@ pub enum ColumnKind {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Shares {
     /// Bin edges (numeric, one more than shares) or empty.
+    #[serde(deserialize_with = "crate::number::numbers")]
     pub edges: Vec<f64>,
     /// Category names (categorical) or empty.
     pub categories: Vec<String>,
+    #[serde(deserialize_with = "crate::number::numbers")]
     pub reference: Vec<f64>,
+    #[serde(deserialize_with = "crate::number::numbers")]
     pub current: Vec<f64>,
 }
 
@@ -114,8 +139,11 @@ pub struct Shares {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Estimate {
+    #[serde(deserialize_with = "crate::number::number")]
     pub value: f64,
+    #[serde(deserialize_with = "crate::number::number")]
     pub low: f64,
+    #[serde(deserialize_with = "crate::number::number")]
     pub high: f64,
     pub n: u64,
 }
@@ -151,8 +179,26 @@ pub fn metric_title(name: &str) -> &'static str {
         "mae" => "Mean absolute error",
         "rmse" => "Root mean squared error",
         "bias" => "Bias",
+        "brier" => "Brier score",
+        "log_loss" => "Log loss",
+        "r2" => "R²",
+        "mape" => "Mean percentage error",
+        "ndcg" => "NDCG at 10",
+        "map" => "Mean average precision",
+        "mrr" => "Mean reciprocal rank",
+        "hit_rate" => "Hit rate at 10",
         _ => "Metric",
     }
+}
+
+/// The same within a sentence.
+pub fn metric_words(name: &str) -> String {
+    let title = metric_title(name);
+    if name == "f1" || name == "roc_auc" || name == "ndcg" || name == "r2" {
+        return title.to_string();
+    }
+    let mut letters = title.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// Realised quality: rows whose truth is known, and how many that is of all.
@@ -181,9 +227,13 @@ impl Quality {
 pub struct Confidence {
     pub n: u64,
     /// Mean probability of the predicted class.
+    #[serde(deserialize_with = "crate::number::number")]
     pub mean: f64,
+    #[serde(deserialize_with = "crate::number::number")]
     pub p10: f64,
+    #[serde(deserialize_with = "crate::number::number")]
     pub p50: f64,
+    #[serde(deserialize_with = "crate::number::number")]
     pub p90: f64,
     /// Share below the model's low-confidence setting.
     pub low_share: Estimate,
@@ -196,7 +246,19 @@ pub struct Confidence {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DriftScore {
     /// 0 to 1; 0.5 lies at the threshold.
+    #[serde(deserialize_with = "crate::number::number")]
     pub score: f64,
+    /// Its three parts, each by the same scale; what could not be had is left out of the mean.
+    #[serde(default)]
+    pub statistical: Option<f64>,
+    #[serde(default)]
+    pub model_based: Option<f64>,
+    #[serde(default)]
+    pub performance: Option<f64>,
+    /// Quality fell while inputs held, or fell further than the shift of the inputs explains.
+    #[serde(default)]
+    pub concept: bool,
+    #[serde(deserialize_with = "crate::number::number")]
     pub threshold: f64,
     pub columns: u32,
     pub drifted: u32,
@@ -223,6 +285,30 @@ pub struct WindowReport {
     pub drift: Option<DriftScore>,
     pub columns: Vec<ColumnVerdict>,
     pub latency_ms_p95: Option<f64>,
+    #[serde(default)]
+    pub estimated: Option<Estimated>,
+    #[serde(default)]
+    pub multivariate: Multivariate,
+    #[serde(default)]
+    pub behaviour: Behaviour,
+    #[serde(default)]
+    pub data: DataQuality,
+    #[serde(default)]
+    pub fairness: Vec<Fairness>,
+    #[serde(default)]
+    pub ensemble: Option<Ensemble>,
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+    /// The weakest first.
+    #[serde(default)]
+    pub segments: Vec<Segment>,
+    #[serde(default)]
+    pub labels: Option<LabelLag>,
+    #[serde(default)]
+    pub usage: Usage,
+    /// Figures held against their thresholds, the worst first.
+    #[serde(default)]
+    pub judgements: Vec<Judgement>,
     /// In plain words, worst first.
     pub sentence: String,
 }
@@ -232,9 +318,12 @@ pub struct WindowReport {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usual {
     pub metric: String,
+    #[serde(deserialize_with = "crate::number::number")]
     pub mean: f64,
     /// mean − 3 standard deviations over the baseline's windows.
+    #[serde(deserialize_with = "crate::number::number")]
     pub lower: f64,
+    #[serde(deserialize_with = "crate::number::number")]
     pub upper: f64,
     pub windows: u32,
 }

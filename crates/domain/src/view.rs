@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
 use crate::health::{LayerHealth, SystemHealth};
+use crate::kpi::KpiView;
 use crate::model::Model;
+use crate::outcome::OutcomeView;
 use crate::signal::{Sample, Series, SeriesData};
+use crate::telemetry::Change;
 use crate::verdict::{Shares, Usual, WindowReport};
 use crate::window::WindowRule;
 use crate::{TimeRange, Timestamp};
@@ -34,6 +37,22 @@ pub struct OverviewView {
     pub systems: Vec<SystemHealth>,
     pub cards: Vec<ModelCard>,
     pub layers: Vec<LayerHealth>,
+    /// Of the whole installation, and of its systems.
+    pub kpis: Vec<KpiView>,
+    pub outcome: OutcomeView,
+}
+
+/// One system, all its layers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SystemView {
+    pub now: Timestamp,
+    pub range: TimeRange,
+    pub health: SystemHealth,
+    pub cards: Vec<ModelCard>,
+    pub kpis: Vec<KpiView>,
+    pub outcome: OutcomeView,
+    pub changes: Vec<Change>,
 }
 
 /// The newest readings of the host.
@@ -90,6 +109,31 @@ pub struct StreamFacts {
     pub range: Option<TimeRange>,
 }
 
+/// How learning from a baseline goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Training {
+    /// From 0 to 1.
+    pub share: f64,
+    pub begun: Timestamp,
+    pub done: Option<Timestamp>,
+    /// Baseline rows learnt from.
+    pub rows: u64,
+}
+
+/// How good an estimator has been, over windows whose truth is known by now.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Scorecard {
+    pub windows: u32,
+    /// Mean of |estimated − realised|.
+    pub error: f64,
+    /// Mean of estimated − realised.
+    pub lean: f64,
+    /// Share of windows whose realised value lay in the estimate's band.
+    pub covered: f64,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelView {
@@ -107,4 +151,7 @@ pub struct ModelView {
     pub baseline: Option<Baseline>,
     pub waiting_labels: u64,
     pub environments: Vec<String>,
+    /// `None` where nothing was learnt since the program began.
+    pub training: Option<Training>,
+    pub scorecard: Option<Scorecard>,
 }

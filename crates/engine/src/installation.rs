@@ -11,6 +11,8 @@ use domain::{Action, Actor, Object, TimeRange};
 use crate::collect::GpuState;
 use crate::{Engine, EngineError, Result};
 
+const MONITORS_AT_MOST: usize = 100;
+
 impl Engine {
     pub fn gpu_state(&self) -> GpuState {
         self.inner.gpu.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
@@ -141,7 +143,23 @@ impl Engine {
             if let Some(problem) = schema.problem() {
                 return Err(EngineError::Invalid(problem));
             }
+            if let Some(group) = schema.groups.iter().find(|g| schema.field(g).is_none()) {
+                return Err(EngineError::Invalid(format!("“{group}” is no column, so its groups cannot be compared")));
+            }
             model.schema = schema;
+        }
+        if let Some(monitors) = change.monitors {
+            if monitors.len() > MONITORS_AT_MOST {
+                return Err(EngineError::TooLarge(format!(
+                    "a model has at most {MONITORS_AT_MOST} thresholds of its own"
+                )));
+            }
+            for monitor in &monitors {
+                if let Some(problem) = monitor.problem() {
+                    return Err(EngineError::Invalid(format!("{}: {problem}", monitor.figure)));
+                }
+            }
+            model.settings.monitors = monitors;
         }
         self.store.update_model(&model).await?;
         self.inner.targets.forget(name);

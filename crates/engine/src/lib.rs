@@ -3,6 +3,7 @@
 //! Every use-case takes the [`Actor`] that asks and begins with [`authorize`]. Nothing here knows
 //! HTTP or HTML.
 
+mod analysis;
 mod arrivals;
 pub mod collect;
 mod connections;
@@ -11,7 +12,9 @@ pub mod evaluate;
 pub mod export;
 pub mod ingest;
 pub mod installation;
+mod kpis;
 pub mod live;
+mod outcomes;
 pub mod people;
 mod prices;
 mod promql;
@@ -76,6 +79,8 @@ struct Inner {
     people: people::Guard,
     live: live::Bus,
     references: evaluate::References,
+    /// Models that learn from their baselines at once.
+    learning: tokio::sync::Semaphore,
     targets: ingest::targets::Targets,
     counters: counters::Counters,
     prices: prices::Known,
@@ -115,6 +120,7 @@ impl Engine {
             people: people::Guard::new(),
             live: live::Bus::new(),
             references: evaluate::References::default(),
+            learning: tokio::sync::Semaphore::new(1),
             targets: ingest::targets::Targets::default(),
             counters: counters::Counters::default(),
             prices: prices::Known::default(),
@@ -163,6 +169,7 @@ impl Engine {
         }
         tasks.spawn(upkeep::run(self.clone(), keep, stop.clone()));
         tasks.spawn(evaluate::run(self.clone(), stop.clone()));
+        tasks.spawn(outcomes::run(self.clone(), stop.clone()));
         tasks.spawn(live::run(self.clone(), stop));
         tasks.close();
         tasks

@@ -251,7 +251,12 @@ impl Engine {
         let step = ((to.0 - from.0) / 1000 / STEPS_SHOWN).max(1000);
         let step = STEPS_OFFERED.iter().copied().find(|s| *s >= step).unwrap_or(step);
         let start = (from.0 / 1000).div_euclid(step) * step;
-        let grid = Grid { start, end: to.0 / 1000, step };
+        self.query_view_on(actor, text, Grid { start, end: to.0 / 1000, step }).await
+    }
+
+    /// The same on a grid of one's own, in milliseconds.
+    pub(crate) async fn query_view_on(&self, actor: &Actor, text: &str, grid: Grid) -> Result<QueryView> {
+        let (start, step, to) = (grid.start, grid.step, Timestamp(grid.end * 1000));
         let value = self.promql(actor, text, grid, promql::LOOKBACK.max(step)).await?;
         let unit = self.unit_of_query(text).await?;
         let some = |v: &f64| (!promql::is_absent(*v) && v.is_finite()).then_some(*v);

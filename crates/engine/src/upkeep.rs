@@ -62,6 +62,7 @@ impl Keep {
         let before = |days: u32| (days > 0).then(|| now.plus(-i64::from(days) * DAY));
         let most = |bytes: u64| (bytes > 0).then_some(bytes);
         Retention {
+            by_arrival: true,
             events_before: before(self.events_days),
             spans_before: before(self.spans_days),
             logs_before: before(self.logs_days),

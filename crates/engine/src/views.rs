@@ -2,17 +2,21 @@
 
 use domain::event::EventKind;
 use domain::format;
+use std::collections::BTreeMap;
+
 use domain::health::{Judged, LayerHealth, SystemHealth, overall};
+use domain::kpi::Kpi;
 use domain::model::{Model, Task};
+use domain::outcome::OutcomeView;
 use domain::signal::{Layer, Sample, Series, SeriesData};
-use domain::time::{MINUTE, SECOND};
+use domain::time::{DAY, MINUTE, SECOND};
 use domain::verdict::WindowReport;
-use domain::view::{LiveHost, ModelCard, ModelView, OperationsView, OverviewView};
+use domain::view::{LiveHost, ModelCard, ModelView, OperationsView, OverviewView, SystemView};
 use domain::{Action, Actor, Object, TimeRange};
 use evaluation::health::quality_layer;
 
 use crate::evaluate::BASELINE;
-use crate::{Engine, Result};
+use crate::{Engine, EngineError, Result};
 
 /// Points drawn across a chart's width.
 const BUCKETS: usize = 240;
@@ -24,6 +28,13 @@ const WINDOWS_MAX: usize = 1000;
 const RECENT: i64 = 60;
 /// Windows whose PSI by column is drawn beside the drift table.
 const TRENDS: usize = 40;
+
+/// Every system, every model, and what all users say.
+struct Systems {
+    systems: Vec<SystemHealth>,
+    cards: Vec<ModelCard>,
+    outcome: OutcomeView,
+}
 
 impl Engine {
     pub async fn models(&self, actor: &Actor) -> Result<Vec<Model>> {
@@ -90,13 +101,27 @@ impl Engine {
         Ok((LayerHealth::of(Layer::Infrastructure, infrastructure), LayerHealth::of(Layer::Application, application)))
     }
 
-    async fn systems(&self, environment: &str) -> Result<(Vec<SystemHealth>, Vec<ModelCard>)> {
-        let (infrastructure, application) = self.host_health().await?;
+    /// Every model as a list shows it.
+    pub async fn cards(&self, actor: &Actor, environment: &str) -> Result<Vec<ModelCard>> {
+        self.may(actor, Action::View, &Object::Installation)?;
         let mut cards = Vec::new();
         for model in self.store.models().await? {
             cards.push(self.card(model, environment).await?);
         }
+        Ok(cards)
+    }
+
+    /// Every system with its layers, and what users and business say of each.
+    async fn systems(&self, actor: &Actor, environment: &str) -> Result<Systems> {
+        let (infrastructure, application) = self.host_health().await?;
+        let weights = self.health_weights(actor).await?;
+        let cards = self.cards(actor, environment).await?;
+        let now = self.now();
+        let mut outcomes =
+            self.outcomes_by_system(environment, TimeRange { from: now.plus(-7 * DAY), to: now }).await?;
+        let kpis = self.judged_kpis(actor).await?;
         let mut names: Vec<String> = cards.iter().map(|c| c.model.system.clone()).collect();
+        names.extend(outcomes.keys().chain(kpis.keys()).filter(|name| !name.is_empty()).cloned());
         names.sort();
         names.dedup();
         let systems = names
@@ -105,46 +130,87 @@ impl Engine {
                 let own: Vec<&ModelCard> = cards.iter().filter(|c| c.model.system == name).collect();
                 let quality: Vec<Judged> =
                     own.iter().filter_map(|c| c.layer.as_ref()).flat_map(|l| l.signals.clone()).collect();
-                let title = own.first().map_or_else(
-                    || name.clone(),
-                    |c| {
-                        if own.len() == 1 { c.model.title.clone() } else { name.clone() }
-                    },
-                );
-                let layers = infrastructure
-                    .clone()
-                    .into_iter()
-                    .chain(application.clone())
-                    .chain(LayerHealth::of(Layer::Quality, quality))
-                    .collect();
-                let mut system = SystemHealth::of(name, title, 1.0, layers);
-                // Without a word on its models, a healthy host says nothing of a system.
-                if system.layer(Layer::Quality).is_none() {
+                let title = match own.as_slice() {
+                    [only] => only.model.title.clone(),
+                    _ => name.clone(),
+                };
+                let mut parts: BTreeMap<Layer, Vec<Judged>> = BTreeMap::from([(Layer::Quality, quality)]);
+                for (layer, health) in [(Layer::Infrastructure, &infrastructure), (Layer::Application, &application)] {
+                    parts.entry(layer).or_default().extend(health.iter().flat_map(|l| l.signals.clone()));
+                }
+                let outcome = outcomes.get(&name);
+                let known = kpis.get(&name).map(Vec::as_slice).unwrap_or_default();
+                for (layer, judged) in judge_outcome(outcome, known) {
+                    parts.entry(layer).or_default().push(judged);
+                }
+                let own_word = parts.iter().any(|(layer, judged)| *layer >= Layer::Quality && !judged.is_empty());
+                let layers = parts.into_iter().filter_map(|(layer, judged)| LayerHealth::of(layer, judged)).collect();
+                let mut system = SystemHealth::of(name, title, &weights, layers);
+                // Without a word on its own doings, a healthy host says nothing of a system.
+                if !own_word {
                     system.score = None;
                 }
                 system
             })
             .collect();
-        Ok((systems, cards))
+        Ok(Systems { systems, cards, outcome: outcomes.remove("").unwrap_or_default() })
     }
 
     /// The executive's page.
     pub async fn overview(&self, actor: &Actor, environment: &str) -> Result<OverviewView> {
         self.may(actor, Action::View, &Object::Installation)?;
-        let (systems, cards) = self.systems(environment).await?;
+        let found = self.systems(actor, environment).await?;
         let (infrastructure, application) = self.host_health().await?;
-        let quality: Vec<Judged> =
-            cards.iter().filter_map(|c| c.layer.as_ref()).flat_map(|l| l.signals.clone()).collect();
-        let layers: Vec<LayerHealth> =
-            infrastructure.into_iter().chain(application).chain(LayerHealth::of(Layer::Quality, quality)).collect();
-        Ok(OverviewView { now: self.now(), score: overall(&systems), systems, cards, layers })
+        let now = self.now();
+        // The host is one, whatever the number of systems on it.
+        let mut layers: Vec<LayerHealth> = infrastructure.into_iter().chain(application).collect();
+        for layer in [Layer::Quality, Layer::Users, Layer::Business] {
+            let own = found.systems.iter().filter_map(|s| s.layer(layer)).flat_map(|l| l.signals.clone()).collect();
+            layers.extend(LayerHealth::of(layer, own));
+        }
+        let range = TimeRange { from: now.plus(-30 * DAY), to: now };
+        Ok(OverviewView {
+            now,
+            score: overall(&found.systems),
+            kpis: self.kpi_views(actor, None, range).await?,
+            outcome: found.outcome,
+            systems: found.systems,
+            cards: found.cards,
+            layers,
+        })
+    }
+
+    /// One system, all its layers.
+    ///
+    /// # Errors
+    /// Not allowed; a system of which nothing is known.
+    pub async fn system_view(
+        &self,
+        actor: &Actor,
+        name: &str,
+        environment: &str,
+        range: TimeRange,
+    ) -> Result<SystemView> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let found = self.systems(actor, environment).await?;
+        let health = found.systems.into_iter().find(|s| s.system == name);
+        let health = health.ok_or_else(|| EngineError::NotFound(format!("there is no system “{name}”")))?;
+        Ok(SystemView {
+            now: self.now(),
+            range,
+            health,
+            cards: found.cards.into_iter().filter(|c| c.model.system == name).collect(),
+            kpis: self.kpi_views(actor, Some(name), range).await?,
+            outcome: self.outcomes(actor, name, environment, range).await?,
+            changes: self.store.changes(range, environment, name, "").await?,
+        })
     }
 
     /// The operator's page.
     pub async fn operations(&self, actor: &Actor, environment: &str, range: TimeRange) -> Result<OperationsView> {
         self.may(actor, Action::View, &Object::Installation)?;
         let now = self.now();
-        let (systems, cards) = self.systems(environment).await?;
+        let found = self.systems(actor, environment).await?;
         let mut host = Vec::new();
         for prefix in [
             "system.cpu.utilization",
@@ -163,8 +229,8 @@ impl Engine {
         Ok(OperationsView {
             now,
             range,
-            systems,
-            cards,
+            systems: found.systems,
+            cards: found.cards,
             host,
             live: LiveHost {
                 latest: latest.into_iter().filter(|(s, _)| !s.name.starts_with("system.cpu.core")).collect(),
@@ -209,6 +275,8 @@ impl Engine {
             headline: evaluation::quality::headline(model.task).to_string(),
             waiting_labels: self.store.orphaned_labels(model.id).await?,
             environments: self.store.environments().await?,
+            training: self.inner.references.training(model.id),
+            scorecard: evaluation::estimate::scorecard(&production, evaluation::quality::headline(model.task)),
             model,
             usual,
             reports,
@@ -278,6 +346,38 @@ fn plain_sentence(model: &Model, reports: &[WindowReport], layer: Option<&LayerH
         None => " Outcomes are not known yet.".into(),
     };
     format!("{how}{often}{inputs}")
+}
+
+/// The two upper layers: what people set as KPIs, and where they set none, trust and return.
+fn judge_outcome(outcome: Option<&OutcomeView>, kpis: &[(Kpi, f64)]) -> Vec<(Layer, Judged)> {
+    let mut all: Vec<(Layer, Judged)> = kpis.iter().map(|(kpi, value)| (kpi.layer, kpi.judged(*value))).collect();
+    let own = |layer: Layer| kpis.iter().any(|(kpi, _)| kpi.layer == layer);
+    let Some(outcome) = outcome else {
+        return all;
+    };
+    if let Some(trust) = outcome.experience.trust.filter(|t| t.n >= 30 && !own(Layer::Users)) {
+        let judged = Judged {
+            name: "Trust".into(),
+            value: trust.value,
+            target: 0.8,
+            limit: 0.6,
+            weight: 1.0,
+            shown: format::percent(trust.value),
+        };
+        all.push((Layer::Users, judged));
+    }
+    if let (Some(roi), false) = (outcome.impact.first().and_then(|i| i.roi), own(Layer::Business)) {
+        let judged = Judged {
+            name: "Return on cost".into(),
+            value: roi,
+            target: 0.5,
+            limit: 0.0,
+            weight: 1.0,
+            shown: format!("{} for 1 spent", format::fixed(roi + 1.0, 2)),
+        };
+        all.push((Layer::Business, judged));
+    }
+    all
 }
 
 fn judge_host(series: &Series, value: f64) -> Option<Judged> {

@@ -98,6 +98,10 @@ pub struct Measured {
     jensen_shannon: Option<f64>,
     jensen_shannon_bins: usize,
     l_infinity: Option<f64>,
+    out_of_range: u64,
+    constant: bool,
+    importance: f64,
+    effect: Option<f64>,
     /// Median or most frequent category, before and now, for the sentence.
     centre: Option<(String, String)>,
     shares: Shares,
@@ -124,6 +128,10 @@ pub fn measure(
             if n == 0 || m == 0 {
                 return measured;
             }
+            let (least, greatest) = (sorted[0], sorted[sorted.len() - 1]);
+            let (below, within) = (now.partition_point(|v| *v < least), now.partition_point(|v| *v <= greatest));
+            measured.out_of_range = (below + now.len() - within) as u64;
+            measured.constant = least < greatest && now.len() > 1 && now[0] == now[now.len() - 1];
             let d = kolmogorov_smirnov::statistic_sorted(sorted, &now);
             measured.ks = Some(d);
             measured.p = Some(kolmogorov_smirnov::p_value(d, sorted.len(), now.len()));
@@ -131,6 +139,7 @@ pub fn measure(
                 measured.wasserstein = Some(divergence::wasserstein_normalised(sorted, &now));
             }
             let deciles = binning::shares(&binning::count_sorted(&now, decile_edges).0, m);
+            measured.effect = effect(&reference.merit, decile_shares, &deciles);
             measured.psi = Some(divergence::population_stability_index(decile_shares, &deciles));
             measured.psi_bins = decile_edges.windows(2).filter(|e| e[0] < e[1]).count();
             let (counts, outside) = binning::count_sorted(&now, doane_edges);
@@ -176,6 +185,9 @@ pub fn measure(
                 after.push(unseen);
             }
             let (p, q) = (binning::shares(&before, n), binning::shares(&after, m));
+            measured.constant =
+                before.iter().filter(|c| **c > 0).count() > 1 && after.iter().filter(|c| **c > 0).count() == 1 && m > 1;
+            measured.effect = effect(&reference.merit, &p, &q);
             let (pooled_before, pooled_after) = pool_rare(&before, &after, n, m);
             let chi = categorical::chi_square(&pooled_before, &pooled_after);
             measured.chi_square = Some(chi.statistic);
@@ -210,9 +222,24 @@ fn blank(reference: &ReferenceColumn, kind: ColumnKind, n: u64, m: u64, rows: us
         jensen_shannon: None,
         jensen_shannon_bins: 0,
         l_infinity: None,
+        out_of_range: 0,
+        constant: false,
+        importance: reference.importance,
+        effect: None,
         centre: None,
         shares: Shares::default(),
     }
+}
+
+/// What a shift of these shares does to the leading measure, were each part as good as on the baseline.
+fn effect(merit: &[f64], before: &[f64], now: &[f64]) -> Option<f64> {
+    if merit.is_empty() {
+        return None;
+    }
+    let whole: f64 = merit.iter().zip(before).map(|(m, p)| m * p).sum();
+    // What the baseline never had is taken to be as good as the whole.
+    let known = merit.iter().zip(before.iter().zip(now));
+    Some(known.map(|(m, (p, q))| (m - whole) * (q - p)).sum())
 }
 
 fn count_categories(
@@ -374,7 +401,12 @@ fn conclude(measured: Measured, adjusted: f64, options: &DriftOptions) -> (Colum
         missing_reference: measured.missing_reference,
         missing_current: measured.missing_current,
         unseen: measured.unseen,
-        detectable_psi: chance,
+        out_of_range: measured.out_of_range,
+        constant: measured.constant,
+        retyped: measured.type_changed,
+        importance: measured.importance,
+        effect: measured.effect,
+        detectable_psi: chance.is_finite().then_some(chance),
         tests,
     };
     (verdict, measured.shares)
@@ -434,40 +466,66 @@ fn missing_change(measured: &Measured) -> f64 {
     bound(measured.missing_current, measured.n_current).0 - bound(measured.missing_reference, measured.n_reference).1
 }
 
-/// What the columns add up to (definitions: overall drift score, its statistical part).
-pub fn score(verdicts: &[ColumnVerdict], importance: &[f64]) -> Option<DriftScore> {
-    let judged: Vec<(&ColumnVerdict, f64)> = verdicts
-        .iter()
-        .zip(importance.iter().chain(std::iter::repeat(&0.0)))
-        .filter(|(v, _)| v.column.starts_with("feature.") && v.finding != Finding::NotEnoughData)
-        .map(|(v, w)| (v, *w))
-        .collect();
+/// The statistical part of the drift score: the mean over features, weighted by importance where it is
+/// known, of 1 − 2^(−PSI/threshold). Features that chance explains count 0. `None` without features.
+pub fn severity(verdicts: &[ColumnVerdict]) -> Option<f64> {
+    let judged: Vec<&ColumnVerdict> = judged_features(verdicts).collect();
     if judged.is_empty() {
         return None;
     }
-    let given: f64 = judged.iter().map(|(_, w)| w).sum();
-    let weight = |w: f64| {
-        if given > 0.0 { w / given } else { 1.0 / judged.len() as f64 }
-    };
-    let severity = |v: &ColumnVerdict| -> f64 {
+    let given: f64 = judged.iter().map(|v| v.importance).sum();
+    let weight = |v: &ColumnVerdict| if given > 0.0 { v.importance / given } else { 1.0 / judged.len() as f64 };
+    let own = |v: &ColumnVerdict| -> f64 {
         if v.finding < Finding::Small {
             return 0.0;
         }
         let test = v.tests.iter().find(|t| t.name == "psi").or_else(|| v.tests.first());
         test.and_then(|t| Some(t.statistic? / t.threshold)).map_or(0.0, |ratio| 1.0 - 2.0_f64.powf(-ratio))
     };
-    let score = judged.iter().map(|(v, w)| severity(v) * weight(*w)).sum();
-    let drifted = judged.iter().filter(|(v, _)| v.finding.drifted()).count() as u32;
+    Some(judged.iter().map(|v| own(v) * weight(v)).sum())
+}
+
+fn judged_features(verdicts: &[ColumnVerdict]) -> impl Iterator<Item = &ColumnVerdict> {
+    verdicts.iter().filter(|v| v.column.starts_with("feature.") && v.finding != Finding::NotEnoughData)
+}
+
+/// Weights of the three parts (definitions: overall drift score).
+const PARTS: [(&str, f64); 3] = [("columns one by one", 0.4), ("all columns together", 0.3), ("quality", 0.3)];
+/// Where drift is declared.
+const THRESHOLD: f64 = 0.5;
+
+/// What everything adds up to: the parts' weighted mean, renormalised over those that could be had.
+/// `performance` is how far quality fell, by the same scale. `None` where there is no part at all.
+pub fn score(
+    verdicts: &[ColumnVerdict],
+    model_based: Option<f64>,
+    performance: Option<f64>,
+    concept: bool,
+) -> Option<DriftScore> {
+    let statistical = severity(verdicts);
+    let parts = [statistical, model_based, performance];
+    let weight: f64 = PARTS.iter().zip(parts).filter_map(|((_, w), part)| part.map(|_| w)).sum();
+    if weight <= 0.0 || (statistical.is_none() && model_based.is_none()) {
+        return None;
+    }
+    let score = PARTS.iter().zip(parts).filter_map(|((_, w), part)| Some(w * part?)).sum::<f64>() / weight;
+    let words: Vec<String> = PARTS
+        .iter()
+        .zip(parts)
+        .filter_map(|((name, w), part)| {
+            Some(format!("{name} {} × {}", domain::format::fixed(part?, 2), domain::format::fixed(w / weight, 2)))
+        })
+        .collect();
     Some(DriftScore {
         score,
-        threshold: 0.5,
-        columns: judged.len() as u32,
-        drifted,
-        composition: format!(
-            "mean over {} features of 1 − 2^(−PSI/threshold), {}; features that chance can explain count 0",
-            judged.len(),
-            if given > 0.0 { "weighted by importance" } else { "equally weighted" }
-        ),
+        statistical,
+        model_based,
+        performance,
+        concept,
+        threshold: THRESHOLD,
+        columns: judged_features(verdicts).count() as u32,
+        drifted: judged_features(verdicts).filter(|v| v.finding.drifted()).count() as u32,
+        composition: words.join(" + "),
     })
 }
 
@@ -502,7 +560,7 @@ mod tests {
     fn verdicts(before: Vec<Column>, now: Vec<Column>) -> Vec<ColumnVerdict> {
         let reference = Reference::of(&before, before[0].data.len(), &HashMap::new());
         let times = vec![Timestamp(0); now.first().map_or(0, |c| c.data.len())];
-        let rows = Rows { times: &times, columns: &now, labels: None };
+        let rows = Rows { times: &times, columns: &now, labels: None, label_times: &[] };
         compare(&reference, &rows, &DriftOptions::default()).into_iter().map(|(v, _)| v).collect()
     }
 
@@ -562,7 +620,7 @@ mod tests {
         let mut verdict = verdicts(vec![column("x", uniform(1, 500))], vec![column("x", uniform(2, 500))]).remove(0);
         verdict.finding = Finding::Moderate;
         verdict.tests[0].statistic = Some(verdict.tests[0].threshold);
-        let score = score(&[verdict], &[]).expect("one feature");
+        let score = score(&[verdict], None, None, false).expect("one feature");
         assert!((score.score - 0.5).abs() < 1e-12);
     }
 }

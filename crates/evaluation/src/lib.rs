@@ -3,13 +3,26 @@
 //! `plimsoll drift`, the running engine and every back-test call the same functions, so a verdict
 //! seen on a page can be had again from the rows alone. No I/O, no clock: `now` is an argument.
 
+pub mod behaviour;
 pub mod confidence;
+pub mod data_quality;
 pub mod drift;
+pub mod encoding;
+pub mod ensemble;
+pub mod estimate;
+pub mod fairness;
+pub mod figures;
 pub mod health;
+pub mod monitors;
+pub mod multivariate;
+pub mod outcome;
 pub mod quality;
 pub mod reference;
 pub mod report;
+pub mod segments;
 pub mod sentence;
+pub mod series;
+pub mod trained;
 pub mod window;
 
 use domain::Timestamp;
@@ -22,6 +35,8 @@ pub struct Rows<'a> {
     pub columns: &'a [Column],
     /// Row-aligned truth, missing where unknown; `None` when there is none at all.
     pub labels: Option<&'a ColumnData>,
+    /// When each truth became known; empty where nobody asked.
+    pub label_times: &'a [Timestamp],
 }
 
 impl<'a> Rows<'a> {

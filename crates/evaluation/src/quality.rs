@@ -1,17 +1,43 @@
 //! Realised quality: predictions held against the truth, where it is known.
 
 use domain::event::{ColumnData, MISSING};
+use domain::evidence::{Calibration, CalibrationGroup};
 use domain::model::Task;
 use domain::verdict::{Confusion, Estimate, Metric, Quality, Usual, WindowReport};
 use statistics::classification::{Counts, f1_of_overlap, roc_auc, roc_auc_error};
 use statistics::intervals::{Z95, mean_interval, wilson};
-use statistics::regression;
+use statistics::probabilistic::{self, Grouping};
+use statistics::quantile::{mean, standard_deviation};
+use statistics::{ranking, regression};
 
 use crate::Rows;
 
 /// The measure that leads a model's page.
 pub fn headline(task: Task) -> &'static str {
-    if task.is_classification() { "accuracy" } else { "mae" }
+    match task {
+        Task::BinaryClassification | Task::MulticlassClassification | Task::Text => "accuracy",
+        Task::Regression => "mae",
+        Task::Ranking => "ndcg",
+    }
+}
+
+pub(crate) fn higher_is_better(metric: &str) -> bool {
+    !matches!(metric, "mae" | "rmse" | "bias" | "mape" | "brier" | "log_loss")
+}
+
+/// Labels as numbers; NaN where they are none.
+pub(crate) fn numbers_of(data: &ColumnData) -> Vec<f64> {
+    match data {
+        ColumnData::Number(values) => values.clone(),
+        other => (0..other.len()).map(|row| other.text(row).and_then(|t| t.parse().ok()).unwrap_or(f64::NAN)).collect(),
+    }
+}
+
+/// Which rows are truly positive; `None` where the truth is not known.
+pub(crate) fn truly_positive(labels: &ColumnData, positive: &str) -> Vec<Option<bool>> {
+    let (codes, dictionary) = classes(labels);
+    let yes: Vec<bool> = dictionary.iter().map(|w| w == positive).collect();
+    codes.iter().map(|c| (*c != MISSING).then(|| yes[*c as usize])).collect()
 }
 
 /// Quality of the rows whose truth is known. `None` when none is, or the task has no measure yet.
@@ -25,7 +51,9 @@ pub fn quality(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Qualit
         Task::BinaryClassification => binary(rows, labels, positive?)?,
         Task::MulticlassClassification => (multiclass(rows, labels)?, None),
         Task::Regression => (regression_metrics(rows, labels)?, None),
-        Task::Ranking | Task::Text => return None,
+        Task::Ranking => (ranking_metrics(rows, labels)?, None),
+        // A reviewer's word on an answer: right or not.
+        Task::Text => (judged(labels)?, None),
     };
     Some(Quality { metrics, labelled, rows: rows.times.len() as u64, confusion })
 }
@@ -61,22 +89,16 @@ fn share(name: &str, (hit, of): (u64, u64)) -> Option<Metric> {
 }
 
 fn metric(name: &str, value: f64, low: f64, high: f64, n: u64) -> Metric {
-    Metric {
-        name: name.into(),
-        estimate: Estimate { value, low, high, n },
-        higher_is_better: !matches!(name, "mae" | "rmse" | "bias"),
-    }
+    Metric { name: name.into(), estimate: Estimate { value, low, high, n }, higher_is_better: higher_is_better(name) }
 }
 
 fn binary(rows: &Rows, labels: &ColumnData, positive: &str) -> Option<(Vec<Metric>, Option<Confusion>)> {
     let predicted = predicted_positive(rows, positive)?;
-    let (codes, dictionary) = classes(labels);
-    let yes: Vec<bool> = dictionary.iter().map(|w| w == positive).collect();
-    let truth = |row: usize| (codes[row] != MISSING).then(|| yes[codes[row] as usize]);
+    let truth = truly_positive(labels, positive);
     let mut counts = Counts::default();
-    for (row, predicted) in predicted.iter().enumerate() {
-        if let (Some(predicted), Some(truth)) = (predicted, truth(row)) {
-            counts.add(*predicted, truth);
+    for (predicted, truth) in predicted.iter().zip(&truth) {
+        if let (Some(predicted), Some(truth)) = (predicted, truth) {
+            counts.add(*predicted, *truth);
         }
     }
     let mut metrics: Vec<Metric> = [
@@ -94,18 +116,18 @@ fn binary(rows: &Rows, labels: &ColumnData, positive: &str) -> Option<(Vec<Metri
         let f1 = f1_of_overlap(hit as f64 / of as f64);
         metrics.insert(metrics.len().min(3), metric("f1", f1, f1_of_overlap(low), f1_of_overlap(high), of));
     }
-    if let Some(scores) = rows.numbers("probability") {
-        let pairs: Vec<(f64, bool)> = scores
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| !s.is_nan())
-            .filter_map(|(row, s)| Some((*s, truth(row)?)))
-            .collect();
-        let (scores, truths): (Vec<f64>, Vec<bool>) = pairs.into_iter().unzip();
+    if let Some((scores, truths)) = scored(rows, &truth) {
         if let Some(auc) = roc_auc(&scores, &truths) {
             let positives = truths.iter().filter(|t| **t).count() as f64;
             let half = Z95 * roc_auc_error(auc, positives, truths.len() as f64 - positives);
             metrics.push(metric("roc_auc", auc, (auc - half).max(0.0), (auc + half).min(1.0), truths.len() as u64));
+        }
+        let n = truths.len() as f64;
+        if scores.iter().all(|s| (0.0..=1.0).contains(s)) && n > 0.0 {
+            let squares: Vec<f64> =
+                scores.iter().zip(&truths).map(|(s, t)| (s - f64::from(u8::from(*t))).powi(2)).collect();
+            let (low, high) = mean_interval(mean(&squares), standard_deviation(&squares, 1), n, Z95);
+            metrics.push(metric("brier", mean(&squares), low.max(0.0), high.min(1.0), truths.len() as u64));
         }
     }
     let confusion = Confusion {
@@ -115,6 +137,107 @@ fn binary(rows: &Rows, labels: &ColumnData, positive: &str) -> Option<(Vec<Metri
         false_negative: counts.false_negative,
     };
     Some((metrics, Some(confusion)))
+}
+
+/// Scores and truths of the rows that have both.
+fn scored(rows: &Rows, truth: &[Option<bool>]) -> Option<(Vec<f64>, Vec<bool>)> {
+    let scores = rows.numbers("probability")?;
+    Some(scores.iter().zip(truth).filter(|(s, _)| !s.is_nan()).filter_map(|(s, t)| Some((*s, (*t)?))).unzip())
+}
+
+/// Predicted against observed probability of the positive class, in ten groups of equal size.
+pub fn calibration(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Calibration> {
+    if task != Task::BinaryClassification {
+        return None;
+    }
+    let truth = truly_positive(rows.labels?, positive?);
+    let (scores, truths) = scored(rows, &truth)?;
+    if scores.len() < 100 || scores.iter().any(|s| !(0.0..=1.0).contains(s)) {
+        return None;
+    }
+    let curve = probabilistic::calibration_curve(&scores, &truths, Grouping::EqualMass(10));
+    Some(Calibration {
+        error: probabilistic::expected_calibration_error(&curve),
+        brier: probabilistic::brier(&scores, &truths),
+        log_loss: probabilistic::log_loss(&scores, &truths),
+        n: truths.len() as u64,
+        groups: curve
+            .iter()
+            .filter(|bin| bin.n > 0)
+            .map(|bin| CalibrationGroup {
+                predicted: bin.mean_probability,
+                observed: Estimate { value: bin.share, low: bin.interval.0, high: bin.interval.1, n: bin.n },
+            })
+            .collect(),
+    })
+}
+
+/// A ranked list as it is sent: JSON, or items parted by “|”.
+fn items(text: &str) -> Vec<String> {
+    let text = text.trim();
+    if text.starts_with('[') {
+        let parsed: Result<Vec<serde_json::Value>, _> = serde_json::from_str(text);
+        if let Ok(values) = parsed {
+            return values.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_string)).collect();
+        }
+    }
+    text.split('|').map(str::trim).filter(|t| !t.is_empty()).map(str::to_string).collect()
+}
+
+/// How far down a list is looked at.
+const DEPTH: usize = 10;
+
+/// Ranked lists against the items that proved relevant.
+fn ranking_metrics(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
+    let lists = rows.column("ranking")?;
+    let mut found: [Vec<f64>; 4] = Default::default();
+    for row in 0..lists.len().min(labels.len()) {
+        let (Some(list), Some(truth)) = (lists.text(row), labels.text(row)) else {
+            continue;
+        };
+        let (list, relevant) = (items(&list), items(&truth));
+        if relevant.is_empty() {
+            continue;
+        }
+        let shown: Vec<bool> = list.iter().map(|item| relevant.contains(item)).collect();
+        let mut gains: Vec<f64> = shown.iter().map(|hit| f64::from(u8::from(*hit))).collect();
+        // What was relevant and not listed counts in the ideal order.
+        let listed = shown.iter().filter(|hit| **hit).count();
+        gains.truncate(DEPTH);
+        gains.resize(DEPTH, 0.0);
+        gains.extend(vec![1.0; relevant.len().saturating_sub(listed)]);
+        found[0].extend(ranking::ndcg(&gains, DEPTH));
+        found[1].extend(ranking::average_precision(&shown, relevant.len()));
+        found[2].push(ranking::reciprocal_rank(&shown));
+        found[3].push(f64::from(u8::from(ranking::hit(&shown, DEPTH))));
+    }
+    let metrics: Vec<Metric> = ["ndcg", "map", "mrr", "hit_rate"]
+        .into_iter()
+        .zip(&found)
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(name, values)| {
+            let (value, n) = (mean(values), values.len() as f64);
+            let (low, high) = mean_interval(value, standard_deviation(values, 1), n, Z95);
+            metric(name, value, low.max(0.0), high.min(1.0), values.len() as u64)
+        })
+        .collect();
+    (!metrics.is_empty()).then_some(metrics)
+}
+
+/// The share of answers that reviewers called right.
+fn judged(labels: &ColumnData) -> Option<Vec<Metric>> {
+    let (codes, dictionary) = classes(labels);
+    let right: Vec<Option<bool>> = dictionary
+        .iter()
+        .map(|word| match word.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "right" | "correct" | "good" | "pass" => Some(true),
+            "0" | "false" | "no" | "wrong" | "incorrect" | "bad" | "fail" => Some(false),
+            _ => None,
+        })
+        .collect();
+    let known: Vec<bool> = codes.iter().filter_map(|c| right.get(*c as usize).copied().flatten()).collect();
+    let hits = known.iter().filter(|k| **k).count() as u64;
+    share("accuracy", (hits, known.len() as u64)).map(|m| vec![m])
 }
 
 /// Accuracy, and precision, recall and F1 as the plain mean over classes (macro).
@@ -163,10 +286,7 @@ fn multiclass(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
 
 fn regression_metrics(rows: &Rows, labels: &ColumnData) -> Option<Vec<Metric>> {
     let predicted = rows.numbers("prediction")?;
-    let truth: Vec<f64> = match labels {
-        ColumnData::Number(values) => values.clone(),
-        other => (0..other.len()).map(|row| other.text(row).and_then(|t| t.parse().ok()).unwrap_or(f64::NAN)).collect(),
-    };
+    let truth = numbers_of(labels);
     let e = regression::errors(predicted, &truth);
     if e.n == 0 {
         return None;
@@ -223,7 +343,7 @@ mod tests {
         ];
         let labels = ColumnData::Number(vec![1.0, 0.0, 0.0, f64::NAN]);
         let times = vec![Timestamp(0); 4];
-        let rows = Rows { times: &times, columns: &columns, labels: Some(&labels) };
+        let rows = Rows { times: &times, columns: &columns, labels: Some(&labels), label_times: &[] };
         let quality = quality(&rows, Task::BinaryClassification, Some("1")).expect("has labels");
         assert_eq!((quality.labelled, quality.rows), (3, 4));
         let accuracy = quality.metric("accuracy").expect("there").estimate;
@@ -236,7 +356,7 @@ mod tests {
     #[test]
     fn no_labels_is_no_quality_rather_than_zero() {
         let labels = ColumnData::Number(vec![f64::NAN]);
-        let rows = Rows { times: &[Timestamp(0)], columns: &[], labels: Some(&labels) };
+        let rows = Rows { times: &[Timestamp(0)], columns: &[], labels: Some(&labels), label_times: &[] };
         assert_eq!(quality(&rows, Task::BinaryClassification, Some("1")), None);
     }
 }

@@ -18,6 +18,9 @@ pub struct ReferenceColumn {
     /// Weight in the model, 0 when unknown.
     pub importance: f64,
     pub values: ReferenceValues,
+    /// How good the model was on the rows of each decile or category: the share of right answers, or
+    /// the mean absolute error. Empty where the truth is not known.
+    pub merit: Vec<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +46,16 @@ pub struct Reference {
     pub rows: u64,
 }
 
+impl ReferenceValues {
+    /// Rows that hold a value.
+    pub fn n(&self) -> u64 {
+        match self {
+            ReferenceValues::Numeric { sorted, .. } => sorted.len() as u64,
+            ReferenceValues::Categorical { categories, .. } => categories.iter().map(|(_, n)| n).sum(),
+        }
+    }
+}
+
 impl Reference {
     /// Prepares every feature and prediction column. `importance` is by the store's column name.
     pub fn of(columns: &[Column], rows: usize, importance: &HashMap<String, f64>) -> Reference {
@@ -56,6 +69,54 @@ impl Reference {
             .collect();
         Reference { columns, rows: rows as u64 }
     }
+
+    /// The same, with what each part of a column was worth: `score` is a row's share of the leading
+    /// measure, NaN where unknown.
+    pub fn with_merit(mut self, columns: &[Column], score: &[f64]) -> Reference {
+        for own in &mut self.columns {
+            if let Some(column) = columns.iter().find(|c| c.name == own.column) {
+                own.merit = own.values.merit(&column.data, score);
+            }
+        }
+        self
+    }
+}
+
+impl ReferenceValues {
+    fn merit(&self, data: &ColumnData, score: &[f64]) -> Vec<f64> {
+        let mut sums = match self {
+            ReferenceValues::Numeric { decile_shares, .. } => vec![(0.0, 0.0); decile_shares.len()],
+            ReferenceValues::Categorical { categories, .. } => vec![(0.0, 0.0); categories.len()],
+        };
+        let mut add = |place: usize, score: f64| {
+            if let Some(own) = sums.get_mut(place).filter(|_| score.is_finite()) {
+                *own = (own.0 + score, own.1 + 1.0);
+            }
+        };
+        match (self, data) {
+            (ReferenceValues::Numeric { decile_edges, .. }, ColumnData::Number(values)) => {
+                for (value, score) in values.iter().zip(score).filter(|(v, _)| v.is_finite()) {
+                    add(binning::place(*value, decile_edges), *score);
+                }
+            }
+            (ReferenceValues::Categorical { index, .. }, data) => {
+                let (codes, dictionary) = crate::quality::classes(data);
+                let places: Vec<Option<usize>> = dictionary.iter().map(|w| index.get(w).copied()).collect();
+                for (code, score) in codes.iter().zip(score) {
+                    if let Some(place) = places.get(*code as usize).copied().flatten() {
+                        add(place, *score);
+                    }
+                }
+            }
+            _ => {}
+        }
+        if sums.iter().all(|(_, n)| *n == 0.0) {
+            return Vec::new();
+        }
+        let (sum, n) = sums.iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+        // A part without labelled rows is as good as the whole, for want of better knowledge.
+        sums.into_iter().map(|(own, m)| if m >= 20.0 { own / m } else { sum / n }).collect()
+    }
 }
 
 impl ReferenceColumn {
@@ -67,6 +128,7 @@ impl ReferenceColumn {
             missing: data.missing() as u64,
             importance,
             values: prepare(data)?,
+            merit: Vec::new(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What verdicts say in plain words. A reader who knows no statistics must understand each.
 
 use domain::format;
-use domain::verdict::{ColumnVerdict, Finding, Metric, Usual, metric_title};
+use domain::verdict::{Finding, Usual, WindowReport, metric_title, metric_words};
 
 /// One sentence for one column.
 pub(crate) fn column(
@@ -44,22 +44,32 @@ pub(crate) fn column(
     }
 }
 
-/// One sentence for a window, the worst thing first.
-pub fn window(rows: u64, metric: Option<&Metric>, usual: Option<&Usual>, columns: &[ColumnVerdict]) -> String {
-    let mut parts = Vec::new();
-    if let (Some(metric), Some(usual)) = (metric, usual) {
-        let value = metric.estimate.value;
-        let title = metric_title(&metric.name);
-        let range = format!("{}–{}", format::fixed(usual.lower, 3), format::fixed(usual.upper, 3));
-        let worse = if metric.higher_is_better { value < usual.lower } else { value > usual.upper };
-        if worse {
-            parts.push(format!("{title} is {}, outside the usual {range}", format::fixed(value, 3)));
-        } else {
-            parts.push(format!("{title} is {}, usual {range}", format::fixed(value, 3)));
-        }
-    } else if let Some(metric) = metric {
-        parts.push(format!("{} is {}", metric_title(&metric.name), format::fixed(metric.estimate.value, 3)));
+/// One sentence for a window, the worst thing first. `name` is the leading measure.
+pub fn window(report: &WindowReport, name: &str, usual: Option<&Usual>) -> String {
+    if report.rows == 0 {
+        return "No predictions".into();
     }
+    let mut parts = Vec::new();
+    let realised = report.quality.as_ref().filter(|q| q.labelled >= 30).and_then(|q| q.metric(name));
+    let estimated = report.estimated.as_ref().and_then(|e| e.metric(name));
+    let said = realised.map(|m| (m, metric_title(&m.name).to_string()));
+    let said = said.or_else(|| estimated.map(|m| (m, format!("Estimated {}", metric_words(&m.name)))));
+    match (said, usual) {
+        (Some((metric, title)), Some(usual)) => {
+            let value = metric.estimate.value;
+            let range = format!("{}–{}", format::fixed(usual.lower, 3), format::fixed(usual.upper, 3));
+            let worse = if metric.higher_is_better { value < usual.lower } else { value > usual.upper };
+            let outside = if worse { "outside the usual" } else { "usual" };
+            parts.push(format!("{title} is {}, {outside} {range}", format::fixed(value, 3)));
+        }
+        (Some((metric, title)), None) => parts.push(format!("{title} is {}", format::fixed(metric.estimate.value, 3))),
+        (None, _) => {}
+    }
+    if report.drift.as_ref().is_some_and(|d| d.concept) {
+        parts.push("outcomes no longer follow the inputs as they did".into());
+    }
+    parts.extend(report.data.complaints().into_iter().take(1));
+    let columns = &report.columns;
     let drifted: Vec<&str> = columns.iter().filter(|c| c.finding.drifted()).map(|c| c.name.as_str()).collect();
     match drifted.as_slice() {
         [] if columns.is_empty() => parts.push("no baseline to compare with".into()),
@@ -68,8 +78,8 @@ pub fn window(rows: u64, metric: Option<&Metric>, usual: Option<&Usual>, columns
         [one, two] => parts.push(format!("{one} and {two} have drifted")),
         [one, two, rest @ ..] => parts.push(format!("{one}, {two} and {} more have drifted", rest.len())),
     }
-    if rows == 0 {
-        return "No predictions".into();
+    if let Some(unfair) = report.fairness.iter().find(|f| f.unfair) {
+        parts.push(format!("groups of {} are treated unlike each other", unfair.column));
     }
     parts.join("; ")
 }

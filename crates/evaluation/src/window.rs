@@ -1,23 +1,46 @@
 //! One window, judged whole.
 
+use std::collections::HashMap;
+
+use domain::evidence::LabelLag;
 use domain::model::{Model, Task};
+use domain::monitor::Monitor;
 use domain::verdict::{ColumnVerdict, Shares, Usual, WindowReport};
 use domain::window::WindowState;
 use domain::{TimeRange, Timestamp};
 use statistics::quantile::{quantile_sorted, sorted_finite};
 
 use crate::drift::{DriftOptions, compare, score};
+use crate::monitors::{Ground, History};
 use crate::reference::Reference;
-use crate::{Rows, confidence, quality, sentence};
+use crate::trained::Trained;
+use crate::{
+    Rows, behaviour, confidence, data_quality, ensemble, estimate, fairness, figures, monitors, multivariate, quality,
+    segments, sentence,
+};
+
+/// Labels that make realised quality the word on performance, rather than an estimate.
+const LABELS_NEEDED: u64 = 30;
 
 /// What stays the same from window to window of one evaluation.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub task: Task,
     pub positive: Option<&'a str>,
     pub low_confidence: f64,
+    /// Columns whose groups are held against each other.
+    pub groups: &'a [String],
     pub reference: Option<&'a Reference>,
+    pub trained: Option<&'a Trained>,
     pub usual: Option<&'a Usual>,
+    /// Each figure over the baseline's windows, and a person's choices of threshold.
+    pub histories: Option<&'a HashMap<String, History>>,
+    pub monitors: &'a [Monitor],
+    /// Rows of the baseline's middle window.
+    pub usual_rows: f64,
     pub options: &'a DriftOptions,
+    /// Whether the costly questions are asked too.
+    pub thorough: bool,
     pub now: Timestamp,
     pub reason: &'a str,
 }
@@ -28,42 +51,51 @@ impl<'a> Context<'a> {
             task: model.task,
             positive: model.schema.positive_class.as_deref(),
             low_confidence: model.settings.low_confidence,
+            groups: &model.schema.groups,
             reference: None,
+            trained: None,
             usual: None,
+            histories: None,
+            monitors: &model.settings.monitors,
+            usual_rows: 0.0,
             options,
+            thorough: true,
             now,
             reason,
         }
     }
 }
 
-/// Judges the rows of one window. `reference` marks a window of the baseline itself, which is
-/// described and not compared.
+/// Judges the rows of one window. `reference` marks a window of the baseline itself, which tells what is
+/// usual and is not judged. `recent` are the windows before it, oldest first.
 pub fn evaluate(
     context: &Context,
     range: TimeRange,
     state: WindowState,
     reference: bool,
     rows: &Rows,
+    recent: &[WindowReport],
 ) -> (WindowReport, Vec<(String, Shares)>) {
-    let compared = match context.reference {
-        Some(baseline) if !reference => compare(baseline, rows, context.options),
-        _ => Vec::new(),
-    };
+    let (task, positive, baseline) = (context.task, context.positive, context.reference);
+    let compared = baseline.map(|baseline| compare(baseline, rows, context.options)).unwrap_or_default();
     let (mut columns, shares): (Vec<ColumnVerdict>, Vec<Shares>) = compared.into_iter().unzip();
     let shares: Vec<(String, Shares)> = columns.iter().map(|c| c.column.clone()).zip(shares).collect();
-    let importance: Vec<f64> =
-        context.reference.map(|r| r.columns.iter().map(|c| c.importance).collect()).unwrap_or_default();
-    let drift = score(&columns, &importance);
-    columns.sort_by(|a, b| {
-        let rank = |c: &ColumnVerdict| (c.finding, c.statistic("psi").unwrap_or_default());
-        let ((fa, pa), (fb, pb)) = (rank(a), rank(b));
-        fb.cmp(&fa).then(pb.total_cmp(&pa)).then_with(|| a.name.cmp(&b.name))
-    });
-    let quality = quality::quality(rows, context.task, context.positive);
-    let headline = quality.as_ref().and_then(|q| q.metric(quality::headline(context.task)));
-    let latency = rows.numbers("latency_ms").map(sorted_finite).filter(|l| !l.is_empty());
-    let report = WindowReport {
+    if let Some(trained) = context.trained {
+        weigh(&mut columns, trained);
+    }
+    let quality = quality::quality(rows, task, positive);
+    let estimated = context.trained.and_then(|t| estimate::estimated(t, rows, positive));
+    let together = context.trained.map(|t| multivariate::multivariate(t, rows, context.thorough)).unwrap_or_default();
+    let name = quality::headline(task);
+    let realised = quality.as_ref().filter(|q| q.labelled >= LABELS_NEEDED).and_then(|q| q.metric(name));
+    let expected = estimated.as_ref().and_then(|e| e.metric(name));
+    let performance = context.usual.and_then(|usual| Some(degradation(usual, realised.or(expected)?)));
+    let concept = context.usual.is_some_and(|usual| concept_drift(usual, realised, expected));
+    let drift = score(&columns, multivariate::severity(&together), performance, concept);
+    rank(&mut columns);
+    let keys = behaviour::input_keys(rows);
+    let usage = behaviour::usage(rows);
+    let mut report = WindowReport {
         range,
         state,
         reference,
@@ -71,19 +103,177 @@ pub fn evaluate(
         revision: 1,
         reason: context.reason.to_string(),
         computed_at: context.now,
-        confidence: confidence::confidence(rows, context.task, context.positive, context.low_confidence),
-        drift,
-        latency_ms_p95: latency.map(|l| quantile_sorted(&l, 0.95)),
-        sentence: sentence::window(rows.times.len() as u64, headline, context.usual, &columns),
+        confidence: confidence::confidence(rows, task, positive, context.low_confidence),
+        latency_ms_p95: usage.latency_ms_p95,
+        sentence: String::new(),
+        behaviour: behaviour::behaviour(baseline, rows, task, &keys, recent.last().map(|r| &r.behaviour)),
+        data: data_quality::data_quality(baseline, &columns, rows, behaviour::duplicates(&keys)),
+        fairness: fairness::fairness(rows, baseline, task, positive, context.groups),
+        ensemble: ensemble::ensemble(rows, task),
+        calibration: quality::calibration(rows, task, positive),
+        segments: segments::segments(rows, baseline, context.trained, task, positive),
+        labels: label_lag(rows),
+        multivariate: together,
+        judgements: Vec::new(),
+        estimated,
         quality,
+        drift,
         columns,
+        usage,
     };
+    if let Some(histories) = context.histories.filter(|_| !reference) {
+        let ground = Ground { histories, monitors: context.monitors, recent, usual_rows: context.usual_rows };
+        report.judgements = monitors::judge(&figures::figures(&report), range, &ground);
+    }
+    if reference {
+        // Held against itself only so that a usual drift score is known.
+        report.columns.clear();
+        return (report, Vec::new());
+    }
+    report.sentence = sentence::window(&report, name, context.usual);
     (report, shares)
 }
 
-/// Whether two reports say the same, time of computing and count of revisions aside.
+/// Weights as a person gave them, else as they were found in the model's own outputs.
+fn weigh(columns: &mut [ColumnVerdict], trained: &Trained) {
+    if columns.iter().any(|c| c.importance > 0.0) {
+        return;
+    }
+    for column in columns {
+        column.importance = trained.importance.get(&column.column).copied().unwrap_or_default();
+    }
+}
+
+/// What matters most first: finding, then PSI times weight, where weights are known.
+fn rank(columns: &mut [ColumnVerdict]) {
+    let known = columns.iter().any(|c| c.importance > 0.0);
+    let weight = |c: &ColumnVerdict| {
+        let psi = c.statistic("psi").unwrap_or_default();
+        // Predictions and groups have no weight of their own: they count as the heaviest feature.
+        let heavy = !c.column.starts_with("feature.");
+        if !known || heavy { psi } else { psi * (0.1 + c.importance) }
+    };
+    columns.sort_by(|a, b| {
+        b.finding.cmp(&a.finding).then(weight(b).total_cmp(&weight(a))).then_with(|| a.name.cmp(&b.name))
+    });
+}
+
+/// How far the leading measure fell, 0.5 at the end of what is usual. What chance explains counts 0.
+fn degradation(usual: &Usual, metric: &domain::verdict::Metric) -> f64 {
+    let e = metric.estimate;
+    let (fall, surely, room) = if metric.higher_is_better {
+        (usual.mean - e.value, e.high < usual.mean, usual.mean - usual.lower)
+    } else {
+        (e.value - usual.mean, e.low > usual.mean, usual.upper - usual.mean)
+    };
+    if fall <= 0.0 || !surely || room <= 0.0 { 0.0 } else { 1.0 - 2.0_f64.powf(-fall / room) }
+}
+
+/// Quality is surely outside the usual, and what the inputs alone let one expect is surely better: the
+/// link between inputs and truth has changed.
+fn concept_drift(
+    usual: &Usual,
+    realised: Option<&domain::verdict::Metric>,
+    expected: Option<&domain::verdict::Metric>,
+) -> bool {
+    let (Some(was), Some(said)) = (realised, expected) else {
+        return false;
+    };
+    if was.higher_is_better {
+        was.estimate.high < usual.lower && said.estimate.low > was.estimate.high
+    } else {
+        was.estimate.low > usual.upper && said.estimate.high < was.estimate.low
+    }
+}
+
+fn label_lag(rows: &Rows) -> Option<LabelLag> {
+    let lags: Vec<f64> = rows
+        .label_times
+        .iter()
+        .zip(rows.times)
+        .filter(|(known, _)| **known > Timestamp::MIN)
+        .map(|(known, at)| (known.0 - at.0) as f64)
+        .collect();
+    let sorted = sorted_finite(&lags);
+    (!sorted.is_empty()).then(|| LabelLag {
+        p50: quantile_sorted(&sorted, 0.5),
+        p95: quantile_sorted(&sorted, 0.95),
+        n: sorted.len() as u64,
+    })
+}
+
+/// Whether two reports say the same, time of computing and count of revisions aside. Compared as they are
+/// written: a number that is not known is equal to itself there.
 pub fn same_answer(a: &WindowReport, b: &WindowReport) -> bool {
     let plain =
         |r: &WindowReport| WindowReport { revision: 0, computed_at: Timestamp(0), reason: String::new(), ..r.clone() };
-    plain(a) == plain(b)
+    serde_json::to_vec(&plain(a)).ok() == serde_json::to_vec(&plain(b)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::event::{Column, ColumnData, MISSING};
+    use proptest::prelude::*;
+
+    /// A column of any kind, with gaps, constants and categories of any count.
+    fn column(name: &'static str, rows: usize) -> impl Strategy<Value = Column> {
+        let number = prop_oneof![Just(f64::NAN), Just(0.0), Just(1.0), Just(-1e300), Just(1e300), -5.0..5.0f64];
+        let numbers = prop::collection::vec(number, rows).prop_map(ColumnData::Number);
+        let code = prop_oneof![Just(MISSING), 0u32..4];
+        let words = prop::collection::vec(code, rows).prop_map(|codes| ColumnData::Category {
+            codes,
+            dictionary: ["0", "1", "a", "b"].map(String::from).to_vec(),
+        });
+        prop_oneof![numbers, words].prop_map(move |data| Column { name: name.into(), data })
+    }
+
+    fn table(rows: usize) -> impl Strategy<Value = Vec<Column>> {
+        let names = ["feature.x", "feature.y", "prediction", "probability", "member.a", "member.b", "latency_ms"];
+        names.map(|name| prop::option::of(column(name, rows))).prop_map(|all| all.into_iter().flatten().collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn whatever_the_rows_the_report_is_read_again_as_it_was_written(
+            before in table(240),
+            now in table(120),
+            truth in column("label", 120),
+            known in column("label", 240),
+            task in prop::sample::select(Task::ALL.to_vec()),
+        ) {
+            let old: Vec<Timestamp> = (0..240).map(Timestamp).collect();
+            let times: Vec<Timestamp> = (0..120).map(|t| Timestamp(1000 + t)).collect();
+            let baseline = Rows { times: &old, columns: &before, labels: Some(&known.data), label_times: &[] };
+            let rows = Rows { times: &times, columns: &now, labels: Some(&truth.data), label_times: &times };
+            let reference = Reference::of(&before, 240, &HashMap::new());
+            let trained = Trained::quickly(&baseline, task, Some("1"));
+            let options = DriftOptions::default();
+            let groups = ["x".to_string(), "y".to_string()];
+            let context = Context {
+                task,
+                positive: Some("1"),
+                low_confidence: 0.6,
+                groups: &groups,
+                reference: Some(&reference),
+                trained: Some(&trained),
+                usual: None,
+                histories: None,
+                monitors: &[],
+                usual_rows: 100.0,
+                options: &options,
+                thorough: true,
+                now: Timestamp(0),
+                reason: "test",
+            };
+            let range = TimeRange { from: Timestamp(1000), to: Timestamp(1200) };
+            let (report, shares) = evaluate(&context, range, WindowState::Closed, false, &rows, &[]);
+            let text = serde_json::to_string(&report).expect("writes");
+            let again: WindowReport = serde_json::from_str(&text).map_err(|e| TestCaseError::fail(format!("{e}: {text}")))?;
+            prop_assert_eq!(serde_json::to_string(&again).expect("writes"), text);
+            let shares_text = serde_json::to_string(&shares).expect("writes");
+            prop_assert!(serde_json::from_str::<Vec<(String, Shares)>>(&shares_text).is_ok(), "{}", shares_text);
+        }
+    }
 }

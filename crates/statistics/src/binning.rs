@@ -105,6 +105,18 @@ pub fn count_sorted(sorted: &[f64], edges: &[f64]) -> (Vec<u64>, u64) {
     (counts, sorted.len() as u64 - inside)
 }
 
+/// The bin of one value: `[edge, next)`, the last one closed. `usize::MAX` outside.
+pub fn place(value: f64, edges: &[f64]) -> usize {
+    let Some(last) = edges.len().checked_sub(1).filter(|l| *l > 0) else {
+        return usize::MAX;
+    };
+    if value == edges[last] {
+        return last - 1;
+    }
+    let above = edges.partition_point(|e| *e <= value);
+    if above == 0 || above > last { usize::MAX } else { above - 1 }
+}
+
 /// Counts over their sum; all 0 when the sum is.
 pub fn shares(counts: &[u64], n: u64) -> Vec<f64> {
     counts.iter().map(|c| if n == 0 { 0.0 } else { *c as f64 / n as f64 }).collect()

@@ -30,10 +30,35 @@ pub fn from_history(history: &[f64], k: f64) -> Thresholds {
     let known: Vec<f64> = history.iter().copied().filter(|v| !v.is_nan()).collect();
     let n = known.len() as f64;
     let (centre, spread) = (mean(&known), standard_deviation(&known, 0));
+    Thresholds {
+        lower: centre - k * spread,
+        upper: centre + k * spread,
+        false_alarms: chance_beyond(k, n),
+        n: known.len(),
+    }
+}
+
+/// The chance that a new value of an unchanged process with independent normal values lies more than
+/// `k` standard deviations (ddof 0) from the mean of `n` earlier ones: Student's t of a new value.
+pub fn chance_beyond(k: f64, n: f64) -> f64 {
     // k ddof-0 deviations in units of the predictive distribution's scale.
-    let t = k * ((n - 1.0) / (n + 1.0)).sqrt();
-    let false_alarms = two_sided(t, n - 1.0);
-    Thresholds { lower: centre - k * spread, upper: centre + k * spread, false_alarms, n: known.len() }
+    two_sided(k * ((n - 1.0) / (n + 1.0)).sqrt(), n - 1.0)
+}
+
+/// The `k` of [`from_history`] that gives this chance, by bisection; infinite where no limit does.
+pub fn deviations_for(chance: f64, n: f64) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    while chance_beyond(high, n) > chance {
+        high *= 2.0;
+        if high > 1e6 {
+            return f64::INFINITY;
+        }
+    }
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if chance_beyond(middle, n) > chance { low = middle } else { high = middle }
+    }
+    high
 }
 
 /// Median ± k · 1.4826 MAD of the value's phase of the season. For normal values around each

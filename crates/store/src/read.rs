@@ -152,7 +152,8 @@ impl Frame {
         }
     }
 
-    pub(crate) fn append(&mut self, other: Frame) {
+    /// Puts the rows of `other` after its own; columns that one side lacks are filled with missing values.
+    pub fn append(&mut self, other: Frame) {
         if self.times.is_empty() && self.columns.is_empty() {
             *self = other;
             return;

@@ -126,15 +126,40 @@ impl Store {
 
     /// The newest reports of an environment, at most `count`, in order of time.
     pub async fn newest_reports(&self, model_id: i64, environment: &str, count: i64) -> Result<Vec<WindowReport>> {
+        self.reports_before(model_id, environment, Timestamp::MAX, count).await
+    }
+
+    /// The newest reports of windows that begin before an instant, at most `count`, in order of time.
+    pub async fn reports_before(
+        &self,
+        model_id: i64,
+        environment: &str,
+        before: Timestamp,
+        count: i64,
+    ) -> Result<Vec<WindowReport>> {
         let rows = self
             .database
             .fetch(
                 "SELECT body FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
-                 ORDER BY from_time DESC LIMIT $3",
-                params![model_id, environment, count],
+                 AND from_time < $3 ORDER BY from_time DESC LIMIT $4",
+                params![model_id, environment, before, count],
             )
             .await?;
         rows.iter().rev().map(|row| codec::decode_json(&row.blob(0)?)).collect()
+    }
+
+    /// Changes whenever a report of the environment does: how many there are, and when the newest was
+    /// computed.
+    pub async fn reports_stamp(&self, model_id: i64, environment: &str) -> Result<(i64, i64)> {
+        let row = self
+            .database
+            .fetch_one(
+                "SELECT COUNT(*), COALESCE(MAX(computed_at), 0) FROM window_report
+                 WHERE bucket = $1 AND model_id = $1 AND environment = $2",
+                params![model_id, environment],
+            )
+            .await?;
+        row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
     }
 
     /// The distributions of one window, by column.

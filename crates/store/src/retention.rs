@@ -17,6 +17,9 @@ const ROWS_AT_ONCE: i64 = 2000;
 /// Bounds on what is kept; `None` keeps everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
+    /// Whether what is old by event time stays until it has also been here for as long: an import of old
+    /// rows is kept like any other.
+    pub by_arrival: bool,
     /// Events (with their labels) that happened before are removed; spans and logs have bounds of their own.
     pub events_before: Option<Timestamp>,
     pub spans_before: Option<Timestamp>,
@@ -41,17 +44,17 @@ enum Held {
 }
 
 impl Held {
-    /// Segments that ended before, oldest first.
+    /// Segments that ended before $1 and were made before $2, oldest first.
     fn old(self) -> &'static str {
         match self {
             Held::Spans => {
-                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND bucket = -1 ORDER BY max_time LIMIT 64"
+                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND created_at < $2 AND bucket = -1 ORDER BY max_time LIMIT 64"
             }
             Held::Logs => {
-                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND bucket = -2 ORDER BY max_time LIMIT 64"
+                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND created_at < $2 AND bucket = -2 ORDER BY max_time LIMIT 64"
             }
             Held::Others => {
-                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND bucket NOT IN (-1, -2)
+                "SELECT id, bucket, stream_id FROM segment WHERE max_time < $1 AND created_at < $2 AND bucket NOT IN (-1, -2)
                  ORDER BY max_time LIMIT 64"
             }
         }
@@ -89,13 +92,14 @@ impl Store {
             (Held::Logs, bounds.logs_before, bounds.log_bytes),
         ] {
             if let Some(before) = before {
-                segments += self.expire_segments(held, before).await?;
+                let arrived = if bounds.by_arrival { before } else { Timestamp::MAX };
+                segments += self.expire_segments(held, before, arrived).await?;
             }
             let Some(most) = most else {
                 continue;
             };
             while let Some(before) = self.age_beyond(held.sizes(), most).await? {
-                let gone = self.expire_segments(held, before).await?;
+                let gone = self.expire_segments(held, before, Timestamp::MAX).await?;
                 segments += gone;
                 if gone == 0 {
                     break;
@@ -125,7 +129,7 @@ impl Store {
             self.in_slices(
                 "DELETE FROM window_report WHERE (bucket, model_id, environment, reference, from_time) IN
                    (SELECT bucket, model_id, environment, reference, from_time FROM window_report
-                    WHERE to_time < $1 LIMIT $2)",
+                    WHERE to_time < $1 AND computed_at < $1 LIMIT $2)",
                 before,
             )
             .await?;
@@ -154,10 +158,10 @@ impl Store {
         Ok(None)
     }
 
-    async fn expire_segments(&self, held: Held, before: Timestamp) -> Result<u64> {
+    async fn expire_segments(&self, held: Held, before: Timestamp, arrived: Timestamp) -> Result<u64> {
         let mut gone = 0;
         loop {
-            let rows = self.database.fetch(held.old(), params![before]).await?;
+            let rows = self.database.fetch(held.old(), params![before, arrived]).await?;
             if rows.is_empty() {
                 return Ok(gone);
             }

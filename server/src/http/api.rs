@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State as From};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use domain::baseline::BaselineSource;
 use domain::model::ModelChange;
 use domain::model::{Mapping, Model};
 use domain::problem::Receipt;
@@ -202,8 +203,13 @@ pub struct BaselineChoice {
     name: Option<String>,
     #[serde(default)]
     environment: Option<String>,
-    from: String,
-    to: String,
+    /// Both ends of a range of production.
+    from: Option<String>,
+    to: Option<String>,
+    /// Or what came before each window, as `14d`.
+    rolling: Option<String>,
+    /// Or the same hour of the week, so many weeks back.
+    seasonal_weeks: Option<u32>,
 }
 
 pub async fn choose_baseline(
@@ -212,20 +218,25 @@ pub async fn choose_baseline(
     Path(model): Path<String>,
     Json(choice): Json<BaselineChoice>,
 ) -> ApiResult<StatusCode> {
-    let range = match (Timestamp::parse(&choice.from), Timestamp::parse(&choice.to)) {
-        (Some(from), Some(to)) if from < to => TimeRange { from, to },
+    let invalid = |text: &str| Answer::new(400, "invalid", "That cannot be used", text);
+    let time = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse);
+    let source = match (&choice.rolling, choice.seasonal_weeks, time(&choice.from), time(&choice.to)) {
+        (Some(span), None, None, None) => BaselineSource::Rolling {
+            span: domain::time::parse_span(span).ok_or_else(|| invalid("“rolling” is a span, as 14d"))?,
+        },
+        (None, Some(weeks), None, None) => BaselineSource::Seasonal { weeks },
+        (None, None, Some(from), Some(to)) if from < to => BaselineSource::Range {
+            environment: environment_name(choice.environment.as_deref())?,
+            range: TimeRange { from, to },
+        },
         _ => {
-            return Err(Answer::new(
-                400,
-                "invalid",
-                "That cannot be used",
-                "“from” and “to” are two times, the first before the second, as 2026-01-31T00:00:00Z",
+            return Err(invalid(
+                "a baseline is “from” and “to”, two times, the first before the second, as 2026-01-31T00:00:00Z; or “rolling”, a span as 14d; or “seasonal_weeks”, a number",
             ));
         }
     };
     let name = choice.name.unwrap_or_else(|| "range".into());
-    let environment = environment_name(choice.environment.as_deref())?;
-    state.engine.choose_baseline(&caller.actor, &model, &name, &environment, range).await?;
+    state.engine.choose_baseline(&caller.actor, &model, &name, source).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

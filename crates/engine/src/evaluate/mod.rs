@@ -5,10 +5,12 @@
 //! A lease a model keeps several processes from doing the same work.
 
 mod plan;
+mod prepare;
+mod publish;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::baseline::{Baseline, BaselineSource};
@@ -16,21 +18,26 @@ use domain::event::EventKind;
 use domain::model::Model;
 use domain::verdict::{Usual, WindowReport};
 use domain::window::{WindowRule, WindowState};
-use domain::{TimeRange, Timestamp};
+use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use evaluation::Rows;
 use evaluation::drift::DriftOptions;
-use evaluation::quality::{headline, usual};
-use evaluation::reference::Reference;
+use evaluation::monitors::PERSISTENCE;
 use evaluation::window::{Context, evaluate, same_answer};
 use store::{Columns, DirtySpan, Frame, Read, StoredReport, Stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, Result};
+pub use prepare::References;
+use prepare::{Ground, Prepared};
 
 /// Reports of a baseline's own windows are filed under this instead of an environment.
 pub const BASELINE: &str = "#baseline";
-/// Rows of a baseline that are compared with; the newest, when there are more.
-const BASELINE_ROWS: usize = 1_000_000;
+/// A baseline that the rule cuts into fewer windows is cut by rows into [`CHUNKS`] instead: what is usual
+/// needs windows to be learnt from.
+const WINDOWS_LEAST: usize = 8;
+const CHUNKS: usize = 20;
+/// Windows that are judged again when something was learnt.
+const RELEARNT: i64 = 2000;
 /// Windows written in one transaction.
 const WRITE_WINDOWS: usize = 16;
 /// Rows read at once for the windows that share them.
@@ -48,26 +55,11 @@ struct Ahead {
     range: TimeRange,
 }
 
-/// Prepared baselines, by model: building one reads and sorts all its rows.
-#[derive(Default)]
-pub struct References {
-    prepared: Mutex<HashMap<i64, (String, Arc<Reference>)>>,
-}
-
-impl References {
-    fn get(&self, model_id: i64, key: &str) -> Option<Arc<Reference>> {
-        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        prepared.get(&model_id).filter(|(known, _)| known == key).map(|(_, r)| r.clone())
-    }
-
-    fn put(&self, model_id: i64, key: String, reference: Arc<Reference>) {
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        // A handful of models at a time: a baseline of a million rows takes some 100 MB.
-        if prepared.len() >= 16 {
-            prepared.clear();
-        }
-        prepared.insert(model_id, (key, reference));
-    }
+/// What the windows of one evaluation are held against, made anew when the baseline has moved.
+struct Against {
+    ranges: Vec<TimeRange>,
+    prepared: Option<Prepared>,
+    ground: Arc<Ground>,
 }
 
 /// The evaluator rests so many times as long as it worked: rows keep coming while it looks at them, and
@@ -122,16 +114,12 @@ impl Engine {
                     BaselineSource::Range { environment, range } => {
                         s.environment == *environment && s.range.from < range.to && range.from < s.range.to
                     }
+                    BaselineSource::Rolling { .. } | BaselineSource::Seasonal { .. } => false,
                 });
             if concerned {
                 self.evaluate_baseline(model, baseline).await?;
             }
         }
-        let usual = self.usual(model).await?;
-        let reference = match &baseline {
-            Some(baseline) => Some(self.reference(model, baseline).await?),
-            None => None,
-        };
         for stream in self.store.streams(model.id).await? {
             if stream.kind != EventKind::Prediction {
                 continue;
@@ -139,7 +127,7 @@ impl Engine {
             let of_stream: Vec<DirtySpan> =
                 spans.iter().filter(|s| s.environment == stream.environment || s.environment == "*").cloned().collect();
             if !of_stream.is_empty() {
-                self.evaluate_stream(model, &stream, &of_stream, reference.as_deref(), usual.as_ref()).await?;
+                self.evaluate_stream(model, &stream, &of_stream, baseline.as_ref()).await?;
             }
         }
         self.store.clear_dirty(spans).await?;
@@ -148,59 +136,54 @@ impl Engine {
 
     /// What the baseline's windows make usual for the model's leading measure.
     pub(crate) async fn usual(&self, model: &Model) -> Result<Option<Usual>> {
-        let reports = self.store.reports(model.id, BASELINE, TimeRange::ALL).await?;
-        Ok(usual(&reports, headline(model.task)))
+        let baseline = self.store.active_baseline(model.id).await?;
+        Ok(self.ground(model, baseline.as_ref(), "production", self.now()).await?.usual.clone())
     }
 
-    /// The rows a baseline stands for.
-    async fn baseline_stream(&self, model: &Model, baseline: &Baseline) -> Result<(Stream, TimeRange)> {
-        Ok(match &baseline.source {
-            BaselineSource::Upload => {
-                (self.store.stream(model.id, EventKind::Baseline, &baseline.name).await?, TimeRange::ALL)
-            }
-            BaselineSource::Range { environment, range } => {
-                (self.store.stream(model.id, EventKind::Prediction, environment).await?, *range)
-            }
-        })
-    }
-
-    async fn reference(&self, model: &Model, baseline: &Baseline) -> Result<Arc<Reference>> {
-        let (stream, range) = self.baseline_stream(model, baseline).await?;
-        let summary = self.store.stream_summary(&stream).await?;
-        let key = format!("{}/{}/{:?}/{:?}", baseline.id, summary.rows, baseline.source, model.schema);
-        if let Some(reference) = self.inner.references.get(model.id, &key) {
-            return Ok(reference);
-        }
-        let read = Read::of(range, Columns::All);
-        let mut frame = self.store.read_events(&stream, &read).await?;
-        if frame.rows() > BASELINE_ROWS {
-            frame = frame.slice(frame.rows() - BASELINE_ROWS, frame.rows());
-        }
-        let importance: HashMap<String, f64> = model
-            .schema
-            .fields
-            .iter()
-            .filter(|f| f.importance > 0.0)
-            .filter_map(|f| Some((f.role.column()?, f.importance)))
-            .collect();
-        let reference = Arc::new(store::in_background(|| Reference::of(&frame.columns, frame.rows(), &importance)));
-        self.inner.references.put(model.id, key, reference.clone());
-        Ok(reference)
+    /// Learns from the baseline again, on request.
+    pub async fn learn_again(&self, actor: &Actor, name: &str) -> Result<()> {
+        self.may(actor, Action::EditModel, &Object::Model(name.to_string()))?;
+        let model = self.known_model(name).await?;
+        self.inner.references.forget(model.id);
+        self.store.mark_dirty(model.id, "*", TimeRange::ALL, "learnt again on request").await?;
+        self.audit(actor, "learn again", name).await;
+        Ok(())
     }
 
     async fn evaluate_baseline(&self, model: &Model, baseline: &Baseline) -> Result<()> {
-        let (stream, range) = self.baseline_stream(model, baseline).await?;
+        if baseline.source.moves() {
+            self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &[], &[]).await?;
+            return Ok(());
+        }
+        let now = self.now();
+        let prepared = self.prepared(model, baseline, "", now, 0).await?;
+        let (kind, of, range) = match &baseline.source {
+            BaselineSource::Range { environment, range } => (EventKind::Prediction, environment.as_str(), *range),
+            _ => (EventKind::Baseline, baseline.name.as_str(), TimeRange::ALL),
+        };
+        let stream = self.store.stream(model.id, kind, of).await?;
         let rule = self.rule(model).await?;
-        let (windows, _) = self.windows_of(&stream, range, rule, &[]).await?;
+        let (mut windows, _) = self.windows_of(&stream, range, rule, &[]).await?;
+        let rows: usize = windows.iter().map(|(_, rows)| rows).sum();
+        if windows.len() < WINDOWS_LEAST && rows >= WINDOWS_LEAST * 50 {
+            let count = rows.div_ceil(CHUNKS).max(50) as u32;
+            windows = self.windows_of(&stream, range, WindowRule::Count(count), &[]).await?.0;
+        }
         let options = DriftOptions::default();
-        let context = Context::of(model, &options, self.now(), "baseline");
-        let mut done = Vec::new();
+        let context = Context {
+            reference: Some(&prepared.reference),
+            trained: Some(&prepared.trained),
+            ..Context::of(model, &options, now, "baseline")
+        };
+        let mut done: Vec<StoredReport> = Vec::new();
         let mut ahead = Ahead::default();
         for place in 0..windows.len() {
             let frame = self.window_rows(&mut ahead, &stream, &windows, place).await?;
             let (window, rows) = windows[place];
-            let (report, shares) =
-                store::in_background(|| evaluate(&context, window, WindowState::Settled, true, &rows_of(&frame)));
+            let before: Vec<WindowReport> = done.last().map(|d| d.report.clone()).into_iter().collect();
+            let (report, shares) = store::in_background(|| {
+                evaluate(&context, window, WindowState::Settled, true, &rows_of(&frame), &before)
+            });
             done.push(StoredReport { report: with_rows(report, rows), shares });
         }
         self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[]).await?;
@@ -295,8 +278,7 @@ impl Engine {
         model: &Model,
         stream: &Stream,
         spans: &[DirtySpan],
-        reference: Option<&Reference>,
-        usual: Option<&Usual>,
+        baseline: Option<&Baseline>,
     ) -> Result<()> {
         let now = self.now();
         let rule = self.rule(model).await?;
@@ -312,25 +294,61 @@ impl Engine {
         let (windows, newest) = self.windows_of(stream, scope, rule, &before).await?;
         let watermark = plan::watermark(newest, now, model.settings.allowed_lateness);
         let options = DriftOptions::default();
+        let mut recent = match windows.first() {
+            Some((first, _)) => {
+                self.store.reports_before(model.id, &stream.environment, first.from, PERSISTENCE as i64).await?
+            }
+            None => Vec::new(),
+        };
+        let mut against: Option<Against> = None;
         let mut done = Vec::new();
         let mut ahead = Ahead::default();
         for (place, (window, rows)) in windows.iter().copied().enumerate() {
             let reason = spans.iter().rev().find(|s| s.range.from < window.to && window.from < s.range.to);
+            let earlier = before.iter().find(|r| r.range.from == window.from && !moved);
             let Some(reason) = reason.map(|s| s.reason.as_str()).or(moved.then_some("new windows")) else {
+                recent.extend(earlier.cloned());
                 continue;
             };
-            let context = Context { reference, usual, ..Context::of(model, &options, now, reason) };
+            let ranges = baseline.map(|b| b.source.ranges(window.from)).unwrap_or_default();
+            if against.as_ref().is_none_or(|a| a.ranges != ranges) {
+                // What was judged so far may be what a moving baseline calls usual.
+                self.write(model, stream, &mut done).await?;
+                against = Some(self.against(model, stream, baseline, window.from, ranges).await?);
+            }
+            let Some(against) = &against else {
+                continue;
+            };
+            let context = Context {
+                reference: against.prepared.as_ref().map(|p| &*p.reference),
+                trained: against.prepared.as_ref().map(|p| &*p.trained),
+                usual: against.ground.usual.as_ref(),
+                histories: Some(&against.ground.histories),
+                usual_rows: against.ground.usual_rows,
+                ..Context::of(model, &options, now, reason)
+            };
             let frame = self.window_rows(&mut ahead, stream, &windows, place).await?;
             let state = WindowState::at(window.to, watermark, model.settings.label_horizon);
+            // An open window is looked at again and again: the costliest question waits for its end.
+            let context = Context { thorough: state != WindowState::Open, ..context };
+            let last = recent.len().saturating_sub(PERSISTENCE);
             let (mut report, shares) =
-                store::in_background(|| evaluate(&context, window, state, false, &rows_of(&frame)));
+                store::in_background(|| evaluate(&context, window, state, false, &rows_of(&frame), &recent[last..]));
             report = with_rows(report, rows);
-            if let Some(earlier) = before.iter().find(|r| r.range.from == window.from && !moved) {
+            if let Some(earlier) = earlier {
+                // What was measured stays until it can be measured again, after a restart that is.
+                let learnt = against.prepared.as_ref().is_none_or(|p| p.trained.complete);
+                if !learnt && report.multivariate.autoencoder.is_none() {
+                    report.multivariate.autoencoder = earlier.multivariate.autoencoder;
+                }
+                report.revision = earlier.revision;
                 if same_answer(earlier, &report) {
+                    recent.push(report);
                     continue;
                 }
-                report.revision = earlier.revision + u32::from(earlier.state != WindowState::Open);
+                report.revision += u32::from(earlier.state != WindowState::Open);
             }
+            recent.push(report.clone());
             done.push(StoredReport { report, shares });
             if done.len() >= WRITE_WINDOWS {
                 self.write(model, stream, &mut done).await?;
@@ -343,9 +361,35 @@ impl Engine {
         Ok(())
     }
 
+    /// What a window that begins at `at` is held against.
+    async fn against(
+        &self,
+        model: &Model,
+        stream: &Stream,
+        baseline: Option<&Baseline>,
+        at: Timestamp,
+        ranges: Vec<TimeRange>,
+    ) -> Result<Against> {
+        let ground = self.ground(model, baseline, &stream.environment, at).await?;
+        let prepared = match baseline {
+            Some(baseline) => {
+                let labelled = if baseline.source.moves() { 0 } else { ground.labelled };
+                Some(self.prepared(model, baseline, &stream.environment, at, labelled).await?)
+            }
+            None => None,
+        };
+        // A moving baseline that holds nothing yet is none.
+        let prepared = prepared.filter(|p| p.reference.rows > 0);
+        Ok(Against { ranges, prepared, ground })
+    }
+
     async fn write(&self, model: &Model, stream: &Stream, done: &mut Vec<StoredReport>) -> Result<()> {
+        if done.is_empty() {
+            return Ok(());
+        }
         let nothing = TimeRange { from: Timestamp(0), to: Timestamp(0) };
         self.store.put_reports(model.id, &stream.environment, nothing, done, &[]).await?;
+        self.publish(model, &stream.environment, done).await?;
         done.clear();
         Ok(())
     }
@@ -375,5 +419,10 @@ fn with_rows(report: WindowReport, rows: usize) -> WindowReport {
 }
 
 fn rows_of(frame: &Frame) -> Rows<'_> {
-    Rows { times: &frame.times, columns: &frame.columns, labels: frame.labels.as_ref() }
+    Rows {
+        times: &frame.times,
+        columns: &frame.columns,
+        labels: frame.labels.as_ref(),
+        label_times: &frame.label_times,
+    }
 }

@@ -25,7 +25,7 @@ use domain::model::{
     Mapping, Model, ModelSettings, Task, infer_positive, infer_schema, infer_task, model_name_problem,
 };
 use domain::problem::{LineError, Receipt};
-use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use domain::{Action, Actor, Object, Timestamp};
 use store::{NewBaseline, NewModel, Stream};
 
 use crate::{Engine, EngineError, Result};
@@ -279,31 +279,38 @@ impl Engine {
         Ok(target)
     }
 
-    /// Makes a range of production the baseline.
+    /// Makes rows of production the baseline: a range, what came before each window, or the same hours.
     pub async fn choose_baseline(
         &self,
         actor: &Actor,
         model_name: &str,
         name: &str,
-        environment: &str,
-        range: TimeRange,
+        source: BaselineSource,
     ) -> Result<()> {
         self.may(actor, Action::EditModel, &Object::Model(model_name.to_string()))?;
         let model = self.known_model(model_name).await?;
-        if range.from >= range.to {
-            return Err(EngineError::Invalid("a baseline’s range ends after it begins".into()));
+        if let Some(problem) = source.problem() {
+            return Err(EngineError::Invalid(problem));
         }
-        let source = BaselineSource::Range { environment: environment_name(Some(environment))?, range };
+        let source = match source {
+            BaselineSource::Upload => {
+                return Err(EngineError::Invalid("rows are uploaded to the model’s “/baseline”".into()));
+            }
+            BaselineSource::Range { environment, range } => {
+                BaselineSource::Range { environment: environment_name(Some(&environment))?, range }
+            }
+            other => other,
+        };
         let new = NewBaseline { model_id: model.id, name: environment_name(Some(name))?, source };
         let uploaded = |b: &Baseline| b.name == new.name && b.source == BaselineSource::Upload;
         if self.store.baselines(model.id).await?.iter().any(uploaded) {
             return Err(EngineError::Conflict(format!(
-                "“{}” is an uploaded baseline; give the range a name of its own",
+                "“{}” is an uploaded baseline; give this one a name of its own",
                 new.name
             )));
         }
         self.store.activate_baseline(&new, self.now()).await?;
-        self.audit(actor, "baseline.range", model_name).await;
+        self.audit(actor, "baseline.choose", model_name).await;
         Ok(())
     }
 

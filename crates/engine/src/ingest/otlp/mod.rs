@@ -329,6 +329,7 @@ fn call_schema() -> Schema {
             field("session_id", ColumnRole::SessionId, false, ""),
         ],
         positive_class: None,
+        groups: Vec::new(),
     }
 }
 

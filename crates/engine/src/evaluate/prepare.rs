@@ -1,0 +1,279 @@
+//! What windows are held against, made ready and kept in memory: the baseline sorted and binned, what is
+//! usual of each figure, and what is learnt from the rows.
+//!
+//! All of it can be made again from the store, so it is a cache and nothing more. The slow learning runs
+//! one model at a time, in the background; when it is done the windows that lack it are judged again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::TimeRange;
+use domain::baseline::{Baseline, BaselineSource};
+use domain::event::EventKind;
+use domain::model::Model;
+use domain::verdict::{Usual, WindowReport};
+use domain::view::Training;
+use evaluation::monitors::{History, histories};
+use evaluation::quality::{headline, usual};
+use evaluation::reference::Reference;
+use evaluation::segments::merit;
+use evaluation::trained::{LEARNT_FROM, Trained};
+use store::{Columns, Frame, Read, Stream};
+
+use super::{BASELINE, rows_of};
+use crate::{Engine, Result};
+
+/// Rows of a baseline that are compared with; the newest, when there are more.
+const BASELINE_ROWS: usize = 1_000_000;
+/// Baselines kept ready: one of a million rows takes some 100 MB.
+const KEPT: usize = 64;
+/// With a tenth more labels than it was made with, and so many, a baseline is made ready again.
+const LABELS_MORE: u64 = 50;
+/// Rows of all baselines kept ready.
+const ROWS_KEPT: u64 = 3_000_000;
+
+/// A baseline made ready.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    pub reference: Arc<Reference>,
+    pub trained: Arc<Trained>,
+    /// Rows whose truth was known when it was made.
+    labelled: u64,
+}
+
+/// What is usual of a baseline's windows.
+#[derive(Default)]
+pub(super) struct Ground {
+    pub usual: Option<Usual>,
+    pub histories: HashMap<String, History>,
+    /// Rows of its middle window.
+    pub usual_rows: f64,
+    /// Its rows whose truth is known by now.
+    pub labelled: u64,
+}
+
+impl Ground {
+    /// `reports` count as the baseline's own, whoever's they are.
+    pub fn of(model: &Model, mut reports: Vec<WindowReport>) -> Ground {
+        reports.iter_mut().for_each(|r| r.reference = true);
+        let mut rows: Vec<u64> = reports.iter().map(|r| r.rows).collect();
+        rows.sort_unstable();
+        Ground {
+            usual: usual(&reports, headline(model.task)),
+            histories: histories(&reports),
+            usual_rows: rows.get(rows.len() / 2).copied().unwrap_or_default() as f64,
+            labelled: reports.iter().filter_map(|r| Some(r.quality.as_ref()?.labelled)).sum(),
+        }
+    }
+}
+
+/// Prepared baselines by what they were made from, and how the learning goes.
+#[derive(Default)]
+pub struct References {
+    prepared: Mutex<HashMap<String, Prepared>>,
+    training: Mutex<HashMap<i64, Training>>,
+    /// By model, with the stamp of the reports that it was made from.
+    grounds: Mutex<HashMap<i64, ((i64, i64), Arc<Ground>)>>,
+    /// Keys whose slow part is being learnt or waits for its turn.
+    waiting: Mutex<HashSet<String>>,
+}
+
+impl References {
+    fn get(&self, key: &str) -> Option<Prepared> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn put(&self, key: String, own: Prepared) {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows: u64 = prepared.values().map(|p| p.reference.rows).sum();
+        if prepared.len() >= KEPT || rows + own.reference.rows > ROWS_KEPT {
+            prepared.clear();
+        }
+        prepared.insert(key, own);
+    }
+
+    fn ground(&self, model_id: i64, stamp: (i64, i64)) -> Option<Arc<Ground>> {
+        let grounds = self.grounds.lock().unwrap_or_else(PoisonError::into_inner);
+        grounds.get(&model_id).filter(|(known, _)| *known == stamp).map(|(_, ground)| ground.clone())
+    }
+
+    fn keep_ground(&self, model_id: i64, stamp: (i64, i64), ground: Arc<Ground>) {
+        self.grounds.lock().unwrap_or_else(PoisonError::into_inner).insert(model_id, (stamp, ground));
+    }
+
+    /// How the learning of a model goes; `None` where nothing was learnt since the start.
+    pub(crate) fn training(&self, model_id: i64) -> Option<Training> {
+        self.training.lock().unwrap_or_else(PoisonError::into_inner).get(&model_id).cloned()
+    }
+
+    fn say(&self, model_id: i64, training: Training) {
+        self.training.lock().unwrap_or_else(PoisonError::into_inner).insert(model_id, training);
+    }
+
+    /// Forgets what was learnt of a model, so that it is learnt again.
+    pub(crate) fn forget(&self, model_id: i64) {
+        let prefix = format!("{model_id}/");
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| !key.starts_with(&prefix));
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|key| !key.starts_with(&prefix));
+    }
+}
+
+impl Engine {
+    /// The stream and the ranges whose rows a window of `environment` that begins at `at` is held against.
+    async fn baseline_rows(
+        &self,
+        model: &Model,
+        baseline: &Baseline,
+        environment: &str,
+        at: domain::Timestamp,
+    ) -> Result<(Stream, Vec<TimeRange>)> {
+        let (kind, of) = match &baseline.source {
+            BaselineSource::Upload => (EventKind::Baseline, baseline.name.as_str()),
+            BaselineSource::Range { environment, .. } => (EventKind::Prediction, environment.as_str()),
+            BaselineSource::Rolling { .. } | BaselineSource::Seasonal { .. } => (EventKind::Prediction, environment),
+        };
+        Ok((self.store.stream(model.id, kind, of).await?, baseline.source.ranges(at)))
+    }
+
+    /// The baseline ready for a window of `environment` that begins at `at`. What was learnt when much
+    /// fewer than `labelled` of its rows had a known truth is learnt again.
+    pub(super) async fn prepared(
+        &self,
+        model: &Model,
+        baseline: &Baseline,
+        environment: &str,
+        at: domain::Timestamp,
+        labelled: u64,
+    ) -> Result<Prepared> {
+        let (stream, ranges) = self.baseline_rows(model, baseline, environment, at).await?;
+        // Of a baseline that moves, rows that come late are few; of one that does not, they may be all.
+        let rows = if baseline.source.moves() { 0 } else { self.store.stream_summary(&stream).await?.rows };
+        let of = if baseline.source.moves() { environment } else { "" };
+        let key = format!("{}/{}/{of}/{rows}/{:?}/{:?}", model.id, baseline.id, ranges, model.schema);
+        let fresh = |p: &Prepared| labelled <= p.labelled + p.labelled / 10 + LABELS_MORE;
+        if let Some(ready) = self.inner.references.get(&key).filter(fresh) {
+            return Ok(ready);
+        }
+        let mut frame = Frame::default();
+        for range in ranges {
+            frame.append(self.store.read_events(&stream, &Read::of(range, Columns::All).with_labels().gently()).await?);
+        }
+        if frame.rows() > BASELINE_ROWS {
+            frame = frame.slice(frame.rows() - BASELINE_ROWS, frame.rows());
+        }
+        let importance: HashMap<String, f64> = model
+            .schema
+            .fields
+            .iter()
+            .filter(|f| f.importance > 0.0)
+            .filter_map(|f| Some((f.role.column()?, f.importance)))
+            .collect();
+        let positive = model.schema.positive_class.as_deref();
+        let ready = store::in_background(|| {
+            let rows = rows_of(&frame);
+            let reference = Reference::of(&frame.columns, frame.rows(), &importance);
+            let reference = match merit(&rows, model.task, positive) {
+                Some(score) => reference.with_merit(&frame.columns, &score),
+                None => reference,
+            };
+            let trained = Trained::quickly(&rows, model.task, positive);
+            let labelled = frame.labels.as_ref().map_or(0, |l| l.len() - l.missing()) as u64;
+            Prepared { reference: Arc::new(reference), trained: Arc::new(trained), labelled }
+        });
+        self.inner.references.put(key.clone(), ready.clone());
+        if !baseline.source.moves() {
+            let every = frame.rows().div_ceil(LEARNT_FROM).max(1);
+            let few: Vec<usize> = (0..frame.rows()).step_by(every).collect();
+            self.learn(model, key, frame.take(&few), ready.clone());
+        }
+        Ok(ready)
+    }
+
+    /// Learns the slow part in the background, one model at a time.
+    fn learn(&self, model: &Model, key: String, frame: Frame, ready: Prepared) {
+        if !self.inner.references.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
+            return;
+        }
+        let (engine, model) = (self.clone(), model.clone());
+        let begun = self.now();
+        engine.inner.references.say(model.id, Training { share: 0.0, begun, done: None, rows: frame.rows() as u64 });
+        tokio::spawn(async move {
+            let _turn = engine.inner.learning.acquire().await;
+            let work = {
+                let (engine, model, frame) = (engine.clone(), model.clone(), frame);
+                move || {
+                    let say = |share: f64| {
+                        let state = Training { share, begun, done: None, rows: frame.rows() as u64 };
+                        engine.inner.references.say(model.id, state);
+                    };
+                    let positive = model.schema.positive_class.as_deref();
+                    let trained = (*ready.trained).clone().thoroughly(&rows_of(&frame), model.task, positive, &say);
+                    (Prepared { trained: Arc::new(trained), ..ready }, frame.rows() as u64)
+                }
+            };
+            match tokio::task::spawn_blocking(work).await {
+                Ok((learnt, rows)) => {
+                    engine.inner.references.put(key.clone(), learnt);
+                    let done = Some(engine.now());
+                    engine.inner.references.say(model.id, Training { share: 1.0, begun, done, rows });
+                    if let Err(error) = engine.judge_again(&model).await {
+                        tracing::error!(%error, model = model.name, "what was learnt was not told to the evaluator");
+                    }
+                }
+                Err(error) => tracing::error!(%error, model = model.name, "learning from the baseline failed"),
+            }
+            engine.inner.references.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        });
+    }
+
+    /// Marks the windows that lack what has now been learnt.
+    async fn judge_again(&self, model: &Model) -> Result<()> {
+        let mut lacking: Option<TimeRange> = None;
+        for environment in self.store.environments().await? {
+            for report in self.store.newest_reports(model.id, &environment, super::RELEARNT).await? {
+                let lacks = report.multivariate.autoencoder.is_none() && report.multivariate.components.is_some();
+                let lacks = lacks || (report.estimated.is_none() && report.rows >= 30);
+                if lacks {
+                    let own = report.range;
+                    lacking = Some(
+                        lacking.map_or(own, |all| TimeRange { from: all.from.min(own.from), to: all.to.max(own.to) }),
+                    );
+                }
+            }
+        }
+        // The baseline's own windows tell what is usual of what was learnt.
+        if self.store.newest_reports(model.id, BASELINE, 1).await?.iter().any(|r| r.multivariate.autoencoder.is_none())
+        {
+            lacking = Some(TimeRange::ALL);
+        }
+        if let Some(range) = lacking {
+            self.store.mark_dirty(model.id, "*", range, "learnt from the baseline").await?;
+        }
+        Ok(())
+    }
+
+    /// What is usual for a window of `environment` that begins at `at`.
+    pub(super) async fn ground(
+        &self,
+        model: &Model,
+        baseline: Option<&Baseline>,
+        environment: &str,
+        at: domain::Timestamp,
+    ) -> Result<Arc<Ground>> {
+        if let Some(baseline) = baseline.filter(|b| b.source.moves()) {
+            let mut reports = Vec::new();
+            for range in baseline.source.ranges(at) {
+                reports.extend(self.store.reports(model.id, environment, range).await?);
+            }
+            return Ok(Arc::new(Ground::of(model, reports)));
+        }
+        let stamp = self.store.reports_stamp(model.id, BASELINE).await?;
+        if let Some(known) = self.inner.references.ground(model.id, stamp) {
+            return Ok(known);
+        }
+        let reports = self.store.reports(model.id, BASELINE, TimeRange::ALL).await?;
+        let ground = Arc::new(Ground::of(model, reports));
+        self.inner.references.keep_ground(model.id, stamp, ground.clone());
+        Ok(ground)
+    }
+}

@@ -1,0 +1,157 @@
+//! KPIs and the weights of health: what people set, kept as one document each.
+
+use std::collections::BTreeMap;
+
+use domain::health::{HealthWeights, Status};
+use domain::kpi::{KPIS_AT_MOST, Kpi, KpiView};
+use domain::signal::Sample;
+use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use evaluation::series::analyse;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Engine, EngineError, Result};
+
+const KPIS: &str = "kpis";
+const WEIGHTS: &str = "health";
+
+impl Engine {
+    async fn document<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T> {
+        match self.store.setting(name).await? {
+            Some(text) => serde_json::from_str(&text)
+                .map_err(|e| EngineError::Invalid(format!("the setting “{name}” cannot be read: {e}"))),
+            None => Ok(T::default()),
+        }
+    }
+
+    async fn set_document<T: Serialize>(&self, actor: &Actor, name: &str, value: &T) -> Result<()> {
+        let text = serde_json::to_string(value).map_err(|e| EngineError::Invalid(e.to_string()))?;
+        self.store.set_setting(name, &text).await?;
+        self.audit(actor, "settings.change", name).await;
+        Ok(())
+    }
+
+    pub async fn kpis(&self, actor: &Actor) -> Result<Vec<Kpi>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        self.document(KPIS).await
+    }
+
+    /// Replaces all KPIs.
+    ///
+    /// # Errors
+    /// Not allowed; a KPI that is none, or whose query cannot be read, by its name.
+    pub async fn set_kpis(&self, actor: &Actor, kpis: Vec<Kpi>) -> Result<()> {
+        self.may(actor, Action::EditModel, &Object::Installation)?;
+        if kpis.len() > KPIS_AT_MOST {
+            return Err(EngineError::TooLarge(format!("there are at most {KPIS_AT_MOST} KPIs")));
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for kpi in &kpis {
+            let problem = kpi.problem().or_else(|| promql::Query::parse(&kpi.query).err().map(|e| e.to_string()));
+            if let Some(problem) = problem {
+                return Err(EngineError::Invalid(format!("“{}”: {problem}", kpi.name)));
+            }
+            if !names.insert((kpi.system.as_str(), kpi.name.as_str())) {
+                return Err(EngineError::Invalid(format!("“{}” is there twice", kpi.name)));
+            }
+        }
+        self.set_document(actor, KPIS, &kpis).await
+    }
+
+    /// The KPIs of a system, or of the whole installation where `system` is empty, with their values.
+    pub async fn kpi_views(&self, actor: &Actor, system: Option<&str>, range: TimeRange) -> Result<Vec<KpiView>> {
+        let mut all = Vec::new();
+        for kpi in self.kpis(actor).await? {
+            if system.is_none_or(|s| kpi.system == s) {
+                all.push(self.kpi_view(actor, kpi, range).await?);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn kpi_view(&self, actor: &Actor, kpi: Kpi, range: TimeRange) -> Result<KpiView> {
+        let mut view = KpiView {
+            kpi,
+            value: None,
+            status: Status::NoData,
+            before: None,
+            trend: Vec::new(),
+            meets: None,
+            leaves: None,
+            problem: String::new(),
+        };
+        let found = match self.query_view(actor, &view.kpi.query, range).await {
+            Ok(found) => found,
+            // One KPI that cannot be computed is a state with its reason and no page's end.
+            Err(EngineError::Store(error)) => return Err(EngineError::Store(error)),
+            Err(error) => {
+                view.problem = error.to_string();
+                return Ok(view);
+            }
+        };
+        let Some(line) = found.lines.into_iter().next() else {
+            view.problem = "no value in this range".into();
+            return Ok(view);
+        };
+        let (from, step) = (found.from, found.step);
+        let at = |place: f64| Timestamp(from.0 + (place * step * 1e6) as i64);
+        view.trend = line
+            .values
+            .iter()
+            .enumerate()
+            .filter_map(|(i, v)| Some(Sample { at: at(i as f64), value: (*v)? }))
+            .collect();
+        view.value = view.trend.last().map(|s| s.value);
+        view.before = view.trend.first().map(|s| s.value).filter(|_| view.trend.len() > 1);
+        let Some(value) = view.value else {
+            view.problem = "no value in this range".into();
+            return Ok(view);
+        };
+        view.status = Status::of(view.kpi.judged(value).score());
+        let steps = line.values.len() as f64;
+        let rises = view.kpi.higher_is_better;
+        let crossing = |limit: f64, from_below: bool| {
+            let found = analyse(line.clone(), step, Some((limit, from_below)));
+            found.forecast.and_then(|f| f.crossing)?[1].map(|s| at(steps - 1.0 + f64::from(s)))
+        };
+        let met = if rises { value >= view.kpi.target } else { value <= view.kpi.target };
+        let lost = if rises { value <= view.kpi.limit } else { value >= view.kpi.limit };
+        view.meets = if met { None } else { crossing(view.kpi.target, rises) };
+        view.leaves = if lost { None } else { crossing(view.kpi.limit, !rises) };
+        Ok(view)
+    }
+
+    pub async fn health_weights(&self, actor: &Actor) -> Result<HealthWeights> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        self.document(WEIGHTS).await
+    }
+
+    /// Replaces the weights of layers and systems.
+    ///
+    /// # Errors
+    /// Not allowed; a weight that is none.
+    pub async fn set_health_weights(&self, actor: &Actor, weights: HealthWeights) -> Result<()> {
+        self.may(actor, Action::EditModel, &Object::Installation)?;
+        if let Some(problem) = weights.problem() {
+            return Err(EngineError::Invalid(problem));
+        }
+        self.set_document(actor, WEIGHTS, &weights).await
+    }
+
+    /// KPIs by system with the newest value of each, for health: what was judged in the last day.
+    pub(crate) async fn judged_kpis(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<(Kpi, f64)>>> {
+        let mut all: BTreeMap<String, Vec<(Kpi, f64)>> = BTreeMap::new();
+        let now = self.now();
+        let range = TimeRange { from: now.plus(-domain::time::DAY), to: now };
+        for kpi in self.document::<Vec<Kpi>>(KPIS).await? {
+            let value = match self.query_view(actor, &kpi.query, range).await {
+                Ok(view) => view.lines.first().and_then(|l| l.values.iter().rev().flatten().next().copied()),
+                Err(_) => None,
+            };
+            if let Some(value) = value {
+                all.entry(kpi.system.clone()).or_default().push((kpi, value));
+            }
+        }
+        Ok(all)
+    }
+}

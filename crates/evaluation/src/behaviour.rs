@@ -1,0 +1,251 @@
+//! What a model does, whatever the truth: consistency, steadiness, diversity (definitions: measures).
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use domain::event::{ColumnData, MISSING};
+use domain::evidence::{Behaviour, Usage};
+use domain::model::Task;
+use domain::verdict::Estimate;
+use statistics::divergence::{self, Base};
+use statistics::intervals::{Z95, wilson};
+use statistics::quantile::{quantile_sorted, sorted_finite};
+
+use crate::Rows;
+use crate::quality::classes;
+use crate::reference::{Reference, ReferenceValues};
+
+/// Two numbers that differ by less than this share of the baseline's spread are the same answer.
+const TOLERANCE: f64 = 0.02;
+/// Rows looked at for repeated inputs.
+const ROWS_AT_MOST: usize = 100_000;
+
+/// A key for each row's input: its `input_id` where it has one, else its features.
+pub fn input_keys(rows: &Rows) -> Vec<u64> {
+    let n = rows.times.len().min(ROWS_AT_MOST);
+    // Fixed keys: the same rows give the same report everywhere.
+    let state = std::hash::BuildHasherDefault::<std::collections::hash_map::DefaultHasher>::default();
+    let mut keys = vec![0_u64; n];
+    let mut add = |data: &ColumnData| match data {
+        ColumnData::Number(values) => {
+            for (key, value) in keys.iter_mut().zip(values) {
+                *key = mix(*key, value.to_bits());
+            }
+        }
+        ColumnData::Category { codes, dictionary } => {
+            let words: Vec<u64> = dictionary
+                .iter()
+                .map(|word| {
+                    let mut hasher = state.build_hasher();
+                    hasher.write(word.as_bytes());
+                    hasher.finish()
+                })
+                .collect();
+            for (key, code) in keys.iter_mut().zip(codes) {
+                *key = mix(*key, words.get(*code as usize).copied().unwrap_or(u64::MAX));
+            }
+        }
+        ColumnData::Vector { dimension, values } => {
+            let width = (*dimension).max(1) as usize;
+            for (key, row) in keys.iter_mut().zip(values.chunks(width)) {
+                for value in row {
+                    *key = mix(*key, u64::from(value.to_bits()));
+                }
+            }
+        }
+    };
+    if let Some(ids) = rows.column("input_id") {
+        add(ids);
+        return keys;
+    }
+    rows.columns.iter().filter(|c| c.name.starts_with("feature.")).for_each(|c| add(&c.data));
+    keys
+}
+
+fn mix(key: u64, value: u64) -> u64 {
+    (key ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+}
+
+/// Rows whose input an earlier row had, of those looked at. `None` without inputs.
+pub fn duplicates(keys: &[u64]) -> Option<Estimate> {
+    let first = keys.first()?;
+    if keys.len() > 1 && keys.iter().all(|k| k == first) && *first == 0 {
+        return None;
+    }
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    let again = sorted.windows(2).filter(|w| w[0] == w[1]).count() as f64;
+    let n = keys.len() as f64;
+    let (low, high) = wilson(again, n, Z95);
+    Some(Estimate { value: again / n, low, high, n: keys.len() as u64 })
+}
+
+/// Of two predictions drawn among those with the same input, the chance that they agree.
+fn consistency(rows: &Rows, task: Task, keys: &[u64], tolerance: f64) -> (Option<Estimate>, u64) {
+    let Some(data) = rows.column("prediction").or_else(|| rows.column("text")) else {
+        return (None, 0);
+    };
+    let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+    keys.iter().enumerate().for_each(|(row, key)| places.entry(*key).or_default().push(row));
+    let (mut agree, mut pairs, mut repeated) = (0_u64, 0_u64, 0_u64);
+    let numbers = match (data, task) {
+        (ColumnData::Number(values), Task::Regression) => Some(values),
+        _ => None,
+    };
+    let codes = if numbers.is_none() { classes(data).0 } else { Vec::new() };
+    for group in places.into_values().filter(|g| g.len() > 1) {
+        repeated += 1;
+        match numbers {
+            Some(values) => {
+                let own: Vec<f64> = sorted_finite(&group.iter().map(|r| values[*r]).collect::<Vec<_>>());
+                pairs += (own.len() * own.len().saturating_sub(1) / 2) as u64;
+                let mut low = 0;
+                for (i, value) in own.iter().enumerate() {
+                    while value - own[low] > tolerance {
+                        low += 1;
+                    }
+                    agree += (i - low) as u64;
+                }
+            }
+            None => {
+                let mut counts: HashMap<u32, u64> = HashMap::new();
+                group
+                    .iter()
+                    .map(|r| codes[*r])
+                    .filter(|c| *c != MISSING)
+                    .for_each(|c| *counts.entry(c).or_default() += 1);
+                let n: u64 = counts.values().sum();
+                pairs += n * n.saturating_sub(1) / 2;
+                agree += counts.values().map(|c| c * c.saturating_sub(1) / 2).sum::<u64>();
+            }
+        }
+    }
+    if pairs == 0 {
+        return (None, repeated);
+    }
+    // Pairs of one input hang together, so the interval rests on the inputs, not the pairs.
+    let value = agree as f64 / pairs as f64;
+    let (low, high) = wilson(value * repeated as f64, repeated as f64, Z95);
+    (Some(Estimate { value, low, high, n: pairs }), repeated)
+}
+
+/// Shares of the window's answers on the baseline's classes or bins, what is new at the end.
+fn answers(reference: Option<&Reference>, rows: &Rows) -> Vec<f64> {
+    let known = |name: &str| reference.and_then(|r| r.columns.iter().find(|c| c.column == name));
+    let (Some(column), Some(data)) =
+        (known("prediction").or(known("probability")), rows.column("prediction").or(rows.column("probability")))
+    else {
+        return Vec::new();
+    };
+    match (&column.values, data) {
+        (ReferenceValues::Numeric { decile_edges, .. }, ColumnData::Number(values)) => {
+            let sorted = sorted_finite(values);
+            statistics::binning::shares(
+                &statistics::binning::count_sorted(&sorted, decile_edges).0,
+                sorted.len() as u64,
+            )
+        }
+        (ReferenceValues::Categorical { categories, index }, data) => {
+            let (codes, dictionary) = classes(data);
+            let mut counts = vec![0_u64; categories.len() + 1];
+            let places: Vec<usize> =
+                dictionary.iter().map(|w| index.get(w).copied().unwrap_or(categories.len())).collect();
+            codes.iter().filter(|c| **c != MISSING).for_each(|c| counts[places[*c as usize]] += 1);
+            let n = counts.iter().sum();
+            statistics::binning::shares(&counts, n)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Shannon entropy of the classes over its maximum; numbers: the spread of the middle half over the
+/// baseline's; text: distinct pairs of neighbouring words over all of them.
+fn diversity(reference: Option<&Reference>, rows: &Rows, task: Task) -> Option<f64> {
+    if task == Task::Text {
+        return distinct_pairs(rows.column("text")?);
+    }
+    let data = rows.column("prediction")?;
+    if let (Task::Regression, ColumnData::Number(values)) = (task, data) {
+        let before = reference?.columns.iter().find(|c| c.column == "prediction")?;
+        let ReferenceValues::Numeric { sorted, .. } = &before.values else {
+            return None;
+        };
+        let spread = |v: &[f64]| quantile_sorted(v, 0.75) - quantile_sorted(v, 0.25);
+        let (was, is) = (spread(sorted), spread(&sorted_finite(values)));
+        return (was > 0.0 && is.is_finite()).then(|| is / was);
+    }
+    let (codes, dictionary) = classes(data);
+    let mut counts = vec![0_u64; dictionary.len()];
+    codes.iter().filter(|c| **c != MISSING).for_each(|c| counts[*c as usize] += 1);
+    let n = counts.iter().sum::<u64>() as f64;
+    if n == 0.0 {
+        return None;
+    }
+    let entropy: f64 = counts.iter().filter(|c| **c > 0).map(|c| *c as f64 / n).map(|p| -p * p.ln()).sum();
+    // The most there could be: the classes of the baseline and any new ones.
+    let known =
+        reference.and_then(|r| r.columns.iter().find(|c| c.column == "prediction")).map_or(0, |c| match &c.values {
+            ReferenceValues::Categorical { categories, .. } => categories.len(),
+            ReferenceValues::Numeric { sorted, .. } => sorted.chunk_by(|a, b| a == b).take(1000).count(),
+        });
+    let most = known.max(counts.iter().filter(|c| **c > 0).count()).max(2) as f64;
+    Some(entropy / most.ln())
+}
+
+fn distinct_pairs(data: &ColumnData) -> Option<f64> {
+    let mut seen = std::collections::HashSet::new();
+    let mut all = 0_u64;
+    for row in 0..data.len().min(20_000) {
+        if let Some(text) = data.text(row) {
+            let words: Vec<String> = text.split_whitespace().take(400).map(str::to_lowercase).collect();
+            for pair in words.windows(2) {
+                all += 1;
+                seen.insert((pair[0].clone(), pair[1].clone()));
+            }
+        }
+    }
+    (all > 0).then(|| seen.len() as f64 / all as f64)
+}
+
+pub fn behaviour(
+    reference: Option<&Reference>,
+    rows: &Rows,
+    task: Task,
+    keys: &[u64],
+    before: Option<&Behaviour>,
+) -> Behaviour {
+    let tolerance = reference
+        .and_then(|r| r.columns.iter().find(|c| c.column == "prediction"))
+        .and_then(|c| match &c.values {
+            ReferenceValues::Numeric { sorted, .. } if !sorted.is_empty() => {
+                Some(quantile_sorted(sorted, 0.9) - quantile_sorted(sorted, 0.1))
+            }
+            _ => None,
+        })
+        .map_or(0.0, |spread| spread * TOLERANCE);
+    let (consistency, repeated) = consistency(rows, task, keys, tolerance);
+    let answers = answers(reference, rows);
+    let steadiness = before
+        .filter(|b| b.answers.len() == answers.len() && !answers.is_empty())
+        .map(|b| 1.0 - divergence::jensen_shannon_distance(&b.answers, &answers, Base::Two))
+        .filter(|s| s.is_finite());
+    Behaviour { consistency, repeated, steadiness, diversity: diversity(reference, rows, task), answers }
+}
+
+/// Tokens, cost and latency of the rows.
+pub fn usage(rows: &Rows) -> Usage {
+    let sum = |name: &str| {
+        let known: Vec<f64> = rows.numbers(name)?.iter().copied().filter(|v| v.is_finite()).collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f64>())
+    };
+    let latency = rows.numbers("latency_ms").map(sorted_finite).filter(|l| !l.is_empty());
+    let at = |q: f64| latency.as_ref().map(|l| quantile_sorted(l, q));
+    Usage {
+        tokens_in: sum("tokens.input"),
+        tokens_out: sum("tokens.output"),
+        cost: sum("cost"),
+        latency_ms_p50: at(0.5),
+        latency_ms_p95: at(0.95),
+        latency_ms_p99: at(0.99),
+    }
+}

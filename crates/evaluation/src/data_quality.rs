@@ -1,0 +1,63 @@
+//! Whether the rows are what they were agreed to be: present, of their type, in their range.
+
+use domain::event::ColumnData;
+use domain::evidence::DataQuality;
+use domain::verdict::{ColumnVerdict, Estimate};
+use statistics::intervals::{Z95, wilson};
+
+use crate::Rows;
+use crate::reference::{Reference, display_name};
+
+/// Of the columns' verdicts and the rows they were made from.
+pub fn data_quality(
+    reference: Option<&Reference>,
+    columns: &[ColumnVerdict],
+    rows: &Rows,
+    duplicates: Option<Estimate>,
+) -> DataQuality {
+    let share = |hits: u64, of: u64| {
+        (of > 0).then(|| {
+            let (low, high) = wilson(hits as f64, of as f64, Z95);
+            Estimate { value: hits as f64 / of as f64, low, high, n: of }
+        })
+    };
+    let features = || rows.columns.iter().filter(|c| c.name.starts_with("feature."));
+    let n = rows.times.len() as u64;
+    let (mut gaps, mut cells) = (0, 0);
+    for column in features() {
+        gaps += column.data.missing() as u64;
+        cells += n;
+    }
+    let sum = |of: &dyn Fn(&ColumnVerdict) -> u64| -> u64 { columns.iter().map(of).sum() };
+    let present = sum(&|c| c.n_current);
+    let named = |which: &dyn Fn(&ColumnVerdict) -> bool| -> Vec<String> {
+        columns.iter().filter(|c| which(c)).map(|c| c.name.clone()).collect()
+    };
+    let (mut absent, mut added) = (Vec::new(), Vec::new());
+    if let (Some(reference), true) = (reference, n > 0) {
+        let known = |name: &str| reference.columns.iter().any(|c| c.column == name);
+        let gone = |name: &str| rows.column(name).is_none_or(|data| data.missing() == data.len());
+        absent = reference
+            .columns
+            .iter()
+            .filter(|c| c.column.starts_with("feature.") && c.values.n() > 0 && gone(&c.column))
+            .map(|c| c.name.clone())
+            .collect();
+        added = features()
+            .filter(|c| {
+                !known(&c.name) && !matches!(c.data, ColumnData::Vector { .. }) && c.data.missing() < c.data.len()
+            })
+            .map(|c| display_name(&c.name))
+            .collect();
+    }
+    DataQuality {
+        missing: share(gaps, cells),
+        out_of_range: reference.and(share(sum(&|c| c.out_of_range), present)),
+        unseen: reference.and(share(sum(&|c| c.unseen), present)),
+        duplicates,
+        absent,
+        added,
+        constant: named(&|c| c.constant),
+        retyped: named(&|c| c.retyped),
+    }
+}
