@@ -110,10 +110,17 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/explore") view=pages::explore::Explore ssr=SsrMode::Async/>
                 <Route path=path!("/traces/:trace") view=pages::explore::trace::TracePage ssr=SsrMode::Async/>
                 <Route path=path!("/connect") view=pages::connect::Connect ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name") view=pages::model::ModelPage ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/setup") view=pages::model_set_up::ModelSetUp ssr=SsrMode::Async/>
+                <Route path=path!("/systems/:name") view=pages::system::SystemPage ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name") view=pages::model::QualityPage ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/drift") view=pages::model::DriftPage ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/feature") view=pages::model::FeaturePage ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/fairness") view=pages::model::FairnessPage ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/data") view=pages::model::DataPage ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/thresholds") view=pages::model::Thresholds ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/setup") view=pages::model::ModelSetUp ssr=SsrMode::Async/>
                 <Route path=path!("/settings") view=pages::settings::Account ssr=SsrMode::Async/>
                 <Route path=path!("/settings/people") view=pages::settings::People ssr=SsrMode::Async/>
+                <Route path=path!("/settings/kpis") view=pages::settings::Kpis ssr=SsrMode::Async/>
                 <Route path=path!("/settings/keys") view=pages::settings::Keys ssr=SsrMode::Async/>
                 <Route path=path!("/settings/connections") view=pages::settings::Connections ssr=SsrMode::Async/>
                 <Route path=path!("/settings/scraping") view=pages::settings::Scraping ssr=SsrMode::Async/>

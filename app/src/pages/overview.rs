@@ -1,6 +1,7 @@
 //! Overview: what an executive reads before a meeting. No statistics jargon.
 
 use domain::health::LayerHealth;
+use domain::kpi::KpiView;
 use domain::signal::Layer;
 use domain::view::{ModelCard, OverviewView};
 use domain::{Status as Of, format};
@@ -84,13 +85,14 @@ fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> {
         .filter_map(|layer| view.layers.iter().find(|l| l.layer == layer))
         .map(layer_row)
         .collect();
+    let kpis: Vec<_> = view.kpis.iter().take(5).map(kpi_card).collect();
     let absent: Vec<&str> =
         Layer::ALL.into_iter().filter(|l| !view.layers.iter().any(|h| h.layer == *l)).map(Layer::title).collect();
     let footer =
         (!absent.is_empty()).then(|| view! { <span>{format!("No data yet: {}", absent.join(", "))}</span> }.into_any());
     let empty = systems.is_empty();
     let weights = if view.systems.len() > 1 {
-        "Every system counts the same until weights are set.".to_string()
+        "Systems count by their business weight, layers by theirs; both can be set.".to_string()
     } else {
         "From the layers that have data; no data lowers confidence, not the score.".to_string()
     };
@@ -110,6 +112,8 @@ fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> {
                     view! { <ul class="sys">{systems}</ul> }.into_any()
                 }}
             </section>
+            {(!kpis.is_empty()).then(|| view! { <section class="panel c-12" aria-label="KPIs"><div class="kp grid">{kpis}</div></section> })}
+            {impact_panel(view)}
             <Panel title="From servers to revenue" sub="health of each layer, all systems together" span="c-12" flush=true footer=footer>
                 {if layers.is_empty() {
                     view! { <Empty title="No layer has data" text="The host is measured as soon as the collector runs."/> }.into_any()
@@ -149,6 +153,64 @@ fn system_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
             <Icon name="right"/>
         </a></li>
     }
+}
+
+/// One KPI: value, status, target, trend, and when a forecast says it is met or lost.
+pub(super) fn kpi_card(view: &KpiView) -> impl IntoView + use<> {
+    let kpi = &view.kpi;
+    let values: Vec<Option<f64>> = view.trend.iter().map(|s| Some(s.value)).collect();
+    let class = if view.status < Of::Fair && view.status != Of::NoData { "kp" } else { "kt" };
+    let delta = view.before.zip(view.value).map(|(before, now)| {
+        let better = (now > before) == kpi.higher_is_better;
+        let difference = kpi.shown((now - before).abs());
+        let sign = if now >= before { "+" } else { "−" };
+        let class = if now == before { "dl flat" } else if better { "dl better" } else { "dl worse" };
+        view! { <span class=class>{format!("{sign}{difference}")}<span class="sr">{if better { " (better)" } else { " (worse)" }}</span></span> }
+    });
+    let ahead = match (view.leaves, view.meets) {
+        (Some(at), _) => Some(format!("leaves its limit about {}", at.day_month())),
+        (None, Some(at)) => Some(format!("meets its target about {}", at.day_month())),
+        (None, None) => None,
+    };
+    let benchmark = kpi.benchmark.map(|b| format!("others {}", kpi.shown(b)));
+    let date = kpi.objective.map(|d| format!("by {}", d.date()));
+    let value = view.value.map_or_else(|| "–".to_string(), |v| kpi.shown(v));
+    let problem = (!view.problem.is_empty()).then(|| view! { <span class="hint">{view.problem.clone()}</span> });
+    view! {
+        <div class="kpi">
+            <span class="l"><span>{kpi.name.clone()}</span><Status of=view.status/></span>
+            <span class="v">{value}</span>
+            <Spark values label=format!("{}, over the range", kpi.name) class width=160/>
+            <span class="m"><span class="tgt">{format!("target {}", kpi.shown(kpi.target))}</span>{delta}{date}{benchmark}</span>
+            {ahead.map(|text| view! { <span class="m">{text}</span> })}
+            {problem}
+        </div>
+    }
+}
+
+/// What the systems are worth, in money with its interval.
+fn impact_panel(view: &OverviewView) -> Option<AnyView> {
+    if view.outcome.impact.is_empty() {
+        return None;
+    }
+    let rows: Vec<_> = view
+        .outcome
+        .impact
+        .iter()
+        .map(|i| {
+            let money = |v: f64| format!("{} {}", i.currency, format::compact(v));
+            let more = i.comparison.as_ref().map_or_else(String::new, |u| {
+                let surely = u.total.low > 0.0 || u.total.high < 0.0;
+                if surely {
+                    format!("{} {} than {}", money(u.total.value.abs()), if u.total.value > 0.0 { "more" } else { "less" }, u.against)
+                } else {
+                    format!("no sure difference from {}", u.against)
+                }
+            });
+            view! { <li><div class="grow"><b>{format!("{} net in 7 days", money(i.net.value))}</b><p class="hint">{format!("between {} and {}", money(i.net.low), money(i.net.high))}</p></div><span class="mid">{more}</span></li> }
+        })
+        .collect();
+    Some(view! { <Panel title="What it is worth" sub="revenue and savings less cost" span="c-12" flush=true><ul class="list">{rows}</ul></Panel> }.into_any())
 }
 
 fn layer_row(layer: &LayerHealth) -> impl IntoView + use<> {

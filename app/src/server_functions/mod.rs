@@ -4,6 +4,7 @@
 //! before any of them runs; one that does not stand there is refused.
 
 pub mod admin;
+pub mod evaluation;
 pub mod model_set_up;
 pub mod telemetry;
 pub mod views;
@@ -23,13 +24,15 @@ pub fn access(name: &str) -> Access {
 /// The table of rights.
 pub fn listed(name: &str) -> Option<Action> {
     Some(match name {
-        "me" | "overview" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => Action::View,
+        "me" | "overview" | "system" | "look_closer" | "companions" | "kpis" | "weights_of_health" | "try_limits"
+        | "feature" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => Action::View,
         "metric_names" | "run_query" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => Action::View,
         "arrivals" | "scrape_jobs" | "prices" => Action::View,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,
         "webhooks" | "create_webhook" | "delete_webhook" => Action::EditProbes,
-        "change_model" | "choose_baseline" | "use_baseline" | "learn_again" | "set_prices" => Action::EditModel,
+        "change_model" | "choose_baseline" | "use_baseline" | "learn_again" | "set_kpis" | "weigh_health"
+        | "set_prices" => Action::EditModel,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
         "remove_model" | "installation" => Action::ManageInstallation,

@@ -147,3 +147,19 @@ pub struct Judgement {
     /// In plain words.
     pub sentence: String,
 }
+
+/// A threshold tried on what is known, before it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LimitsPreview {
+    pub figure: String,
+    pub title: String,
+    pub threshold: ThresholdRule,
+    /// `None` where the baseline has too few windows for it.
+    pub limits: Option<Limits>,
+    /// The baseline's windows and production's, in order of time.
+    pub baseline: Vec<crate::signal::Sample>,
+    pub production: Vec<crate::signal::Sample>,
+    /// Windows of production outside.
+    pub outside: u32,
+}

@@ -119,6 +119,12 @@ impl Timestamp {
         format!("{:04}-{:02}-{:02}T{:02}:{:02}", t.year(), t.month() as u8, t.day(), t.hour(), t.minute())
     }
 
+    /// `2026-11-23`, as date fields of forms hold it.
+    pub fn form_date(self) -> String {
+        let t = self.civil();
+        format!("{:04}-{:02}-{:02}", t.year(), t.month() as u8, t.day())
+    }
+
     /// The first instant of this instant's UTC month, and of the month after it.
     pub fn month_bounds(self) -> (Timestamp, Timestamp) {
         let t = self.civil();

@@ -109,6 +109,40 @@ pub struct StreamFacts {
     pub range: Option<TimeRange>,
 }
 
+/// How the numbers of a feature lay in one window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct QuantilePoint {
+    pub at: Timestamp,
+    pub n: u64,
+    pub p5: f64,
+    pub p25: f64,
+    pub p50: f64,
+    pub p75: f64,
+    pub p95: f64,
+}
+
+/// A prediction in a feature's list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FeatureRow {
+    pub id: String,
+    pub at: Timestamp,
+    pub value: String,
+    pub prediction: String,
+    pub probability: String,
+    pub label: String,
+}
+
+/// One feature over time, with its newest rows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FeatureView {
+    /// Empty for categories.
+    pub points: Vec<QuantilePoint>,
+    pub newest: Vec<FeatureRow>,
+}
+
 /// How learning from a baseline goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -20,6 +20,7 @@ mod prices;
 mod promql;
 pub mod questions;
 pub mod telemetry;
+mod thresholds;
 pub mod upkeep;
 pub mod views;
 

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use domain::event::EventKind;
 use domain::signal::Series;
+use domain::view::{FeatureRow, FeatureView, QuantilePoint};
 use domain::{Action, Actor, Object, TimeRange};
 use serde_json::{Map, Value, json};
-use store::{Aggregate, Columns, Frame, Group, GroupBy, Predicate, Read, Stream};
+use store::{Aggregate, Columns, Frame, Group, GroupBy, GroupKey, Predicate, Read, Stream};
 
 use crate::{Engine, EngineError, Result};
 
 /// Events of one answer at most.
 pub const EVENTS_MAX: usize = 1000;
+/// Points of a feature's quantiles over a range, and its newest rows on one page.
+const QUANTILE_POINTS: i64 = 120;
+const FEATURE_ROWS: usize = 12;
 /// Steps of one series in an answer at most.
 const STEPS_MAX: i64 = 11_000;
 
@@ -120,6 +124,62 @@ impl Engine {
             Err(store::StoreError::TooMany(text)) => Err(EngineError::Invalid(text)),
             answer => Ok(answer?),
         }
+    }
+
+    /// One feature over time, for its page: quantiles in even steps of the range, and its newest rows.
+    pub async fn feature_view(
+        &self,
+        actor: &Actor,
+        model: &str,
+        environment: &str,
+        column: &str,
+        range: TimeRange,
+    ) -> Result<FeatureView> {
+        let Some(stream) = self.scoped(actor, model, environment).await? else {
+            return Ok(FeatureView::default());
+        };
+        let summary = self.store.stream_summary(&stream).await?;
+        let (Some(first), Some(last)) = (summary.first, summary.last) else {
+            return Ok(FeatureView::default());
+        };
+        let (from, to) = (range.from.max(first), range.to.min(last.plus(1)));
+        let every = ((to.0 - from.0) / QUANTILE_POINTS).max(domain::time::MINUTE);
+        let question = Aggregate {
+            range: TimeRange { from, to },
+            predicates: Vec::new(),
+            group_by: vec![GroupBy::Time(every)],
+            column: Some(column.to_string()),
+        };
+        let points = self
+            .store
+            .aggregate(&stream, &question)
+            .await?
+            .into_iter()
+            .filter(|group| group.spread.count > 0)
+            .filter_map(|group| match group.key.first() {
+                Some(GroupKey::From(at)) => {
+                    let q = |share: f64| group.spread.quantile(share);
+                    let (p5, p25, p50, p75, p95) = (q(0.05), q(0.25), q(0.5), q(0.75), q(0.95));
+                    Some(QuantilePoint { at: *at, n: group.spread.count, p5, p25, p50, p75, p95 })
+                }
+                _ => None,
+            })
+            .collect();
+        let wanted = [column, "prediction", "probability"].map(String::from).to_vec();
+        let read = Read::of(TimeRange { from, to }, Columns::Named(wanted)).with_ids().with_labels();
+        let frame = self.store.newest_events(&stream, &read, FEATURE_ROWS).await?;
+        let word = |name: &str, row: usize| frame.column(name).and_then(|d| d.text(row)).unwrap_or_default();
+        let newest = (0..frame.rows())
+            .map(|row| FeatureRow {
+                id: frame.ids[row].clone(),
+                at: frame.times[row],
+                value: word(column, row),
+                prediction: word("prediction", row),
+                probability: word("probability", row),
+                label: frame.labels.as_ref().and_then(|l| l.text(row)).unwrap_or_default(),
+            })
+            .collect();
+        Ok(FeatureView { points, newest })
     }
 
     /// How many numbers of a column lie in each of so many equal bins.

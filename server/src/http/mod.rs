@@ -5,6 +5,7 @@
 
 mod api;
 mod caller;
+mod evaluation;
 mod events;
 mod forms;
 mod live;
@@ -103,6 +104,17 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .get("/api/v1/models/{model}/events/{id}", view, events::one)
         .get("/api/v1/models/{model}/values", view, events::values)
         .get("/api/v1/models/{model}/export", view, events::export)
+        .get("/api/v1/models/{model}/limits", view, evaluation::limits)
+        .post("/api/v1/models/{model}/learn", Access::Needs(Action::EditModel), evaluation::learn)
+        .get("/api/v1/analysis", view, evaluation::analysis)
+        .get("/api/v1/companions", view, evaluation::companions)
+        .get("/api/v1/health", view, evaluation::health)
+        .get("/api/v1/health/weights", view, evaluation::weights)
+        .put("/api/v1/health/weights", Access::Needs(Action::EditModel), evaluation::set_weights)
+        .get("/api/v1/systems/{system}", view, evaluation::system)
+        .get("/api/v1/outcomes", view, evaluation::outcomes)
+        .get("/api/v1/kpis", view, evaluation::kpis)
+        .put("/api/v1/kpis", Access::Needs(Action::EditModel), evaluation::set_kpis)
         .get("/api/v1/openapi.json", view, openapi::serve)
         .post("/api/v1/write", ingest, remote_write::write)
         .get("/api/v1/signals", view, api::signals)

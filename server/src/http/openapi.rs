@@ -3,13 +3,19 @@
 
 use axum::Json;
 use axum::extract::State as From;
+use domain::analysis::{AnalysisView, CompanionView};
 use domain::conventions::SignalNote;
+use domain::health::HealthWeights;
+use domain::kpi::{Kpi, KpiView};
 use domain::model::{Model, ModelChange};
+use domain::monitor::LimitsPreview;
+use domain::outcome::OutcomeView;
 use domain::prices::{Price, Prices};
 use domain::problem::{Problem, Receipt};
 use domain::signal::SeriesData;
 use domain::telemetry::{Arrival, Change, LogView, Page, SpanView, Topology};
 use domain::verdict::WindowReport;
+use domain::view::{OverviewView, SystemView};
 use domain::{Access, Action};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
@@ -184,6 +190,62 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
                 Body::Nothing,
                 Answer::Of("application/octet-stream"),
             )
+        }
+        ("GET", "/api/v1/models/{model}/limits") => {
+            let parameters = [
+                ENVIRONMENT,
+                ("figure", "string", "One figure, as accuracy; all without it"),
+                ("threshold", "string", "A rule to try, as {\"from\":\"history\",\"deviations\":3}"),
+            ];
+            let answer = json::<Vec<LimitsPreview>>(types);
+            made("Thresholds with what they would have said", "models", &parameters, Body::Nothing, answer)
+        }
+        ("POST", "/api/v1/models/{model}/learn") => {
+            made("Learn from the baseline again", "models", &[], Body::Nothing, Answer::Nothing(202))
+        }
+        ("GET", "/api/v1/analysis") => {
+            let parameters = [
+                ("query", "string", "PromQL"),
+                FROM,
+                TO,
+                ("limit", "number", "Forecast when this is crossed"),
+                ("above", "boolean", "Crossed from below"),
+            ];
+            let answer = json::<AnalysisView>(types);
+            made("Anomalies, control limits and forecast of a query", "signals", &parameters, Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/companions") => {
+            let parameters = [("query", "string", "PromQL; its first line counts"), FROM, TO];
+            let answer = json::<CompanionView>(types);
+            made("Which signals moved with a query", "signals", &parameters, Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/health") => {
+            let answer = json::<OverviewView>(types);
+            made("Health of every system and layer", "systems", &[ENVIRONMENT], Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/health/weights") => {
+            made("How much layers and systems count", "systems", &[], Body::Nothing, json::<HealthWeights>(types))
+        }
+        ("PUT", "/api/v1/health/weights") => {
+            let body = Body::Json(types.subschema_for::<HealthWeights>());
+            made("Say how much layers and systems count", "systems", &[], body, Answer::Nothing(204))
+        }
+        ("GET", "/api/v1/systems/{system}") => {
+            let answer = json::<SystemView>(types);
+            made("One system, all its layers", "systems", &[ENVIRONMENT, FROM, TO], Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/outcomes") => {
+            let answer = json::<OutcomeView>(types);
+            let parameters = [ENVIRONMENT, FROM, TO, SYSTEM];
+            made("What users and business say of a system", "systems", &parameters, Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/kpis") => {
+            let answer = json::<Vec<KpiView>>(types);
+            made("KPIs with their values", "systems", &[FROM, TO, SYSTEM], Body::Nothing, answer)
+        }
+        ("PUT", "/api/v1/kpis") => {
+            let body = Body::Json(types.subschema_for::<Vec<Kpi>>());
+            made("Replace all KPIs", "systems", &[], body, Answer::Nothing(204))
         }
         ("GET", "/api/v1/signals") => {
             let parameters = [

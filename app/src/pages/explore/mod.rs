@@ -2,6 +2,7 @@
 //! address.
 
 mod changes;
+mod closer;
 mod logs;
 mod map;
 mod signals;

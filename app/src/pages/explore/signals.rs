@@ -1,5 +1,6 @@
 //! Signals: every metric by layer, and queries in PromQL.
 
+use domain::analysis::{AnalysisView, CompanionView};
 use domain::signal::Layer;
 use domain::telemetry::{MetricName, QueryView};
 use leptos::html::Input;
@@ -13,6 +14,7 @@ use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::{Place, use_place};
+use crate::server_functions::evaluation::{companions, look_closer};
 use crate::server_functions::telemetry::{metric_names, run_query};
 
 /// Names of one layer that are listed; the others are found by typing.
@@ -29,6 +31,18 @@ pub fn Signals() -> impl IntoView {
     let answer = Resource::new(
         move || (query.get(), place.get().range.unwrap_or(DEFAULT), live.tick.get()),
         |(query, range, _)| run_query(query, range),
+    );
+    let look = parameter("look");
+    let closer = Resource::new(
+        move || (query.get(), place.get().range.unwrap_or(DEFAULT), look.get(), live.tick.get() / 30),
+        |(query, range, look, _)| async move {
+            match look.as_str() {
+                _ if query.trim().is_empty() => None,
+                "closer" => Some(look_closer(query, range).await.map(Closer::Analysis)),
+                "companions" => Some(companions(query, range).await.map(Closer::Companions)),
+                _ => None,
+            }
+        },
     );
     let find = RwSignal::new(String::new());
     let field = NodeRef::<Input>::new();
@@ -63,6 +77,15 @@ pub fn Signals() -> impl IntoView {
                             <input class="in w mono" name="q" node_ref=field value=query.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
                         <button class="btn pri" type="submit">"Run"</button></div>
                 </form>
+                {move || (!query.get().is_empty()).then(|| looks(&place.get(), &query.get(), &look.get()))}
+                <Transition fallback=Loading>{move || Suspend::new(async move {
+                    match closer.await {
+                        None => ().into_any(),
+                        Some(Ok(Closer::Analysis(view))) => super::closer::analysis(&view),
+                        Some(Ok(Closer::Companions(view))) => super::closer::companions(&view, &place.get()),
+                        Some(Err(error)) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    }
+                })}</Transition>
                 <Transition fallback=Loading>{move || Suspend::new(async move {
                     match answer.await {
                         Ok(Some(view)) => shown(&view),
@@ -73,6 +96,24 @@ pub fn Signals() -> impl IntoView {
             </div>
         </div>
     }
+}
+
+/// What is shown besides the lines themselves.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+enum Closer {
+    Analysis(AnalysisView),
+    Companions(CompanionView),
+}
+
+fn looks(place: &Place, query: &str, look: &str) -> impl IntoView + use<> {
+    let links: Vec<_> = [("", "Lines"), ("closer", "Look closer"), ("companions", "What moved with it")]
+        .into_iter()
+        .map(|(value, words)| {
+            let href = with(place, &[("view", "signals"), ("q", query), ("look", value)]);
+            view! { <a class="btn sm" href=href aria-current=(value == look).then_some("true")>{words}</a> }
+        })
+        .collect();
+    view! { <nav class="row gap-8 mb-12" aria-label="Ways to look at it">{links}</nav> }
 }
 
 fn tree(names: &[MetricName], find: &str, query: &str, place: &Place) -> AnyView {

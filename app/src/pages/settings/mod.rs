@@ -4,6 +4,7 @@ mod account;
 mod connections;
 mod installation;
 mod keys;
+mod kpis;
 mod people;
 mod prices;
 mod probes;
@@ -15,6 +16,7 @@ pub use connections::Connections;
 pub use installation::Installation;
 pub(crate) use installation::word;
 pub use keys::Keys;
+pub use kpis::Kpis;
 pub use people::People;
 pub use prices::Prices;
 pub use probes::Probes;
@@ -58,6 +60,7 @@ fn Settings(#[prop(into)] title: String, children: Children) -> impl IntoView {
             <div class="setg">
                 <nav class="views" aria-label="Settings">
                     <div class="lab">"You"</div>{link("/settings", "Account")}
+                    <div class="lab">"Watching"</div>{link("/settings/kpis", "KPIs and health")}
                     <div class="lab">"Data"</div>{link("/settings/connections", "Connections")}{link("/settings/scraping", "Scraping")}
                     {link("/settings/webhooks", "Webhooks")}{link("/settings/prices", "Prices")}{link("/settings/probes", "Service probes")}
                     <Transition fallback=|| ()>{admin}</Transition>

@@ -137,7 +137,7 @@ impl Engine {
     /// What the baseline's windows make usual for the model's leading measure.
     pub(crate) async fn usual(&self, model: &Model) -> Result<Option<Usual>> {
         let baseline = self.store.active_baseline(model.id).await?;
-        Ok(self.ground(model, baseline.as_ref(), "production", self.now()).await?.usual.clone())
+        Ok(self.evaluation_ground(model, baseline.as_ref(), "production", self.now()).await?.usual.clone())
     }
 
     /// Learns from the baseline again, on request.
@@ -370,7 +370,7 @@ impl Engine {
         at: Timestamp,
         ranges: Vec<TimeRange>,
     ) -> Result<Against> {
-        let ground = self.ground(model, baseline, &stream.environment, at).await?;
+        let ground = self.evaluation_ground(model, baseline, &stream.environment, at).await?;
         let prepared = match baseline {
             Some(baseline) => {
                 let labelled = if baseline.source.moves() { 0 } else { ground.labelled };

@@ -43,7 +43,7 @@ pub(super) struct Prepared {
 
 /// What is usual of a baseline's windows.
 #[derive(Default)]
-pub(super) struct Ground {
+pub(crate) struct Ground {
     pub usual: Option<Usual>,
     pub histories: HashMap<String, History>,
     /// Rows of its middle window.
@@ -67,13 +67,16 @@ impl Ground {
     }
 }
 
+/// Changes with the reports that something was made from.
+type Stamp = (i64, i64);
+
 /// Prepared baselines by what they were made from, and how the learning goes.
 #[derive(Default)]
 pub struct References {
     prepared: Mutex<HashMap<String, Prepared>>,
     training: Mutex<HashMap<i64, Training>>,
     /// By model, with the stamp of the reports that it was made from.
-    grounds: Mutex<HashMap<i64, ((i64, i64), Arc<Ground>)>>,
+    grounds: Mutex<HashMap<i64, (Stamp, Arc<Ground>)>>,
     /// Keys whose slow part is being learnt or waits for its turn.
     waiting: Mutex<HashSet<String>>,
 }
@@ -92,12 +95,12 @@ impl References {
         prepared.insert(key, own);
     }
 
-    fn ground(&self, model_id: i64, stamp: (i64, i64)) -> Option<Arc<Ground>> {
+    fn ground(&self, model_id: i64, stamp: Stamp) -> Option<Arc<Ground>> {
         let grounds = self.grounds.lock().unwrap_or_else(PoisonError::into_inner);
         grounds.get(&model_id).filter(|(known, _)| *known == stamp).map(|(_, ground)| ground.clone())
     }
 
-    fn keep_ground(&self, model_id: i64, stamp: (i64, i64), ground: Arc<Ground>) {
+    fn keep_ground(&self, model_id: i64, stamp: Stamp, ground: Arc<Ground>) {
         self.grounds.lock().unwrap_or_else(PoisonError::into_inner).insert(model_id, (stamp, ground));
     }
 
@@ -253,7 +256,7 @@ impl Engine {
     }
 
     /// What is usual for a window of `environment` that begins at `at`.
-    pub(super) async fn ground(
+    pub(crate) async fn evaluation_ground(
         &self,
         model: &Model,
         baseline: Option<&Baseline>,

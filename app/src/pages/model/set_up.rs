@@ -12,7 +12,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map};
 
-use super::model::ModelTabs;
+use super::ModelTabs;
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Failed, Loading, Panel};
