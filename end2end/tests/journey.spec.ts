@@ -68,11 +68,12 @@ test('a model sent by one request is judged against its baseline', async ({ page
 
   const errors = complaints(page);
   await open(page, `${plimsoll.url}/models/credit-risk`);
-  await expect(page.getByRole('row', { name: /income/ })).toContainText('Large', { timeout: 30_000 });
+  await expect(page.getByRole('img', { name: /Accuracy over time/ })).toBeVisible({ timeout: 30_000 });
+  await page.getByRole('link', { name: /^Drift/ }).click();
+  await expect(page.getByRole('row', { name: /income/ })).toContainText('Large', { timeout: 15_000 });
   await expect(page.getByRole('row', { name: /region/ })).toContainText('None');
-  await expect(page.getByRole('img', { name: /Accuracy over time/ })).toBeVisible({ timeout: 15_000 });
   await page.getByRole('link', { name: 'region' }).click();
-  await expect(page).toHaveURL(/column=region/);
+  await expect(page).toHaveURL(/column=feature%2Eregion|column=feature\.region/);
   await expect(page.getByRole('img', { name: /Distribution of region/ })).toBeVisible();
   expect(errors).toEqual([]);
 });
@@ -117,7 +118,7 @@ test('a schema, windows and a baseline are changed on the page of a model', asyn
   await page.getByRole('combobox', { name: 'Windows', exact: true }).selectOption({ label: 'windows of 15m' });
   await page.getByRole('form', { name: 'Windows' }).getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText('every window is being computed again')).toBeVisible();
-  await page.getByRole('button', { name: 'Compare with this range' }).click();
+  await page.getByRole('button', { name: 'Compare with these' }).click();
   await expect(page.getByRole('listitem').filter({ hasText: 'usual' })).toContainText('in use');
   await page.getByRole('button', { name: 'Use the baseline baseline' }).click();
   await expect(page.getByRole('listitem').filter({ hasText: 'uploaded rows' })).toContainText('in use');
@@ -137,7 +138,7 @@ test('a model is removed by typing its name', async ({ page }) => {
 
 test('a chart is read with the keyboard', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
-  await open(page, `${plimsoll.url}/models/credit-risk`);
+  await open(page, `${plimsoll.url}/models/credit-risk/drift`);
   const chart = page.getByRole('group', { name: /Drift score over time/ });
   await chart.focus();
   await expect(async () => {

@@ -41,8 +41,10 @@ impl Unit {
         match self {
             Unit::Fixed(decimals) => format::fixed(value, decimals),
             Unit::Percent => {
-                let text = format::fixed(value * 100.0, 1);
-                format!("{}%", text.strip_suffix(".0").unwrap_or(&text))
+                // What is rarer than one in a hundred needs another digit to be told apart.
+                let text = format::fixed(value * 100.0, if value.abs() < 0.01 { 2 } else { 1 });
+                let plain = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+                format!("{plain}%")
             }
             Unit::Bytes => format::bytes(value),
             Unit::BytesPerSecond => format!("{}/s", format::bytes(value)),

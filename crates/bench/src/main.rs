@@ -1,8 +1,10 @@
 //! Figures, one JSON line each: `cargo xtask bench …`. Never part of a test: a timed test fails on
 //! a busy machine and passes on a fast one.
 
+mod detection;
 mod drift;
 mod employment;
+mod evaluate;
 mod flights;
 mod footprint;
 mod ingest;
@@ -128,6 +130,25 @@ enum What {
         #[arg(long, default_value_t = 30.0)]
         seconds: f64,
     },
+    /// Many models under steady load: how soon after its end a window is judged, and a month judged again
+    Evaluate {
+        #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
+        database: load::Database,
+        #[arg(long, default_value_t = 50)]
+        models: usize,
+        /// Events a second in all
+        #[arg(long, default_value_t = 10_000)]
+        rate: usize,
+        /// Rows of the month that is judged again
+        #[arg(long, default_value_t = 300_000)]
+        recomputed: usize,
+    },
+    /// Streams with planted faults: what each detector finds, how soon, and how often it cries wolf
+    Detection {
+        /// Streams of each fault
+        #[arg(long, default_value_t = 10)]
+        rounds: usize,
+    },
     /// False-alarm rates and power of tests, detectors and thresholds on simulated streams
     Statistics {
         /// More rounds, narrower answers
@@ -167,6 +188,10 @@ fn main() -> ExitCode {
         What::Otlp { on, seconds } => under_load(otlp::otlp(on.database, on.runs, seconds)),
         What::Promql { database } => under_load(promql::promql(database)),
         What::Footprint { on, seconds } => under_load(footprint::footprint(on.database, on.runs, seconds)),
+        What::Evaluate { database, models, rate, recomputed } => {
+            under_load(evaluate::evaluate(database, models, rate, recomputed))
+        }
+        What::Detection { rounds } => detection::detection(rounds),
         What::Statistics { rounds } => {
             statistics::simulate(rounds);
             Ok(())

@@ -180,6 +180,8 @@ pub struct ModelChange {
     pub window: Option<String>,
     /// How long outcomes may take, as `30d`.
     pub label_horizon: Option<String>,
+    /// How late an event may be before its window counts as closed, as `5m`.
+    pub allowed_lateness: Option<String>,
     /// From 0 to 1.
     pub low_confidence: Option<f64>,
     pub positive_class: Option<String>,

@@ -124,6 +124,13 @@ impl Engine {
                     EngineError::Invalid(format!("“{horizon}” is no span for outcomes; use one like 12h or 30d"))
                 })?;
         }
+        if let Some(lateness) = change.allowed_lateness {
+            model.settings.allowed_lateness = domain::time::parse_span(&lateness)
+                .filter(|span| (0..=7 * domain::time::DAY).contains(span))
+                .ok_or_else(|| {
+                    EngineError::Invalid(format!("“{lateness}” is no lateness; use a span up to 7d, as 5m"))
+                })?;
+        }
         if let Some(limit) = change.low_confidence {
             if !(0.0..=1.0).contains(&limit) {
                 return Err(EngineError::Invalid("the limit of low confidence lies between 0 and 1".into()));

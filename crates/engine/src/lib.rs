@@ -80,6 +80,7 @@ struct Inner {
     people: people::Guard,
     live: live::Bus,
     references: evaluate::References,
+    open: evaluate::closing::Open,
     /// Models that learn from their baselines at once.
     learning: tokio::sync::Semaphore,
     targets: ingest::targets::Targets,
@@ -121,6 +122,7 @@ impl Engine {
             people: people::Guard::new(),
             live: live::Bus::new(),
             references: evaluate::References::default(),
+            open: evaluate::closing::Open::default(),
             learning: tokio::sync::Semaphore::new(1),
             targets: ingest::targets::Targets::default(),
             counters: counters::Counters::default(),

@@ -297,7 +297,9 @@ impl Engine {
         self.may(actor, Action::View, &Object::Model(name.to_string()))?;
         let model = self.known_model(name).await?;
         let key = if baseline { BASELINE } else { environment };
-        Ok(self.store.reports(model.id, key, range).await?)
+        let now = self.now();
+        let reports = self.store.reports(model.id, key, range).await?;
+        Ok(reports.into_iter().map(|report| crate::evaluate::closing::aged(report, &model, now)).collect())
     }
 
     pub async fn model(&self, actor: &Actor, name: &str) -> Result<Model> {

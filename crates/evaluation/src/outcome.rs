@@ -150,7 +150,7 @@ pub fn impact(columns: &[Column], before: Option<&[Column]>) -> Vec<Impact> {
         .into_iter()
         .map(|currency| {
             let own = || all.iter().filter(move |w| w.currency == currency);
-            let sum = |kind: BusinessKind| own().filter(|w| w.kind == kind).map(|w| w.amount).sum::<f64>();
+            let sum = |kind: BusinessKind| own().filter(|w| w.kind == kind).map(|w| w.amount).fold(0.0, |a, b| a + b);
             let (revenue, cost, saving) =
                 (sum(BusinessKind::Revenue), sum(BusinessKind::Cost), sum(BusinessKind::Saving));
             let flows: Vec<f64> = own().filter(|w| w.kind != BusinessKind::Conversion).map(signed).collect();

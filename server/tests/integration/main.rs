@@ -1,5 +1,6 @@
 //! A running server, asked from outside, on both databases.
 
+mod evaluation;
 mod senders;
 mod telemetry;
 mod ways_in;
@@ -206,11 +207,16 @@ macro_rules! on_both {
     };
 }
 
+use evaluation::{
+    a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them, what_moved_with_a_signal_is_found_across_layers,
+};
 use senders::*;
 use telemetry::*;
 use ways_in::*;
 
 on_both!(
+    a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them,
+    what_moved_with_a_signal_is_found_across_layers,
     sigkill_under_load_loses_nothing_acknowledged,
     a_full_disk_is_said_and_reading_goes_on,
     a_backup_comes_back_whole,

@@ -134,7 +134,7 @@ fn distribution(column: &ColumnVerdict, shares: &Shares) -> AnyView {
         Mark::Step { name: "baseline".into(), class: "kt".into(), bars: bars(&shares.reference) },
     ];
     let axis = if shares.categories.is_empty() { Axis::Number } else { Axis::Categories(shares.categories.clone()) };
-    let spec = ChartSpec::fit(240.0, axis, Unit::Percent, marks, true);
+    let spec = ChartSpec::fit(320.0, axis, Unit::Percent, marks, true);
     view! {
         <Chart spec title=format!("Distribution of {}", column.name) description=column.sentence.clone()/>
         <div class="leg"><span><i class="key sq ka"></i>"now"</span><span><i class="key kt"></i>"baseline"</span></div>
@@ -198,7 +198,7 @@ fn newest_rows(view: &ModelView, found: &FeatureView) -> AnyView {
         .map(|row| {
             let wrong = !row.label.is_empty() && view.model.task.is_classification() && row.label != row.prediction;
             let truth = if row.label.is_empty() { view! { <span class="dim">"not known yet"</span> }.into_any() } else if wrong { view! { <Status of=Of::Fair text=row.label.clone()/> }.into_any() } else { row.label.clone().into_any() };
-            view! { <tr><td>{row.at.date_clock()}</td><th scope="row" class="mono plain">{row.id.clone()}</th><td class="num v">{row.value.clone()}</td><td class="num">{row.prediction.clone()}</td><td class="num">{row.probability.clone()}</td><td>{truth}</td></tr> }
+            view! { <tr><td>{row.at.date_clock()}</td><th scope="row" class="mono plain">{row.id.clone()}</th><td class="num v">{row.value.clone()}</td><td class="num">{row.prediction.clone()}</td><td class="num">{row.probability.parse::<f64>().map_or_else(|_| row.probability.clone(), |p| format::fixed(p, 4))}</td><td>{truth}</td></tr> }
         })
         .collect();
     view! { <table class="t dense"><thead><tr><th scope="col">"Time "<span class="u">"UTC"</span></th><th scope="col">"Prediction id"</th><th scope="col" class="num">"Value"</th><th scope="col" class="num">"Answer"</th><th scope="col" class="num">"Probability"</th><th scope="col">"Outcome"</th></tr></thead><tbody>{rows}</tbody></table> }.into_any()

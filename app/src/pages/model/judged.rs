@@ -13,6 +13,9 @@ use crate::components::panel::Empty;
 use crate::components::state::Place;
 use crate::components::status::Status;
 
+/// Figures listed on the page; the thresholds' own page lists all.
+const SHOWN: usize = 11;
+
 /// A figure's value as a reader sees it.
 pub(super) fn shown(name: &str, value: f64) -> String {
     match name {
@@ -47,6 +50,7 @@ pub(super) fn table(view: &ModelView, newest: &WindowReport, place: &Place) -> A
     let rows: Vec<_> = newest
         .judgements
         .iter()
+        .take(SHOWN)
         .map(|j| {
             let show = |v: f64| shown(&j.figure, v);
             let limits = match (j.limits.lower, j.limits.upper) {
@@ -80,11 +84,11 @@ pub(super) fn table(view: &ModelView, newest: &WindowReport, place: &Place) -> A
         .collect();
     let link = place.link(&super::address(&view.model.name, "thresholds"));
     view! {
-        <table class="t dense">
+        <table class="t dense lim">
             <thead><tr><th scope="col">"Figure"</th><th scope="col">"Outside"</th><th scope="col" class="num">"Now"</th><th scope="col">"Windows"</th><th scope="col" class="num">"Limits"</th><th scope="col" class="num">"p adjusted"</th><th scope="col" class="num">"Sees from"</th><th scope="col" class="num">"False alarms"</th></tr></thead>
             <tbody>{rows}</tbody>
         </table>
-        <p class="hint pb">"“Sees from” is the smallest change that such a window shows in 4 of 5 cases. "<a href=link>"Change thresholds"</a></p>
+        <p class="hint pb">{(newest.judgements.len() > SHOWN).then(|| format!("{SHOWN} of {}, the farthest out first. ", newest.judgements.len()))}"“Sees from” is the smallest change that such a window shows in 4 of 5 cases. "<a href=link>"All figures and their thresholds"</a></p>
     }
     .into_any()
 }

@@ -1,7 +1,6 @@
 //! Quality: realised and estimated, calibration, confidence, the weakest segments, members, outcomes.
 
 use domain::evidence::figure_title;
-use domain::time::span_text;
 use domain::verdict::{Estimate, WindowReport, metric_title};
 use domain::view::ModelView;
 use domain::{Status as Of, format};
@@ -22,27 +21,23 @@ pub(super) fn body(view: &ModelView, newest: &WindowReport, place: &Place) -> An
         view! { <Panel title="Ensemble agreement" sub="all members say the same" span="c-6">{members}</Panel> }
     });
     let usage = usage(view, newest);
-    let outcomes = if ensemble.is_some() || usage.is_some() { "c-6" } else { "c-12" };
-    let p1 = scorecard(view);
-    let p2 = judged::table(view, newest, place);
-    let p3 = segments(view, newest);
-    let p4 = calibration(view);
-    let p5 = confidence_chart(view);
-    let p6 = behaviour(newest);
-    let p7 = coverage(view);
+    let outcomes = if ensemble.is_some() == usage.is_some() { "c-12" } else { "c-6" };
+    let (scorecard, figures, segments) = (scorecard(view), judged::table(view, newest, place), segments(view, newest));
+    let (calibration, confidence) = (calibration(view), confidence_chart(view));
+    let (behaviour, coverage) = (behaviour(newest), coverage(view));
     view! {
         {strip(view, newest)}
         <div class="g">
-            <Panel title=headline sub="each window with its 95 % interval; shaded: usual; seen and estimated apart" span="c-8">{chart}</Panel>
-            <Panel title="How good the estimate is" sub="held against outcomes, once known" span="c-4">{p1}</Panel>
-            <Panel title="Figures and their limits" sub=super::window_words(newest) span="c-8" flush=true>{p2}</Panel>
-            <Panel title="Weakest segments" sub=segment_words(newest) span="c-4" flush=true>{p3}</Panel>
-            <Panel title="Calibration" sub="predicted and observed, ten groups" span="c-4">{p4}</Panel>
-            <Panel title="Confidence" sub="of the predicted class: median, 10–90 %" span="c-4">{p5}</Panel>
-            <Panel title="What it answers" sub="consistency, steadiness, diversity" span="c-4">{p6}</Panel>
+            <Panel title=headline sub="each window with its 95 % interval; shaded: usual" span="c-8">{chart}</Panel>
+            <Panel title="How good the estimate is" sub="held against outcomes" span="c-4">{scorecard}</Panel>
+            <Panel title="Figures and their limits" sub=super::window_words(newest) span="c-8" flush=true>{figures}</Panel>
+            <Panel title="Weakest segments" sub=segment_words(newest) span="c-4" flush=true>{segments}</Panel>
+            <Panel title="Calibration" sub="predicted and observed, ten groups" span="c-4">{calibration}</Panel>
+            <Panel title="Confidence" sub="of the predicted class: median, 10–90 %" span="c-4">{confidence}</Panel>
+            <Panel title="What it answers" sub="consistency, steadiness, diversity" span="c-4">{behaviour}</Panel>
             {ensemble}
             {usage}
-            <Panel title="Outcomes: coverage and delay" sub="share of predictions with a label" span=outcomes>{p7}</Panel>
+            <Panel title="Outcomes: coverage and delay" sub="share of predictions with a label" span=outcomes>{coverage}</Panel>
         </div>
     }
     .into_any()
@@ -464,7 +459,7 @@ fn coverage(view: &ModelView) -> AnyView {
     let mut spec = ChartSpec::fit(112.0, Axis::Time, Unit::Percent, marks, true);
     spec.y = (0.0, 1.0);
     let lag = windows.iter().rev().filter_map(|r| r.labels.as_ref()).find(|l| l.n >= 30);
-    let span = |micros: f64| span_text((micros / 3.6e9).round().max(1.0) as i64 * domain::time::HOUR);
+    let span = |micros: f64| format::duration(micros as i64);
     view! {
         <Chart spec title="Outcomes known by window" description=format!("{} of all", format::percent(share))/>
         <dl class="kv mt-8">

@@ -117,10 +117,10 @@ fn page(
     view! {
         {head}
         <div class="g">
-            <Panel title="Figures" sub="of the newest windows" span="c-6" flush=true>
-                <table class="t dense"><thead><tr><th scope="col">"Figure"</th><th scope="col">"Rule"</th><th scope="col" class="num">"Limits"</th><th scope="col">"Windows outside"</th><th scope="col" class="num">"False alarms"</th></tr></thead><tbody>{rows}</tbody></table>
+            <Panel title="Figures" sub="of the newest windows" span="c-7" flush=true>
+                <table class="t dense lim"><thead><tr><th scope="col">"Figure"</th><th scope="col">"Rule"</th><th scope="col" class="num">"Limits"</th><th scope="col">"Windows outside"</th><th scope="col" class="num">"False alarms"</th></tr></thead><tbody>{rows}</tbody></table>
             </Panel>
-            <div class="c-6 col gap-16">{side}</div>
+            <div class="c-5 col gap-16">{side}</div>
         </div>
     }
     .into_any()
@@ -138,10 +138,10 @@ fn bounds(f: &LimitsPreview) -> String {
 
 /// The names of the rules, and the numbers they take.
 const RULES: [(&str, &str); 6] = [
-    ("history", "Mean of the baseline’s windows ± standard deviations"),
+    ("history", "Baseline’s mean ± standard deviations"),
     ("season", "The same hour of the week ± spreads"),
     ("conformal", "Past windows, at most so many % outside"),
-    ("decay", "Past windows, older ones fading, so many % outside"),
+    ("decay", "Past windows, older ones fading"),
     ("budget", "One false alarm in so many windows"),
     ("fixed", "Fixed numbers"),
 ];

@@ -74,6 +74,15 @@ impl Connection {
         self.exchange(text.as_bytes()).await
     }
 
+    /// A JSON body by any method; the status of the answer.
+    pub(crate) async fn json(&mut self, method: &str, path: &str, key: &str, body: &str) -> Result<u16, String> {
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.send(text.as_bytes()).await
+    }
+
     async fn fill(&mut self) -> Result<(), String> {
         match self.stream.read_buf(&mut self.buffer).await {
             Ok(0) => Err("the connection was closed".into()),

@@ -4,6 +4,7 @@
 //! Everything it writes can be computed again, so a crash anywhere costs time and loses nothing.
 //! A lease a model keeps several processes from doing the same work.
 
+pub(crate) mod closing;
 mod plan;
 mod prepare;
 mod publish;
@@ -11,7 +12,7 @@ mod publish;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::baseline::{Baseline, BaselineSource};
 use domain::event::EventKind;
@@ -65,22 +66,31 @@ struct Against {
 /// The evaluator rests so many times as long as it worked: rows keep coming while it looks at them, and
 /// nobody needs a window that is still open judged without pause.
 const REST: u32 = 4;
+/// How often windows that have ended are looked for.
+const TICK: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
-    let mut rest = Duration::from_millis(1000);
+    let mut due = Instant::now() + 2 * TICK;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(rest) => {}
+            () = tokio::time::sleep(TICK) => {}
         }
-        let start = std::time::Instant::now();
-        rest = match engine.evaluate().await {
-            Ok(()) => (start.elapsed() * REST).clamp(Duration::from_millis(1000), Duration::from_secs(60)),
+        if let Err(error) = engine.close_windows().await {
+            tracing::error!(%error, "windows that ended were not judged; they are tried again");
+        }
+        if Instant::now() < due {
+            continue;
+        }
+        let start = Instant::now();
+        let rest = match engine.evaluate().await {
+            Ok(()) => (start.elapsed() * REST).clamp(2 * TICK, Duration::from_secs(10)),
             Err(error) => {
                 tracing::error!(%error, "evaluation failed; it is tried again");
                 Duration::from_secs(5)
             }
         };
+        due = Instant::now() + rest;
     }
 }
 
@@ -98,6 +108,8 @@ impl Engine {
             if !spans.is_empty() && self.store.unmerged_labels(model.id).await? < LABELS_WAITING {
                 let work = self.evaluate_model(&model, &spans);
                 self.under_lease(format!("evaluate/{}", model.id), work).await?;
+                // What has ended meanwhile does not wait for the other models.
+                self.close_windows().await?;
             }
         }
         Ok(())
@@ -120,10 +132,7 @@ impl Engine {
                 self.evaluate_baseline(model, baseline).await?;
             }
         }
-        for stream in self.store.streams(model.id).await? {
-            if stream.kind != EventKind::Prediction {
-                continue;
-            }
+        for stream in self.prediction_streams(model).await? {
             let of_stream: Vec<DirtySpan> =
                 spans.iter().filter(|s| s.environment == stream.environment || s.environment == "*").cloned().collect();
             if !of_stream.is_empty() {
@@ -335,6 +344,7 @@ impl Engine {
             let (mut report, shares) =
                 store::in_background(|| evaluate(&context, window, state, false, &rows_of(&frame), &recent[last..]));
             report = with_rows(report, rows);
+            self.inner.open.note(model.id, &stream.environment, &report);
             if let Some(earlier) = earlier {
                 // What was measured stays until it can be measured again, after a restart that is.
                 let learnt = against.prepared.as_ref().is_none_or(|p| p.trained.complete);
@@ -402,7 +412,9 @@ impl Engine {
         range: TimeRange,
     ) -> Result<Vec<WindowReport>> {
         let mut reports = self.store.reports(model.id, BASELINE, range).await?;
-        reports.extend(self.store.reports(model.id, environment, range).await?);
+        let now = self.now();
+        let own = self.store.reports(model.id, environment, range).await?;
+        reports.extend(own.into_iter().map(|report| closing::aged(report, model, now)));
         Ok(reports)
     }
 }
