@@ -1,6 +1,6 @@
 //! Systems, KPIs, thresholds, and signals looked at closely.
 
-use domain::analysis::{AnalysisView, CompanionView};
+use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::health::HealthWeights;
 use domain::kpi::Kpi;
 use domain::monitor::{LimitsPreview, ThresholdRule};
@@ -40,6 +40,15 @@ pub async fn look_closer(query: String, range: RangeChoice) -> Result<AnalysisVi
     let engine = engine();
     let range = range.resolve(engine.now());
     Ok(engine.analyse(&actor(), &query, range, None).await?)
+}
+
+/// Signals whose newest values do not belong.
+#[server(prefix = "/do", endpoint = "unusual_now", input = Json)]
+pub async fn unusual_now(range: RangeChoice) -> Result<UnusualView, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.unusual(&actor(), range).await?)
 }
 
 /// What moved with a query.

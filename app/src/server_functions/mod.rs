@@ -24,8 +24,8 @@ pub fn access(name: &str) -> Access {
 /// The table of rights.
 pub fn listed(name: &str) -> Option<Action> {
     Some(match name {
-        "me" | "overview" | "system" | "look_closer" | "companions" | "kpis" | "weights_of_health" | "try_limits"
-        | "feature" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => Action::View,
+        "me" | "overview" | "system" | "look_closer" | "unusual_now" | "companions" | "kpis" | "weights_of_health"
+        | "try_limits" | "feature" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => Action::View,
         "metric_names" | "run_query" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => Action::View,
         "arrivals" | "scrape_jobs" | "prices" => Action::View,
         "create_probe" | "delete_probe" => Action::EditProbes,

@@ -80,6 +80,38 @@ pub struct AnalysisView {
     pub left_out: u64,
 }
 
+/// A signal whose newest values do not belong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Unusual {
+    pub name: String,
+    pub label: String,
+    pub layer: Layer,
+    pub value: f64,
+    pub at: Timestamp,
+    /// Spreads away from what is usual at that hour.
+    pub away: f64,
+    /// Of the last values, how many do not belong.
+    pub strange: u32,
+    pub of: u32,
+    pub values: Vec<Option<f64>>,
+}
+
+/// All signals looked at, and those that are unusual now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UnusualView {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// Seconds between two points.
+    pub step: f64,
+    pub looked_at: u32,
+    /// Of unchanged signals so many would be named by chance.
+    pub expected: f64,
+    /// The farthest out first.
+    pub signals: Vec<Unusual>,
+}
+
 /// Another signal that moved with the one asked about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

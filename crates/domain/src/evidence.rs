@@ -230,6 +230,34 @@ pub struct Usage {
     pub latency_ms_p99: Option<f64>,
 }
 
+/// One version of a model or of its prompt, within a window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct VersionRate {
+    /// `version` or `prompt`.
+    pub kind: String,
+    pub name: String,
+    pub rows: u64,
+    /// The leading measure; estimated where `realised` is false.
+    pub quality: Option<Estimate>,
+    pub realised: bool,
+    pub latency_ms_p95: Option<f64>,
+    /// Means an answer.
+    pub cost: Option<f64>,
+    pub tokens_out: Option<f64>,
+}
+
+/// What one evaluator said of a model's answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EvaluatorScore {
+    pub evaluator: String,
+    pub score: Option<Estimate>,
+    /// Words it used, most frequent first, with how often.
+    pub labels: Vec<(String, u64)>,
+    pub n: u64,
+}
+
 /// A named number of a window: what thresholds, control charts, signals and alerts speak of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::{
     Behaviour, Calibration, DataQuality, Ensemble, Estimated, Fairness, LabelLag, Multivariate, Segment, Usage,
+    VersionRate,
 };
 use crate::monitor::Judgement;
 use crate::time::TimeRange;
@@ -302,6 +303,9 @@ pub struct WindowReport {
     /// The weakest first.
     #[serde(default)]
     pub segments: Vec<Segment>,
+    /// Versions beside each other, where more than one answered.
+    #[serde(default)]
+    pub versions: Vec<VersionRate>,
     #[serde(default)]
     pub labels: Option<LabelLag>,
     #[serde(default)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
+use crate::evidence::EvaluatorScore;
 use crate::health::{LayerHealth, SystemHealth};
 use crate::kpi::KpiView;
 use crate::model::Model;
@@ -188,4 +189,6 @@ pub struct ModelView {
     /// `None` where nothing was learnt since the program began.
     pub training: Option<Training>,
     pub scorecard: Option<Scorecard>,
+    /// What evaluators said of its answers in the range.
+    pub evaluators: Vec<EvaluatorScore>,
 }

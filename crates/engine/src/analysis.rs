@@ -3,17 +3,19 @@
 //! Nothing is kept of it: an answer is computed from the samples each time, so it can be asked of any
 //! range and any query, and a rule asks the very same functions.
 
-use domain::analysis::{AnalysisView, Companion, CompanionView};
+use domain::analysis::{AnalysisView, Companion, CompanionView, Unusual, UnusualView};
 use domain::signal::Series;
 use domain::telemetry::QueryLine;
-use domain::{Action, Actor, Object, TimeRange};
-use evaluation::series::{analyse, companion};
+use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use evaluation::series::{ANOMALY_RATE, analyse, companion, unusual};
 use statistics::multiple_testing::benjamini_hochberg;
 
 use crate::{Engine, EngineError, Result};
 
 /// Signals that one is compared with at most; beyond, those of the same system and the hosts come first.
 const COMPARED_MAX: usize = 2000;
+/// Newest values that are looked at for what is unusual now.
+const NEWEST: usize = 5;
 /// Those named.
 const NAMED: usize = 40;
 /// The share of the range by which one may lead another.
@@ -52,16 +54,55 @@ impl Engine {
         })
     }
 
+    /// Signals whose newest values do not belong, over all layers.
+    pub async fn unusual(&self, actor: &Actor, range: TimeRange) -> Result<UnusualView> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let (from, to, step) = self.common_grid(range);
+        let mut all = self.store.read_steps("", TimeRange { from, to }, step).await?;
+        all.truncate(COMPARED_MAX);
+        let looked_at = all.len();
+        let signals = store::in_background(|| {
+            let mut found: Vec<Unusual> = all
+                .into_iter()
+                .filter_map(|(series, values)| {
+                    let (place, away, strange) = unusual(&values, step as f64 / 1e6, NEWEST)?;
+                    Some(Unusual {
+                        name: series.name.clone(),
+                        label: label(&series),
+                        layer: series.layer,
+                        value: values[place],
+                        at: Timestamp(from.0 + place as i64 * step),
+                        away,
+                        strange: strange as u32,
+                        of: NEWEST as u32,
+                        values: values.iter().map(|v| v.is_finite().then_some(*v)).collect(),
+                    })
+                })
+                .collect();
+            found.sort_by(|a, b| b.away.abs().total_cmp(&a.away.abs()).then_with(|| a.label.cmp(&b.label)));
+            found.truncate(NAMED);
+            found
+        });
+        // Two of the newest values by chance, were they independent.
+        let pairs = (NEWEST * (NEWEST - 1) / 2) as f64;
+        let expected = looked_at as f64 * pairs * ANOMALY_RATE * ANOMALY_RATE;
+        Ok(UnusualView { from, to, step: step as f64 / 1e6, looked_at: looked_at as u32, expected, signals })
+    }
+
+    /// The grid on which signals are compared: so many steps of the range, up to now.
+    fn common_grid(&self, range: TimeRange) -> (Timestamp, Timestamp, i64) {
+        let to = range.to.min(self.now());
+        let from = range.from.max(to.plus(-366 * domain::time::DAY));
+        (from, to, ((to.0 - from.0) / STEPS).max(domain::time::SECOND))
+    }
+
     /// Which signals moved with the first line of a query, whatever their layer.
     ///
     /// # Errors
     /// As a query's own; a query without a line.
     pub async fn companions(&self, actor: &Actor, query: &str, range: TimeRange) -> Result<CompanionView> {
         self.may(actor, Action::View, &Object::Installation)?;
-        let now = self.now();
-        let to = range.to.min(now);
-        let from = range.from.max(to.plus(-366 * domain::time::DAY));
-        let step = ((to.0 - from.0) / STEPS).max(domain::time::SECOND);
+        let (from, to, step) = self.common_grid(range);
         let grid = promql::Grid { start: (from.0 + step) / 1000, end: to.0 / 1000, step: (step / 1000).max(1) };
         let view = self.query_view_on(actor, query, grid).await?;
         let focus =

@@ -9,6 +9,7 @@ pub mod collect;
 mod connections;
 mod counters;
 pub mod evaluate;
+mod evaluators;
 pub mod export;
 pub mod ingest;
 pub mod installation;

@@ -275,6 +275,7 @@ impl Engine {
             headline: evaluation::quality::headline(model.task).to_string(),
             waiting_labels: self.store.orphaned_labels(model.id).await?,
             environments: self.store.environments().await?,
+            evaluators: self.evaluators(&model, environment, range).await?,
             training: self.inner.references.training(model.id),
             scorecard: evaluation::estimate::scorecard(&production, evaluation::quality::headline(model.task)),
             model,

@@ -23,6 +23,7 @@ pub mod segments;
 pub mod sentence;
 pub mod series;
 pub mod trained;
+pub mod versions;
 pub mod window;
 
 use domain::Timestamp;

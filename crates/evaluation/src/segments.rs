@@ -90,6 +90,16 @@ pub fn merit(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<f64>
     scores(rows, None, task, positive).filter(|s| s.realised).map(|s| s.values)
 }
 
+/// Each row's share of quality, and whether it rests on labels.
+pub fn row_scores(
+    rows: &Rows,
+    trained: Option<&Trained>,
+    task: Task,
+    positive: Option<&str>,
+) -> Option<(Vec<f64>, bool)> {
+    scores(rows, trained, task, positive).map(|s| (s.values, s.realised))
+}
+
 /// The weakest parts, worst first.
 pub fn segments(
     rows: &Rows,

@@ -9,7 +9,7 @@ use statistics::quantile::{quantile_sorted, sorted_finite, standard_deviation};
 use statistics::series::{SeasonalBaseline, fit_holt_winters, lagged, mann_kendall, modified_z, pelt, theil_sen};
 
 /// One value of an unchanged normal process in so many is called an anomaly.
-const ANOMALY_RATE: f64 = 1.0 / 10_000.0;
+pub const ANOMALY_RATE: f64 = 1.0 / 10_000.0;
 /// Values that anything can be learnt from.
 const LEAST: usize = 12;
 /// Share of a line that control limits are learnt from.
@@ -48,6 +48,21 @@ pub fn analyse(line: QueryLine, step: f64, limit: Option<(f64, bool)>) -> LineAn
     }
     found.sentence = sentence(&found, &plain);
     found
+}
+
+/// The newest values that do not belong: how many of the last `newest` known ones, and the last of them as
+/// (place, spreads away). A signal is named when at least two of them do not: one alone is a blip.
+pub fn unusual(values: &[f64], step: f64, newest: usize) -> Option<(usize, f64, usize)> {
+    let known: Vec<(usize, f64)> = values.iter().copied().enumerate().filter(|(_, v)| v.is_finite()).collect();
+    if known.len() < 2 * LEAST {
+        return None;
+    }
+    let plain: Vec<f64> = known.iter().map(|(_, v)| *v).collect();
+    let last: Vec<usize> = known.iter().rev().take(newest).map(|(i, _)| *i).collect();
+    let found = anomalies(values, &plain, season_of(values, step));
+    let strange: Vec<&Anomaly> = found.iter().filter(|a| last.contains(&(a.step as usize))).collect();
+    let end = strange.last().filter(|_| strange.len() >= 2)?;
+    Some((end.step as usize, end.away, strange.len()))
 }
 
 /// Steps of a day or an hour, the longest that the line holds twice.

@@ -16,7 +16,7 @@ use crate::reference::Reference;
 use crate::trained::Trained;
 use crate::{
     Rows, behaviour, confidence, data_quality, ensemble, estimate, fairness, figures, monitors, multivariate, quality,
-    segments, sentence,
+    segments, sentence, versions,
 };
 
 /// Labels that make realised quality the word on performance, rather than an estimate.
@@ -94,6 +94,7 @@ pub fn evaluate(
     let drift = score(&columns, multivariate::severity(&together), performance, concept);
     rank(&mut columns);
     let keys = behaviour::input_keys(rows);
+    let scores = segments::row_scores(rows, context.trained, task, positive);
     let usage = behaviour::usage(rows);
     let mut report = WindowReport {
         range,
@@ -112,6 +113,7 @@ pub fn evaluate(
         ensemble: ensemble::ensemble(rows, task),
         calibration: quality::calibration(rows, task, positive),
         segments: segments::segments(rows, baseline, context.trained, task, positive),
+        versions: versions::versions(rows, scores.as_ref().map(|(scores, realised)| (scores.as_slice(), *realised))),
         labels: label_lag(rows),
         multivariate: together,
         judgements: Vec::new(),
@@ -144,17 +146,18 @@ fn weigh(columns: &mut [ColumnVerdict], trained: &Trained) {
     }
 }
 
-/// What matters most first: finding, then PSI times weight, where weights are known.
+/// What matters most first: finding, then features before the answers that follow from them, then PSI times
+/// weight, where weights are known.
 fn rank(columns: &mut [ColumnVerdict]) {
     let known = columns.iter().any(|c| c.importance > 0.0);
     let weight = |c: &ColumnVerdict| {
         let psi = c.statistic("psi").unwrap_or_default();
-        // Predictions and groups have no weight of their own: they count as the heaviest feature.
-        let heavy = !c.column.starts_with("feature.");
-        if !known || heavy { psi } else { psi * (0.1 + c.importance) }
+        if known { psi * (0.1 + c.importance) } else { psi }
     };
+    let follows = |c: &ColumnVerdict| c.column == "prediction" || c.column.starts_with("probability");
     columns.sort_by(|a, b| {
-        b.finding.cmp(&a.finding).then(weight(b).total_cmp(&weight(a))).then_with(|| a.name.cmp(&b.name))
+        let by_cause = b.finding.cmp(&a.finding).then(follows(a).cmp(&follows(b)));
+        by_cause.then(weight(b).total_cmp(&weight(a))).then_with(|| a.name.cmp(&b.name))
     });
 }
 

@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State as From};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use domain::TimeRange;
-use domain::analysis::{AnalysisView, CompanionView};
+use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::health::HealthWeights;
 use domain::kpi::{Kpi, KpiView};
 use domain::monitor::{LimitsPreview, ThresholdRule};
@@ -101,6 +101,22 @@ pub async fn companions(
 ) -> ApiResult<Json<CompanionView>> {
     let range = last_week(&state, query.from.as_deref(), query.to.as_deref())?;
     Ok(Json(state.engine.companions(&caller.actor, &query.query, range).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UnusualQuery {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+pub async fn unusual(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<UnusualQuery>,
+) -> ApiResult<Json<UnusualView>> {
+    let range = last_week(&state, query.from.as_deref(), query.to.as_deref())?;
+    Ok(Json(state.engine.unusual(&caller.actor, range).await?))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -107,6 +107,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .get("/api/v1/models/{model}/limits", view, evaluation::limits)
         .post("/api/v1/models/{model}/learn", Access::Needs(Action::EditModel), evaluation::learn)
         .get("/api/v1/analysis", view, evaluation::analysis)
+        .get("/api/v1/unusual", view, evaluation::unusual)
         .get("/api/v1/companions", view, evaluation::companions)
         .get("/api/v1/health", view, evaluation::health)
         .get("/api/v1/health/weights", view, evaluation::weights)

@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::State as From;
-use domain::analysis::{AnalysisView, CompanionView};
+use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::conventions::SignalNote;
 use domain::health::HealthWeights;
 use domain::kpi::{Kpi, KpiView};
@@ -213,6 +213,10 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
             ];
             let answer = json::<AnalysisView>(types);
             made("Anomalies, control limits and forecast of a query", "signals", &parameters, Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/unusual") => {
+            let answer = json::<UnusualView>(types);
+            made("Signals whose newest values do not belong", "signals", &[FROM, TO], Body::Nothing, answer)
         }
         ("GET", "/api/v1/companions") => {
             let parameters = [("query", "string", "PromQL; its first line counts"), FROM, TO];

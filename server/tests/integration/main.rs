@@ -215,6 +215,7 @@ use telemetry::*;
 use ways_in::*;
 
 on_both!(
+    schemathesis_finds_no_answer_that_is_not_described,
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them,
     what_moved_with_a_signal_is_found_across_layers,
     sigkill_under_load_loses_nothing_acknowledged,

@@ -1,6 +1,6 @@
 //! A query looked at closely: anomalies, control chart, forecast; and which signals moved with it.
 
-use domain::analysis::{AnalysisView, CompanionView, LineAnalysis};
+use domain::analysis::{AnalysisView, CompanionView, LineAnalysis, UnusualView};
 use domain::format;
 use leptos::prelude::*;
 
@@ -91,6 +91,39 @@ fn one(view: &AnalysisView, found: &LineAnalysis) -> AnyView {
                 {control}{forecast}{trend}
                 {(!changes.is_empty()).then(|| view! { <dt>"Level changed"</dt><dd>{changes.join(", ")}</dd> })}
             </dl></div>
+        </section>
+    }
+    .into_any()
+}
+
+/// What is unusual now, over all signals.
+pub(super) fn unusual(view: &UnusualView, place: &Place) -> AnyView {
+    let words = format!(
+        "{} signals looked at, a point every {}; named when at least 2 of the last 5 values do not belong (by chance {} of them).",
+        view.looked_at,
+        domain::format::duration((view.step * 1e6) as i64),
+        if view.expected < 0.01 { "fewer than 0.01".to_string() } else { format::fixed(view.expected, 2) }
+    );
+    if view.signals.is_empty() {
+        return view! { <section class="panel" aria-label="Unusual now"><header class="ph"><h2>"Unusual now"</h2></header><Empty title="Nothing is unusual" text=words/></section> }.into_any();
+    }
+    let rows: Vec<_> = view
+        .signals
+        .iter()
+        .map(|s| {
+            let spelled = s.name.replace('.', "_");
+            let href = with(place, &[("view", "signals"), ("q", &spelled), ("look", "closer")]);
+            view! {
+                <tr><th scope="row" class="plain"><a href=href class="mono">{s.label.clone()}</a></th><td>{s.layer.title()}</td><td><Spark values=s.values.clone() label=format!("{} over the range", s.label) class="kp" height=18 width=120/></td>
+                <td class="num v">{format::compact(s.value)}</td><td class="num">{format::signed(s.away, 1)}</td><td class="num">{format!("{} of {}", s.strange, s.of)}</td><td>{s.at.clock()}</td></tr>
+            }
+        })
+        .collect();
+    view! {
+        <section class="panel" aria-label="Unusual now">
+            <header class="ph"><h2>"Unusual now"</h2><span class="sub">"the farthest out first"</span></header>
+            <div class="pb flush"><table class="t dense"><thead><tr><th scope="col">"Signal"</th><th scope="col">"Layer"</th><th scope="col">"Range"</th><th scope="col" class="num">"Now"</th><th scope="col" class="num">"Spreads away"</th><th scope="col" class="num">"Strange"</th><th scope="col">"At "<span class="u">"UTC"</span></th></tr></thead><tbody>{rows}</tbody></table></div>
+            <footer class="pf"><span class="hint">{words}</span></footer>
         </section>
     }
     .into_any()

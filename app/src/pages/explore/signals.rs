@@ -1,6 +1,6 @@
 //! Signals: every metric by layer, and queries in PromQL.
 
-use domain::analysis::{AnalysisView, CompanionView};
+use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::signal::Layer;
 use domain::telemetry::{MetricName, QueryView};
 use leptos::html::Input;
@@ -14,7 +14,7 @@ use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::{Place, use_place};
-use crate::server_functions::evaluation::{companions, look_closer};
+use crate::server_functions::evaluation::{companions, look_closer, unusual_now};
 use crate::server_functions::telemetry::{metric_names, run_query};
 
 /// Names of one layer that are listed; the others are found by typing.
@@ -37,7 +37,7 @@ pub fn Signals() -> impl IntoView {
         move || (query.get(), place.get().range.unwrap_or(DEFAULT), look.get(), live.tick.get() / 30),
         |(query, range, look, _)| async move {
             match look.as_str() {
-                _ if query.trim().is_empty() => None,
+                _ if query.trim().is_empty() => Some(unusual_now(range).await.map(Closer::Unusual)),
                 "closer" => Some(look_closer(query, range).await.map(Closer::Analysis)),
                 "companions" => Some(companions(query, range).await.map(Closer::Companions)),
                 _ => None,
@@ -82,6 +82,7 @@ pub fn Signals() -> impl IntoView {
                     match closer.await {
                         None => ().into_any(),
                         Some(Ok(Closer::Analysis(view))) => super::closer::analysis(&view),
+                        Some(Ok(Closer::Unusual(view))) => super::closer::unusual(&view, &place.get()),
                         Some(Ok(Closer::Companions(view))) => super::closer::companions(&view, &place.get()),
                         Some(Err(error)) => view! { <Failed text=error.to_string()/> }.into_any(),
                     }
@@ -103,6 +104,7 @@ pub fn Signals() -> impl IntoView {
 enum Closer {
     Analysis(AnalysisView),
     Companions(CompanionView),
+    Unusual(UnusualView),
 }
 
 fn looks(place: &Place, query: &str, look: &str) -> impl IntoView + use<> {

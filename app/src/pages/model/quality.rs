@@ -21,6 +21,7 @@ pub(super) fn body(view: &ModelView, newest: &WindowReport, place: &Place) -> An
         view! { <Panel title="Ensemble agreement" sub="all members say the same" span="c-6">{members}</Panel> }
     });
     let usage = usage(view, newest);
+    let (versions, evaluators) = (versions(newest), evaluators(view));
     let outcomes = if ensemble.is_some() == usage.is_some() { "c-12" } else { "c-6" };
     let (scorecard, figures, segments) = (scorecard(view), judged::table(view, newest, place), segments(view, newest));
     let (calibration, confidence) = (calibration(view), confidence_chart(view));
@@ -37,6 +38,8 @@ pub(super) fn body(view: &ModelView, newest: &WindowReport, place: &Place) -> An
             <Panel title="What it answers" sub="consistency, steadiness, diversity" span="c-4">{behaviour}</Panel>
             {ensemble}
             {usage}
+            {versions}
+            {evaluators}
             <Panel title="Outcomes: coverage and delay" sub="share of predictions with a label" span=outcomes>{coverage}</Panel>
         </div>
     }
@@ -441,6 +444,53 @@ fn usage(view: &ModelView, newest: &WindowReport) -> Option<AnyView> {
         }
         .into_any(),
     )
+}
+
+/// Versions of the model and of its prompt beside each other.
+fn versions(newest: &WindowReport) -> Option<AnyView> {
+    if newest.versions.is_empty() {
+        return None;
+    }
+    let show = |v: Option<f64>| v.map_or_else(|| "–".to_string(), format::compact);
+    let rows: Vec<_> = newest
+        .versions
+        .iter()
+        .map(|v| {
+            let quality = v.quality.map_or_else(|| "–".to_string(), |q| format!("{} ({} – {})", format::fixed(q.value, 3), format::fixed(q.low, 3), format::fixed(q.high, 3)));
+            let how = match (v.quality, v.realised) {
+                (None, _) => "",
+                (Some(_), true) => "realised",
+                (Some(_), false) => "estimated",
+            };
+            view! { <tr><th scope="row" class="mono plain">{v.name.clone()}</th><td>{v.kind.clone()}</td><td class="num">{format::count(v.rows as f64)}</td><td class="num v">{quality}</td><td class="dim">{how}</td><td class="num">{show(v.latency_ms_p95)}</td><td class="num">{show(v.cost)}</td><td class="num">{show(v.tokens_out)}</td></tr> }
+        })
+        .collect();
+    Some(view! {
+        <Panel title="Versions compared" sub="newest window" span="c-12" flush=true>
+            <table class="t dense"><thead><tr><th scope="col">"Version"</th><th scope="col">"Of"</th><th scope="col" class="num">"Rows"</th><th scope="col" class="num">"Quality, 95 %"</th><th scope="col">"Known how"</th><th scope="col" class="num">"Latency p95 "<span class="u">"ms"</span></th><th scope="col" class="num">"Cost an answer"</th><th scope="col" class="num">"Tokens out"</th></tr></thead><tbody>{rows}</tbody></table>
+        </Panel>
+    }.into_any())
+}
+
+/// What evaluators said.
+fn evaluators(view: &ModelView) -> Option<AnyView> {
+    if view.evaluators.is_empty() {
+        return None;
+    }
+    let rows: Vec<_> = view
+        .evaluators
+        .iter()
+        .map(|e| {
+            let score = e.score.map_or_else(|| "–".to_string(), |s| format!("{} ({} – {})", format::fixed(s.value, 3), format::fixed(s.low, 3), format::fixed(s.high, 3)));
+            let words: Vec<String> = e.labels.iter().map(|(word, n)| format!("{word} {n}")).collect();
+            view! { <tr><th scope="row" class="plain">{e.evaluator.clone()}</th><td class="num v">{score}</td><td>{words.join(", ")}</td><td class="num dim">{format::count(e.n as f64)}</td></tr> }
+        })
+        .collect();
+    Some(view! {
+        <Panel title="Evaluators" sub="scores of answers, 95 %" span="c-12" flush=true>
+            <table class="t dense"><thead><tr><th scope="col">"Evaluator"</th><th scope="col" class="num">"Mean score"</th><th scope="col">"Said"</th><th scope="col" class="num">"n"</th></tr></thead><tbody>{rows}</tbody></table>
+        </Panel>
+    }.into_any())
 }
 
 fn coverage(view: &ModelView) -> AnyView {
