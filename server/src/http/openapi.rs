@@ -40,7 +40,7 @@ enum Body {
 enum Answer {
     Json(u16, Schema),
     Nothing(u16),
-    Of(&'static str),
+    Of(&'static [&'static str]),
 }
 
 /// A query parameter: name, type, what it says.
@@ -188,7 +188,7 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
                 "out",
                 &parameters,
                 Body::Nothing,
-                Answer::Of("application/octet-stream"),
+                Answer::Of(&["application/x-ndjson", "text/csv", "application/vnd.apache.parquet"]),
             )
         }
         ("GET", "/api/v1/models/{model}/limits") => {
@@ -548,8 +548,8 @@ pub fn document(entries: &[Entry]) -> Value {
                 json!({"description": "What was asked for", "content": content(&["application/json"], json!(schema))}),
             ),
             Answer::Nothing(status) => (status, json!({"description": "Done"})),
-            Answer::Of(kind) => {
-                (200, json!({"description": "What was asked for", "content": content(&[kind], json!({}))}))
+            Answer::Of(kinds) => {
+                (200, json!({"description": "What was asked for", "content": content(kinds, json!({}))}))
             }
         };
         let mut described = json!({
