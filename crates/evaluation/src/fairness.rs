@@ -31,10 +31,17 @@ pub fn groups_of(rows: &Rows, reference: Option<&Reference>, name: &str) -> Opti
         return Some(quality::classes(data));
     };
     let before = reference.and_then(|r| r.columns.iter().find(|c| c.column == *column)).and_then(|c| match &c.values {
-        ReferenceValues::Numeric { sorted, .. } if !sorted.is_empty() => Some(sorted.clone()),
+        ReferenceValues::Numeric { sorted, .. } if !sorted.is_empty() => Some(sorted.as_slice()),
         _ => None,
     });
-    let sorted = before.unwrap_or_else(|| statistics::quantile::sorted_finite(values));
+    let own;
+    let sorted = match before {
+        Some(sorted) => sorted,
+        None => {
+            own = statistics::quantile::sorted_finite(values);
+            own.as_slice()
+        }
+    };
     if sorted.is_empty() {
         return None;
     }
@@ -42,7 +49,7 @@ pub fn groups_of(rows: &Rows, reference: Option<&Reference>, name: &str) -> Opti
     if distinct.len() <= 8 {
         return Some(quality::classes(&data.to_category()));
     }
-    let mut cuts: Vec<f64> = [0.25, 0.5, 0.75].map(|q| statistics::quantile::quantile_sorted(&sorted, q)).to_vec();
+    let mut cuts: Vec<f64> = [0.25, 0.5, 0.75].map(|q| statistics::quantile::quantile_sorted(sorted, q)).to_vec();
     cuts.dedup();
     let show = domain::format::compact;
     let names = (0..=cuts.len())

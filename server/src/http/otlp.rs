@@ -120,10 +120,12 @@ fn of_logs(outcome: &Outcome) -> ExportLogsServiceResponse {
 }
 
 impl State {
-    /// Counts what came by a way; an error counts as a refusal with its words.
+    /// Counts what came by a way; an error counts as a refusal with its words, but for those who may not send
+    /// at all: they are no arrival.
     fn noted(&self, way: &'static str, outcome: Result<Outcome, EngineError>) -> Result<Outcome, EngineError> {
         match &outcome {
             Ok(o) => self.engine.note_arrival(way, o.accepted, o.refused.count, o.refused.reason.as_deref()),
+            Err(EngineError::Denied(_)) => {}
             Err(error) => self.engine.note_arrival(way, 0, 0, Some(&error.to_string())),
         }
         outcome

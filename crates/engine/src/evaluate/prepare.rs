@@ -70,10 +70,19 @@ impl Ground {
 /// Changes with the reports that something was made from.
 type Stamp = (i64, i64);
 
+/// Prepared baselines, each with when it was last asked for.
+#[derive(Default)]
+struct Ready {
+    by_key: HashMap<String, (u64, Prepared)>,
+    asked: u64,
+}
+
 /// Prepared baselines by what they were made from, and how the learning goes.
 #[derive(Default)]
 pub struct References {
-    prepared: Mutex<HashMap<String, Prepared>>,
+    prepared: Mutex<Ready>,
+    /// What was learnt in the background: small beside the rows, and dear, so it outlives them.
+    learnt: Mutex<HashMap<String, Arc<Trained>>>,
     training: Mutex<HashMap<i64, Training>>,
     /// By model, with the stamp of the reports that it was made from.
     grounds: Mutex<HashMap<i64, (Stamp, Arc<Ground>)>>,
@@ -83,16 +92,42 @@ pub struct References {
 
 impl References {
     fn get(&self, key: &str) -> Option<Prepared> {
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        let mut ready = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.asked += 1;
+        let now = ready.asked;
+        let (asked, own) = ready.by_key.get_mut(key)?;
+        *asked = now;
+        Some(own.clone())
     }
 
+    /// Keeps one, and lets go of those asked for longest ago while there are too many.
     fn put(&self, key: String, own: Prepared) {
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows: u64 = prepared.values().map(|p| p.reference.rows).sum();
-        if prepared.len() >= KEPT || rows + own.reference.rows > ROWS_KEPT {
-            prepared.clear();
+        let mut ready = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.asked += 1;
+        let now = ready.asked;
+        ready.by_key.insert(key, (now, own));
+        while ready.by_key.len() > 1 {
+            let rows: u64 = ready.by_key.values().map(|(_, p)| p.reference.rows).sum();
+            if ready.by_key.len() <= KEPT && rows <= ROWS_KEPT {
+                break;
+            }
+            let oldest = ready.by_key.iter().min_by_key(|(_, (asked, _))| *asked).map(|(key, _)| key.clone());
+            if let Some(oldest) = oldest {
+                ready.by_key.remove(&oldest);
+            }
         }
-        prepared.insert(key, own);
+    }
+
+    fn learnt(&self, key: &str) -> Option<Arc<Trained>> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn keep_learnt(&self, model_id: i64, key: &str, trained: Arc<Trained>) {
+        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        // One a model: what was learnt from another baseline is learnt again when that one is used.
+        let prefix = format!("{model_id}/");
+        learnt.retain(|known, _| !known.starts_with(&prefix));
+        learnt.insert(key.to_string(), trained);
     }
 
     fn ground(&self, model_id: i64, stamp: Stamp) -> Option<Arc<Ground>> {
@@ -116,7 +151,8 @@ impl References {
     /// Forgets what was learnt of a model, so that it is learnt again.
     pub(crate) fn forget(&self, model_id: i64) {
         let prefix = format!("{model_id}/");
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| !key.starts_with(&prefix));
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).by_key.retain(|key, _| !key.starts_with(&prefix));
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| !key.starts_with(&prefix));
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|key| !key.starts_with(&prefix));
     }
 }
@@ -179,12 +215,14 @@ impl Engine {
                 Some(score) => reference.with_merit(&frame.columns, &score),
                 None => reference,
             };
-            let trained = Trained::quickly(&rows, model.task, positive);
             let labelled = frame.labels.as_ref().map_or(0, |l| l.len() - l.missing()) as u64;
-            Prepared { reference: Arc::new(reference), trained: Arc::new(trained), labelled }
+            // Learnt with fewer labels than there are now, it is learnt again.
+            let known = self.inner.references.learnt(&format!("{key}/{labelled}"));
+            let trained = known.unwrap_or_else(|| Arc::new(Trained::quickly(&rows, model.task, positive)));
+            Prepared { reference: Arc::new(reference), trained, labelled }
         });
         self.inner.references.put(key.clone(), ready.clone());
-        if !baseline.source.moves() {
+        if !baseline.source.moves() && !ready.trained.complete {
             let every = frame.rows().div_ceil(LEARNT_FROM).max(1);
             let few: Vec<usize> = (0..frame.rows()).step_by(every).collect();
             self.learn(model, key, frame.take(&few), ready.clone());
@@ -216,6 +254,8 @@ impl Engine {
             };
             match tokio::task::spawn_blocking(work).await {
                 Ok((learnt, rows)) => {
+                    let of = format!("{key}/{}", learnt.labelled);
+                    engine.inner.references.keep_learnt(model.id, &of, learnt.trained.clone());
                     engine.inner.references.put(key.clone(), learnt);
                     let done = Some(engine.now());
                     engine.inner.references.say(model.id, Training { share: 1.0, begun, done, rows });
