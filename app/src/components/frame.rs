@@ -24,6 +24,8 @@ pub fn Frame(
     let who = Resource::new(move || live.reports.get(), |_| me());
     let place = use_place();
     let path = use_location().pathname;
+    // As in `use_place`: asked for before two parts ask at once.
+    path.with_untracked(|_| ());
     let rail = move || {
         Suspend::new(async move {
             let me = who.await.unwrap_or_default();

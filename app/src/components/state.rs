@@ -36,7 +36,11 @@ fn of(query: &ParamsMap) -> Place {
 /// Where the reader is, from the address.
 pub fn use_place() -> Memo<Place> {
     let query = use_query_map();
-    Memo::new(move |_| query.with(of))
+    let place = Memo::new(move |_| query.with(of));
+    // Worked out here, once: parts of a page that are drawn side by side must not be the first to ask,
+    // since a memo that two threads work out at once panics in one of them.
+    place.with_untracked(|_| ());
+    place
 }
 
 impl Place {

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format;
 use crate::verdict::{Estimate, Metric};
 
 /// Quality estimated while labels are missing.
@@ -300,4 +301,17 @@ pub fn figure_title(name: &str) -> String {
         other => return crate::verdict::metric_title(other).to_string(),
     }
     .to_string()
+}
+
+/// A figure's value as a reader sees it, without its unit.
+pub fn figure_shown(name: &str, value: f64) -> String {
+    match name {
+        "positive_share" | "missing" | "unseen" | "out_of_range" | "duplicates" | "anomalies" | "confidence.low"
+        | "label_coverage" => format::percent(value),
+        "volume" => format::count(value),
+        "mae" | "rmse" | "bias" | "cost" | "latency_ms.p95" | "estimated.mae" | "estimated.rmse" => {
+            format::compact(value)
+        }
+        _ => format::fixed(value, 3),
+    }
 }

@@ -12,7 +12,7 @@ use statistics::multiple_testing::benjamini_hochberg;
 
 use crate::{Engine, EngineError, Result};
 
-/// Signals that one is compared with at most; beyond, those of the same system and the hosts come first.
+/// Signals that are looked at, or that one is compared with, at most.
 const COMPARED_MAX: usize = 2000;
 /// Newest values that are looked at for what is unusual now.
 const NEWEST: usize = 5;

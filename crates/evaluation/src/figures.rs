@@ -5,8 +5,7 @@
 use domain::evidence::Figure;
 use domain::verdict::{Estimate, WindowReport};
 
-/// Labels that a window's realised quality needs to count.
-const LABELS_NEEDED: u64 = 30;
+use crate::health::LABELS_NEEDED;
 
 fn plain(value: f64, n: u64) -> Estimate {
     Estimate { value, low: value, high: value, n }

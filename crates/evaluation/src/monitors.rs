@@ -5,8 +5,7 @@
 
 use std::collections::HashMap;
 
-use domain::evidence::{Figure, figure_title};
-use domain::format;
+use domain::evidence::{Figure, figure_shown, figure_title};
 use domain::monitor::{Judgement, Limits, Monitor, ThresholdRule};
 use domain::verdict::{Finding, WindowReport};
 use domain::{TimeRange, Timestamp};
@@ -265,7 +264,8 @@ fn matters(figure: &Figure, limits: &Limits) -> bool {
 }
 
 fn sentence(figure: &Figure, limits: &Limits, finding: Finding, outside: u32, of: u32) -> String {
-    let show = |v: f64| shown(&figure.name, v);
+    let unit = if figure.name == "latency_ms.p95" { " ms" } else { "" };
+    let show = |v: f64| format!("{}{unit}", figure_shown(&figure.name, v));
     let title = figure_title(&figure.name);
     let value = show(figure.estimate.value);
     let usual = match (limits.lower, limits.upper) {
@@ -280,18 +280,6 @@ fn sentence(figure: &Figure, limits: &Limits, finding: Finding, outside: u32, of
         format!("{title} is {value}, {usual}{often}")
     } else {
         format!("{title} is {value}, {usual}")
-    }
-}
-
-/// A figure's value as a reader sees it.
-pub fn shown(name: &str, value: f64) -> String {
-    match name {
-        "positive_share" | "missing" | "unseen" | "out_of_range" | "duplicates" | "anomalies" | "confidence.low"
-        | "label_coverage" => format::percent(value),
-        "volume" => format::count(value),
-        "latency_ms.p95" => format!("{} ms", format::compact(value)),
-        "mae" | "rmse" | "bias" | "cost" | "estimated.mae" | "estimated.rmse" => format::compact(value),
-        _ => format::fixed(value, 3),
     }
 }
 

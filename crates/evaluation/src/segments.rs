@@ -24,14 +24,16 @@ const LOOKED_INTO: usize = 3;
 
 /// A row's own share of quality: 1 for a right answer, the chance of one where the truth is not
 /// known, the absolute error of a number.
-struct Scores {
-    values: Vec<f64>,
-    realised: bool,
+pub struct Scores {
+    pub values: Vec<f64>,
+    /// From labels, or expected without them.
+    pub realised: bool,
     /// Whether less is worse.
     higher_is_better: bool,
 }
 
-fn scores(rows: &Rows, trained: Option<&Trained>, task: Task, positive: Option<&str>) -> Option<Scores> {
+/// `None` where neither labels nor an estimator say anything of single rows.
+pub fn scores(rows: &Rows, trained: Option<&Trained>, task: Task, positive: Option<&str>) -> Option<Scores> {
     let labelled = rows.labels.map_or(0, |l| l.len() - l.missing());
     let enough = labelled >= 200 && labelled * 2 >= rows.times.len();
     match task {
@@ -90,25 +92,9 @@ pub fn merit(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<f64>
     scores(rows, None, task, positive).filter(|s| s.realised).map(|s| s.values)
 }
 
-/// Each row's share of quality, and whether it rests on labels.
-pub fn row_scores(
-    rows: &Rows,
-    trained: Option<&Trained>,
-    task: Task,
-    positive: Option<&str>,
-) -> Option<(Vec<f64>, bool)> {
-    scores(rows, trained, task, positive).map(|s| (s.values, s.realised))
-}
-
 /// The weakest parts, worst first.
-pub fn segments(
-    rows: &Rows,
-    reference: Option<&Reference>,
-    trained: Option<&Trained>,
-    task: Task,
-    positive: Option<&str>,
-) -> Vec<Segment> {
-    let Some(scores) = scores(rows, trained, task, positive) else {
+pub fn segments(rows: &Rows, reference: Option<&Reference>, scores: Option<&Scores>) -> Vec<Segment> {
+    let Some(scores) = scores else {
         return Vec::new();
     };
     let known: Vec<f64> = scores.values.iter().copied().filter(|v| v.is_finite()).collect();

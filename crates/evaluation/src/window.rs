@@ -11,6 +11,7 @@ use domain::{TimeRange, Timestamp};
 use statistics::quantile::{quantile_sorted, sorted_finite};
 
 use crate::drift::{DriftOptions, compare, score};
+use crate::health::LABELS_NEEDED;
 use crate::monitors::{Ground, History};
 use crate::reference::Reference;
 use crate::trained::Trained;
@@ -18,9 +19,6 @@ use crate::{
     Rows, behaviour, confidence, data_quality, ensemble, estimate, fairness, figures, monitors, multivariate, quality,
     segments, sentence, versions,
 };
-
-/// Labels that make realised quality the word on performance, rather than an estimate.
-const LABELS_NEEDED: u64 = 30;
 
 /// What stays the same from window to window of one evaluation.
 #[derive(Clone, Copy)]
@@ -94,7 +92,7 @@ pub fn evaluate(
     let drift = score(&columns, multivariate::severity(&together), performance, concept);
     rank(&mut columns);
     let keys = behaviour::input_keys(rows);
-    let scores = segments::row_scores(rows, context.trained, task, positive);
+    let scores = segments::scores(rows, context.trained, task, positive);
     let usage = behaviour::usage(rows);
     let mut report = WindowReport {
         range,
@@ -112,8 +110,8 @@ pub fn evaluate(
         fairness: fairness::fairness(rows, baseline, task, positive, context.groups),
         ensemble: ensemble::ensemble(rows, task),
         calibration: quality::calibration(rows, task, positive),
-        segments: segments::segments(rows, baseline, context.trained, task, positive),
-        versions: versions::versions(rows, scores.as_ref().map(|(scores, realised)| (scores.as_slice(), *realised))),
+        segments: segments::segments(rows, baseline, scores.as_ref()),
+        versions: versions::versions(rows, scores.as_ref().map(|s| (s.values.as_slice(), s.realised))),
         labels: label_lag(rows),
         multivariate: together,
         judgements: Vec::new(),

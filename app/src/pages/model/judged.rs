@@ -1,6 +1,6 @@
 //! Every figure with its limits, where they came from, and how often they cry wolf.
 
-use domain::evidence::figure_title;
+use domain::evidence::{figure_shown, figure_title};
 use domain::monitor::Judgement;
 use domain::verdict::WindowReport;
 use domain::view::ModelView;
@@ -15,20 +15,6 @@ use crate::components::status::Status;
 
 /// Figures listed on the page; the thresholds' own page lists all.
 const SHOWN: usize = 11;
-
-/// A figure's value as a reader sees it.
-pub(super) fn shown(name: &str, value: f64) -> String {
-    match name {
-        "positive_share" | "missing" | "unseen" | "out_of_range" | "duplicates" | "anomalies" | "confidence.low" => {
-            format::percent(value)
-        }
-        "volume" => format::count(value),
-        "mae" | "rmse" | "bias" | "cost" | "latency_ms.p95" | "estimated.mae" | "estimated.rmse" => {
-            format::compact(value)
-        }
-        _ => format::fixed(value, 3),
-    }
-}
 
 fn status(judgement: &Judgement) -> Of {
     match judgement.finding {
@@ -52,7 +38,7 @@ pub(super) fn table(view: &ModelView, newest: &WindowReport, place: &Place) -> A
         .iter()
         .take(SHOWN)
         .map(|j| {
-            let show = |v: f64| shown(&j.figure, v);
+            let show = |v: f64| figure_shown(&j.figure, v);
             let limits = match (j.limits.lower, j.limits.upper) {
                 (Some(l), Some(u)) => format!("{} – {}", show(l), show(u)),
                 (Some(l), None) => format!("from {}", show(l)),

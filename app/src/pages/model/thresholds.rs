@@ -1,5 +1,6 @@
 //! Thresholds of a model: chosen figure by figure, tried on its own history before they are kept.
 
+use domain::evidence::figure_shown;
 use domain::model::ModelChange;
 use domain::monitor::{LimitsPreview, Monitor, ThresholdRule};
 use domain::view::ModelSetUpView;
@@ -8,7 +9,6 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::judged::shown;
 use super::{ModelTabs, address, encode};
 use crate::charts::chart::Chart;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
@@ -127,7 +127,7 @@ fn page(
 }
 
 fn bounds(f: &LimitsPreview) -> String {
-    let show = |v: f64| shown(&f.figure, v);
+    let show = |v: f64| figure_shown(&f.figure, v);
     match f.limits.as_ref().map(|l| (l.lower, l.upper)) {
         Some((Some(l), Some(u))) => format!("{} – {}", show(l), show(u)),
         Some((Some(l), None)) => format!("from {}", show(l)),
@@ -284,7 +284,7 @@ fn history(preview: &LimitsPreview) -> AnyView {
                 marks.push(Mark::Rule {
                     class: "thl kp".into(),
                     y,
-                    label: format!("{words} {}", shown(&preview.figure, y)),
+                    label: format!("{words} {}", figure_shown(&preview.figure, y)),
                 });
             }
         }
