@@ -115,6 +115,14 @@ pub enum Action {
     EditModel,
     /// Edit service probes.
     EditProbes,
+    /// Acknowledge, silence, run an incident.
+    Respond,
+    /// Rules, routes, receivers, schedules.
+    EditAlerting,
+    /// Write notes and annotations.
+    Annotate,
+    /// Share pages by link.
+    Share,
     /// Own name, password, sessions.
     EditOwnAccount,
     /// List, invite, change and disable people.
@@ -126,12 +134,16 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 9] = [
+    pub const ALL: [Action; 13] = [
         Action::Enter,
         Action::View,
         Action::Ingest,
         Action::EditModel,
         Action::EditProbes,
+        Action::Respond,
+        Action::EditAlerting,
+        Action::Annotate,
+        Action::Share,
         Action::EditOwnAccount,
         Action::ManagePeople,
         Action::ManageKeys,
@@ -202,7 +214,11 @@ fn person_may(id: i64, role: Role, action: Action, object: &Object) -> bool {
             Object::Person(person) => *person == id,
             _ => true,
         },
-        Action::Ingest | Action::EditModel | Action::EditProbes => role >= Role::Operator,
+        // Executives say what they know and show pages to others; they run nothing.
+        Action::Annotate | Action::Share => role >= Role::Executive,
+        Action::Ingest | Action::EditModel | Action::EditProbes | Action::Respond | Action::EditAlerting => {
+            role >= Role::Operator
+        }
         Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => role == Role::Administrator,
     }
 }
@@ -212,9 +228,15 @@ fn scope_may(scope: Scope, action: Action) -> bool {
         Action::Enter => true,
         Action::View => matches!(scope, Scope::Read | Scope::Admin),
         Action::Ingest => matches!(scope, Scope::Ingest | Scope::Admin),
-        Action::EditModel | Action::EditProbes => scope == Scope::Admin,
+        Action::EditModel | Action::EditProbes | Action::Respond | Action::EditAlerting | Action::Annotate => {
+            scope == Scope::Admin
+        }
         // People, keys and the installation are for people: a leaked key must not make another.
-        Action::EditOwnAccount | Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => false,
+        Action::Share
+        | Action::EditOwnAccount
+        | Action::ManagePeople
+        | Action::ManageKeys
+        | Action::ManageInstallation => false,
     }
 }
 
@@ -223,7 +245,11 @@ fn requirement(action: Action) -> &'static str {
         Action::Enter => "open to all",
         Action::View => "it needs a person of any role, or a key with the scope read",
         Action::Ingest => "it needs the role operator, or a key with the scope ingest",
-        Action::EditModel | Action::EditProbes => "it needs the role operator, or a key with the scope admin",
+        Action::EditModel | Action::EditProbes | Action::Respond | Action::EditAlerting => {
+            "it needs the role operator, or a key with the scope admin"
+        }
+        Action::Annotate => "it needs the role executive or operator, or a key with the scope admin",
+        Action::Share => "it needs a person of the role executive or operator",
         Action::EditOwnAccount => "it needs the person whose account it is",
         Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => "it needs the role administrator",
     }

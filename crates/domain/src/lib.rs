@@ -6,13 +6,16 @@
 //! crate stops compiling for the browser.
 
 pub mod access;
+pub mod alert;
 pub mod analysis;
+pub mod annotation;
 pub mod baseline;
 pub mod conventions;
 pub mod event;
 pub mod evidence;
 pub mod format;
 pub mod health;
+pub mod incident;
 pub mod kpi;
 pub mod model;
 pub mod monitor;

@@ -1,0 +1,204 @@
+//! What pages about alerts show.
+
+use serde::{Deserialize, Serialize};
+
+use super::Alert;
+use super::priority::Priority;
+use super::silence::Silence;
+use crate::Timestamp;
+use crate::signal::Sample;
+use crate::telemetry::Change;
+
+/// Why an alert that fires is not told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum Suppressed {
+    Silence {
+        ids: Vec<String>,
+    },
+    Inhibition {
+        by: String,
+    },
+    /// The route is muted at this time.
+    Muted {
+        interval: String,
+    },
+}
+
+/// One line of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AlertRow {
+    pub alert: Alert,
+    pub fires: bool,
+    pub suppressed: Option<Suppressed>,
+    /// The silence that ends last, where one covers it.
+    pub silence: Option<Silence>,
+    /// The last hours of what it is about.
+    pub trend: Vec<Option<f64>>,
+    /// Title of its incident.
+    pub incident: Option<(i64, String)>,
+}
+
+/// Which alerts are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct AlertFilter {
+    /// `open`, `mine`, `unowned`, `silenced`, `solved`
+    pub state: String,
+    pub priorities: Vec<Priority>,
+    pub system: String,
+    pub layer: String,
+    pub environment: String,
+    /// Words in name, summary or labels.
+    pub text: String,
+    /// Matchers, as `team="ml"`.
+    pub matchers: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Counts {
+    pub open: u64,
+    pub mine: u64,
+    pub unowned: u64,
+    pub acknowledged: u64,
+    pub silenced: u64,
+    pub solved: u64,
+    /// By priority.
+    pub by_priority: [u64; 4],
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AlertsView {
+    pub now: Timestamp,
+    pub counts: Counts,
+    pub rows: Vec<AlertRow>,
+    /// Beyond those shown.
+    pub left_out: u64,
+    /// Open alerts at each hour of the last day.
+    pub history: Vec<u64>,
+    /// Alerts of 30 days for which no message of their own was sent, since they came with others.
+    pub kept_quiet: u64,
+}
+
+/// One thing that happened to an alert or an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Entry {
+    pub id: i64,
+    pub at: Timestamp,
+    #[serde(default)]
+    pub incident: Option<i64>,
+    #[serde(default)]
+    pub fingerprint: String,
+    pub kind: EntryKind,
+    /// Who did it; empty for Plimsoll itself.
+    #[serde(default)]
+    pub who: String,
+    pub title: String,
+    #[serde(default)]
+    pub text: String,
+    #[serde(default)]
+    pub good: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// The rule held, the alert fired or ended.
+    Alert,
+    /// Grouped, silenced, inhibited, muted: what was decided about telling.
+    Decision,
+    Route,
+    OnCall,
+    /// A message, and what came of it.
+    Delivery,
+    Acknowledged,
+    Change,
+    /// A verdict or a cause that somebody marked.
+    Evidence,
+    Note,
+    /// Words for executives.
+    Status,
+    Person,
+}
+
+impl EntryKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            EntryKind::Alert => "alert",
+            EntryKind::Decision => "decision",
+            EntryKind::Route => "route",
+            EntryKind::OnCall => "on_call",
+            EntryKind::Delivery => "delivery",
+            EntryKind::Acknowledged => "acknowledged",
+            EntryKind::Change => "change",
+            EntryKind::Evidence => "evidence",
+            EntryKind::Note => "note",
+            EntryKind::Status => "status",
+            EntryKind::Person => "person",
+        }
+    }
+
+    /// Whether it says how somebody came to be told.
+    pub fn explains(self) -> bool {
+        matches!(
+            self,
+            EntryKind::Alert
+                | EntryKind::Decision
+                | EntryKind::Route
+                | EntryKind::OnCall
+                | EntryKind::Delivery
+                | EntryKind::Acknowledged
+        )
+    }
+
+    pub fn of_people(self) -> bool {
+        matches!(self, EntryKind::Acknowledged | EntryKind::Note | EntryKind::Status | EntryKind::Person)
+    }
+}
+
+/// Who would be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DryRun {
+    pub at: Timestamp,
+    pub routes: Vec<DryRoute>,
+    /// Why nobody would be told, where nobody would.
+    pub silent: Option<Suppressed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DryRoute {
+    pub path: String,
+    pub receiver: String,
+    pub group: super::Labels,
+    pub muted: Option<String>,
+    /// After how many microseconds, whom, by what.
+    pub told: Vec<(i64, String)>,
+}
+
+/// One alert with everything around it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AlertView {
+    pub row: AlertRow,
+    /// From the rule to the receipt, oldest first.
+    pub trail: Vec<Entry>,
+    pub line: Vec<Sample>,
+    /// Signals that moved with it: label, layer, r, seconds earlier.
+    pub moved: Vec<(String, crate::signal::Layer, f64, f64)>,
+    pub changes: Vec<Change>,
+    /// Earlier alerts of the same labels, newest first.
+    pub before: Vec<Alert>,
+    /// Money a day that its system brings, with the currency.
+    pub at_risk: Option<(f64, String)>,
+    /// Why nobody was told, where nobody was.
+    pub nobody: String,
+}
