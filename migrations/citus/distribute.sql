@@ -24,6 +24,16 @@ SELECT create_reference_table('arrival');
 SELECT create_reference_table('signal_note');
 SELECT create_reference_table('dependency');
 SELECT create_reference_table('webhook');
+SELECT create_reference_table('alert_rule');
+SELECT create_reference_table('rule_state');
+SELECT create_reference_table('alert');
+SELECT create_reference_table('silence');
+SELECT create_reference_table('alert_group');
+SELECT create_reference_table('notification');
+SELECT create_reference_table('incident');
+SELECT create_reference_table('annotation');
+SELECT create_reference_table('share');
+SELECT create_reference_table('share_visit');
 
 SELECT create_distributed_table('fresh', 'bucket');
 SELECT create_distributed_table('segment', 'bucket', colocate_with => 'fresh');
@@ -34,4 +44,4 @@ SELECT create_distributed_table('window_report', 'bucket', colocate_with => 'fre
 SELECT create_distributed_table('sample_chunk', 'series_id');
 SELECT create_distributed_table('exemplar', 'series_id', colocate_with => 'sample_chunk');
 
--- `audit`, `dirty` and `sample_fresh` stay on the coordinator: they are logs of one writer.
+-- `audit`, `entry`, `dirty` and `sample_fresh` stay on the coordinator: they are logs of one writer.

@@ -65,9 +65,6 @@ pub struct Incident {
     pub cause: Option<Cause>,
     #[serde(default)]
     pub review: String,
-    /// Fingerprints of its alerts.
-    #[serde(default)]
-    pub alerts: Vec<String>,
 }
 
 /// A likely cause, with what speaks for it.

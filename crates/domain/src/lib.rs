@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod people;
 pub mod prices;
 pub mod problem;
+pub mod share;
 pub mod signal;
 pub mod telemetry;
 pub mod time;

@@ -78,6 +78,11 @@ impl Timestamp {
             .datetime()
     }
 
+    /// RFC 3339 in UTC, to the microsecond where there is one.
+    pub fn rfc3339(self) -> String {
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+    }
+
     /// `13:58`
     pub fn clock(self) -> String {
         let t = self.civil();

@@ -3,6 +3,7 @@
 //! Every use-case takes the [`Actor`] that asks and begins with [`authorize`]. Nothing here knows
 //! HTTP or HTML.
 
+pub mod alert;
 mod analysis;
 mod arrivals;
 pub mod collect;
@@ -15,7 +16,9 @@ pub mod ingest;
 pub mod installation;
 mod kpis;
 pub mod live;
+pub mod notify;
 mod outcomes;
+mod outgoing;
 pub mod people;
 mod prices;
 mod promql;
@@ -89,6 +92,9 @@ struct Inner {
     prices: prices::Known,
     arrivals: arrivals::Arrivals,
     index: promql::Known,
+    alerts: alert::Shared,
+    /// Signs links that acknowledge.
+    link_secret: std::sync::OnceLock<String>,
     options: Options,
     gpu: std::sync::RwLock<collect::GpuState>,
     /// Who holds this process's leases.
@@ -105,11 +111,21 @@ pub struct Options {
     pub scrape_file: Option<std::path::PathBuf>,
     /// Where syslog is listened for.
     pub syslog: Option<String>,
+    /// How people reach this installation, without a slash at the end; empty where nobody says.
+    pub public_url: String,
+    pub smtp: Option<notify::Smtp>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { privacy: Arc::default(), series: store::SeriesLimits::NONE, scrape_file: None, syslog: None }
+        Options {
+            privacy: Arc::default(),
+            series: store::SeriesLimits::NONE,
+            scrape_file: None,
+            syslog: None,
+            public_url: String::new(),
+            smtp: None,
+        }
     }
 }
 
@@ -130,6 +146,8 @@ impl Engine {
             prices: prices::Known::default(),
             arrivals: arrivals::Arrivals::default(),
             index: promql::Known::default(),
+            alerts: alert::Shared::default(),
+            link_secret: std::sync::OnceLock::new(),
             options,
             gpu: std::sync::RwLock::new(collect::GpuState::NotAsked),
             holder: people::random_text(12),
@@ -174,6 +192,8 @@ impl Engine {
         tasks.spawn(upkeep::run(self.clone(), keep, stop.clone()));
         tasks.spawn(evaluate::run(self.clone(), stop.clone()));
         tasks.spawn(outcomes::run(self.clone(), stop.clone()));
+        tasks.spawn(alert::run(self.clone(), stop.clone()));
+        tasks.spawn(notify::run(self.clone(), stop.clone()));
         tasks.spawn(live::run(self.clone(), stop));
         tasks.close();
         tasks

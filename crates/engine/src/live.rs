@@ -11,7 +11,7 @@ use crate::Engine;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveEvent {
-    /// `events`, `labels`, `samples` or `reports`.
+    /// `events`, `labels`, `samples`, `reports` or `alerts`.
     pub changed: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl Bus {
 /// Asks the database once a second what came, while anybody listens: it sees the writes of every
 /// process, and costs one indexed query.
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
-    let mut last: Option<[i64; 4]> = None;
+    let mut last: Option<[i64; 5]> = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -50,7 +50,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             continue;
         };
         if let Some(before) = last {
-            let changed: Vec<String> = ["events", "labels", "samples", "reports"]
+            let changed: Vec<String> = ["events", "labels", "samples", "reports", "alerts"]
                 .iter()
                 .zip(before.iter().zip(counters))
                 .filter(|(_, (before, now))| **before != *now)

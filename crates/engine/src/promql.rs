@@ -293,6 +293,13 @@ impl Engine {
         Ok(place.map(|p| index.series[*p].2.unit.clone()).unwrap_or_default())
     }
 
+    /// Layer and unit of a metric, by its name as PromQL spells it.
+    pub(crate) async fn metric_nature(&self, name: &str) -> Result<(Option<domain::signal::Layer>, String)> {
+        let index = self.series_index().await?;
+        let series = index.by_name.get(name).and_then(|places| places.first()).map(|p| &index.series[*p].2);
+        Ok(series.map(|s| (Some(s.layer), s.unit.clone())).unwrap_or_default())
+    }
+
     /// What is known of each metric: kind, unit.
     pub async fn promql_metadata(&self, actor: &Actor) -> Result<BTreeMap<String, (&'static str, String, String)>> {
         self.may(actor, Action::View, &Object::Installation)?;

@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod fairness;
 pub mod figures;
 pub mod health;
+pub mod limits;
 pub mod monitors;
 pub mod multivariate;
 pub mod outcome;

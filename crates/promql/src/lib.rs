@@ -79,6 +79,15 @@ impl Need {
         self.name.as_deref()
     }
 
+    /// Labels whose value the query fixes: what is known of a series that is not there.
+    pub fn fixed_labels(&self) -> Labels {
+        let only = if let [group] = self.groups.as_slice() { group.as_slice() } else { &[] };
+        only.iter()
+            .filter(|m| matches!(m.op, promql_parser::label::MatchOp::Equal) && !m.value.is_empty())
+            .map(|m| (m.name.clone(), m.value.clone()))
+            .collect()
+    }
+
     pub fn accepts(&self, labels: &Labels) -> bool {
         let value = |name: &str| labels.get(name).map_or("", String::as_str);
         self.name.as_deref().is_none_or(|name| value(NAME) == name)

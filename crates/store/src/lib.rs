@@ -5,6 +5,7 @@
 //! means durable: a write returns after its commit. Several processes may share one database, so
 //! nothing in memory is trusted without asking the database what came since.
 
+mod alerts;
 mod background;
 mod baselines;
 mod catalogue;
@@ -13,6 +14,7 @@ mod codec;
 mod compaction;
 mod database;
 mod identity;
+mod incidents;
 mod labels;
 mod leases;
 mod models;
@@ -24,6 +26,7 @@ mod reports;
 mod retention;
 mod samples;
 mod settings;
+mod shares;
 mod sql;
 mod telemetry;
 mod words;
@@ -35,6 +38,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use alerts::{Attempt, Decided, Delivery, Outgoing};
 pub use background::in_background;
 pub use baselines::NewBaseline;
 pub use checks::{CheckReport, Footprint};

@@ -81,21 +81,21 @@ impl Store {
         Ok(self.database.execute("DELETE FROM probe WHERE id = $1", params![id]).await? > 0)
     }
 
-    /// The newest change to telemetry, as four counters that only grow: events, labels, samples,
-    /// reports. Equal answers mean that nothing came in between.
-    pub async fn change_counters(&self) -> Result<[i64; 4]> {
+    /// The newest change to telemetry, as counters that only grow: events, labels, samples,
+    /// reports, and what happens to alerts and incidents. Equal answers mean that nothing came in between.
+    pub async fn change_counters(&self) -> Result<[i64; 5]> {
         let row = self
             .database
             .fetch_one(
                 "SELECT (SELECT coalesce(max(seq), 0) FROM fresh), (SELECT coalesce(max(seq), 0) FROM label_log),
                         (SELECT coalesce(max(seq), 0) FROM sample_fresh),
-                        (SELECT coalesce(max(computed_at), 0) FROM window_report)",
+                        (SELECT coalesce(max(computed_at), 0) FROM window_report), (SELECT coalesce(max(id), 0) FROM entry)",
                 vec![],
             )
             .await?;
         match row {
-            Some(row) => Ok([row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?]),
-            None => Ok([0; 4]),
+            Some(row) => Ok([row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?]),
+            None => Ok([0; 5]),
         }
     }
 

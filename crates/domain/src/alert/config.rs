@@ -111,6 +111,14 @@ mod routing {
             Ok(Tree { matchers: Matchers::of(&route.matchers)?, goes_on: route.goes_on, here, below })
         }
 
+        /// The node at a path.
+        pub fn at(&self, path: &str) -> Option<&Routed> {
+            if self.here.path == path {
+                return Some(&self.here);
+            }
+            self.below.iter().find_map(|child| child.at(path))
+        }
+
         /// The nodes that an alert goes to: the deepest that match, the first of each level unless it
         /// says to go on.
         pub fn routes(&self, labels: &Labels) -> Vec<&Routed> {
@@ -337,6 +345,7 @@ impl Default for Alerting {
 }
 
 /// Of each list at most.
+#[cfg(feature = "decide")]
 const LIST_MAX: usize = 200;
 
 impl Alerting {

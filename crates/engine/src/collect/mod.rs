@@ -3,7 +3,6 @@
 
 pub mod gpu;
 pub mod host;
-pub mod outgoing;
 pub mod probe;
 pub mod scrape;
 pub mod syslog;

@@ -10,8 +10,8 @@ use domain::{Action, Actor, Object};
 use store::Probe;
 use tokio_util::sync::CancellationToken;
 
-use super::outgoing::{self, Target};
 use super::reading;
+use crate::outgoing::{self, Target};
 use crate::{Engine, EngineError, Result};
 
 /// Bytes of an answer that are read.

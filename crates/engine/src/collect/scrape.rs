@@ -19,8 +19,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::outgoing::{self, Target};
 use crate::ingest::exposition;
+use crate::outgoing::{self, Target};
 use crate::{Engine, EngineError, Result};
 
 /// Bytes of an answer, as it comes and unpacked.

@@ -1,14 +1,15 @@
-//! The one way out to addresses that people enter: probes, scraping, discovery.
+//! The one way out to addresses that people enter: probes, scraping, discovery, notifications.
 //!
 //! An address is resolved once and the connection goes to what was checked, so that a name cannot change in
-//! between; where clouds hand out credentials to whoever asks, nothing goes. Answers are bounded.
+//! between; where clouds hand out credentials to whoever asks, nothing goes. Redirects are not followed: what
+//! they lead to was never checked. Answers are bounded.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::Request;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -91,6 +92,8 @@ pub struct Answer {
     pub status: u16,
     pub body: Bytes,
     pub certificate_days: Option<f64>,
+    /// Seconds that it asks to be left alone.
+    pub retry_after: Option<i64>,
 }
 
 /// Connects, and says no more.
@@ -99,16 +102,43 @@ pub async fn reach(host: &str, port: u16) -> Outcome<()> {
 }
 
 /// Asks by GET; `headers` go along, at most `most` bytes of the answer are read.
-pub async fn get(
-    (tls, host, port, path): (bool, &str, u16, &str),
-    headers: &[(&str, &str)],
-    most: usize,
-) -> Outcome<Answer> {
+pub async fn get(target: (bool, &str, u16, &str), headers: &[(&str, &str)], most: usize) -> Outcome<Answer> {
+    send(target, Sent { method: Method::GET, headers, body: Bytes::new() }, most).await
+}
+
+/// Bytes that are read of what a destination answers to a message.
+const RECEIPT_MAX: usize = 64 << 10;
+
+/// Sends a body to a URL by POST.
+///
+/// # Errors
+/// A sentence: no such address, no connection, no answer within the time.
+pub async fn post(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Outcome<Answer> {
+    let Target::Http { tls, host, port, path } = Target::parse(url)? else {
+        return Err("a message goes to https:// or http://".into());
+    };
+    let sent = Sent { method: Method::POST, headers, body: Bytes::from(body) };
+    match tokio::time::timeout(std::time::Duration::from_secs(10), send((tls, &host, port, &path), sent, RECEIPT_MAX))
+        .await
+    {
+        Ok(outcome) => outcome,
+        Err(_) => Err("no answer within 10 s".into()),
+    }
+}
+
+/// What goes out.
+struct Sent<'a> {
+    method: Method,
+    headers: &'a [(&'a str, &'a str)],
+    body: Bytes,
+}
+
+async fn send((tls, host, port, path): (bool, &str, u16, &str), sent: Sent<'_>, most: usize) -> Outcome<Answer> {
     let stream = connect(host, port).await?;
     let standard = if tls { 443 } else { 80 };
     let authority = if port == standard { host.to_string() } else { format!("{host}:{port}") };
     if !tls {
-        return request(TokioIo::new(stream), &authority, path, headers, most).await;
+        return request(TokioIo::new(stream), &authority, path, sent, most).await;
     }
     let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -120,7 +150,7 @@ pub async fn get(
     let stream =
         tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|e| e.to_string())?;
     let days = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).and_then(|c| days_left(c));
-    let answer = request(TokioIo::new(stream), &authority, path, headers, most).await?;
+    let answer = request(TokioIo::new(stream), &authority, path, sent, most).await?;
     Ok(Answer { certificate_days: days, ..answer })
 }
 
@@ -129,25 +159,29 @@ fn days_left(certificate: &[u8]) -> Option<f64> {
     Some(parsed.validity().time_to_expiration()?.whole_seconds() as f64 / 86_400.0)
 }
 
-async fn request<S>(stream: S, authority: &str, path: &str, headers: &[(&str, &str)], most: usize) -> Outcome<Answer>
+async fn request<S>(stream: S, authority: &str, path: &str, sent: Sent<'_>, most: usize) -> Outcome<Answer>
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(|e| e.to_string())?;
     let driver = tokio::spawn(connection);
-    let mut request = Request::get(path)
+    let mut request = Request::builder()
+        .method(sent.method)
+        .uri(path)
         .header("host", authority)
         .header("user-agent", concat!("plimsoll/", env!("CARGO_PKG_VERSION")));
-    for (name, value) in headers {
+    for (name, value) in sent.headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|e| e.to_string())?;
+    let request = request.body(Full::new(sent.body)).map_err(|e| e.to_string())?;
     let outcome = match sender.send_request(request).await {
         Err(error) => Err(error.to_string()),
         Ok(response) => {
             let status = response.status().as_u16();
+            let asked = response.headers().get("retry-after").and_then(|v| v.to_str().ok());
+            let retry_after = asked.and_then(|v| v.trim().parse().ok()).filter(|s| (0..=86_400).contains(s));
             match Limited::new(response.into_body(), most).collect().await {
-                Ok(body) => Ok(Answer { status, body: body.to_bytes(), certificate_days: None }),
+                Ok(body) => Ok(Answer { status, body: body.to_bytes(), certificate_days: None, retry_after }),
                 Err(error) => Err(format!("its answer could not be read: {error}; at most {most} bytes are")),
             }
         }

@@ -1,0 +1,151 @@
+//! Pages shown to others by link. What a link shows is fixed when it is made: one page, one environment,
+//! one range; nothing else is reachable with it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::time::RangeChoice;
+
+/// What may be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", tag = "page")]
+pub enum SharedPage {
+    Overview,
+    Operations,
+    System { name: String },
+    Model { name: String },
+    Incident { id: i64 },
+}
+
+impl SharedPage {
+    /// The page's own address within.
+    pub fn path(&self) -> String {
+        match self {
+            SharedPage::Overview => "/overview".into(),
+            SharedPage::Operations => "/operations".into(),
+            SharedPage::System { name } => format!("/systems/{name}"),
+            SharedPage::Model { name } => format!("/models/{name}"),
+            SharedPage::Incident { id } => format!("/incidents/{id}"),
+        }
+    }
+
+    /// The page at an address within, where it may be shared.
+    pub fn of(path: &str) -> Option<SharedPage> {
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        Some(match parts.as_slice() {
+            ["overview"] => SharedPage::Overview,
+            ["operations"] => SharedPage::Operations,
+            ["systems", name] => SharedPage::System { name: (*name).to_string() },
+            ["models", name] => SharedPage::Model { name: (*name).to_string() },
+            ["incidents", id] => SharedPage::Incident { id: id.parse().ok()? },
+            _ => return None,
+        })
+    }
+
+    pub fn title(&self) -> String {
+        match self {
+            SharedPage::Overview => "Overview".into(),
+            SharedPage::Operations => "Operations".into(),
+            SharedPage::System { name } | SharedPage::Model { name } => name.clone(),
+            SharedPage::Incident { id } => format!("INC-{id}"),
+        }
+    }
+}
+
+/// What a person asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ShareText {
+    #[serde(flatten)]
+    pub page: SharedPage,
+    pub environment: String,
+    pub range: RangeChoice,
+    /// The range is what it was at sharing, and does not move on.
+    #[serde(default)]
+    pub frozen: bool,
+    #[serde(default)]
+    pub annotations: bool,
+    /// Other sites may show it within their pages.
+    #[serde(default)]
+    pub embed: bool,
+    /// Hours until it ends; `None` is never.
+    pub hours: Option<u32>,
+    /// What it is for, in the author's words.
+    #[serde(default)]
+    pub note: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Share {
+    pub id: i64,
+    pub author: String,
+    pub author_id: i64,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    #[serde(default)]
+    pub revoked_at: Option<Timestamp>,
+    pub text: ShareText,
+}
+
+impl Share {
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Visit {
+    pub at: Timestamp,
+    pub address: String,
+}
+
+/// A share in the list of those that are there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShareRow {
+    pub share: Share,
+    pub visits: u64,
+    pub last: Option<Timestamp>,
+    /// Whether whoever asks may end it.
+    pub own: bool,
+}
+
+pub const NOTE_MAX: usize = 500;
+/// Links of one person that hold at the same time.
+pub const SHARES_MAX: usize = 50;
+/// A link that ends lasts a year at most.
+pub const HOURS_MAX: u32 = 24 * 366;
+
+impl ShareText {
+    /// What is wrong with it, if anything.
+    pub fn problem(&self) -> Option<String> {
+        if self.hours.is_some_and(|h| !(1..=HOURS_MAX).contains(&h)) {
+            return Some("a link holds for an hour to a year, or until it is ended".into());
+        }
+        (self.note.len() > NOTE_MAX).then(|| format!("a note has at most {NOTE_MAX} bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_that_may_be_shared_are_found_at_their_address() {
+        for page in [
+            SharedPage::Overview,
+            SharedPage::System { name: "credit".into() },
+            SharedPage::Model { name: "m".into() },
+            SharedPage::Incident { id: 7 },
+        ] {
+            assert_eq!(SharedPage::of(&page.path()), Some(page));
+        }
+        for path in ["/settings", "/settings/keys", "/models/m/setup", "/incidents/x", "/", "/explore"] {
+            assert_eq!(SharedPage::of(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,680 @@
+//! Incidents: opened by rules, by correlation or by hand; run by people; closed when all is quiet.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::alert::Alert;
+use domain::alert::correlate::{Newcomer, Open, TOGETHER, belongs};
+use domain::alert::priority::Priority;
+use domain::alert::view::{AlertRow, Entry, EntryKind};
+use domain::incident::{
+    AlignedSignal, Cause, Incident, IncidentView, IncidentsView, Responder, draft_review, likely_cause, mean_times,
+};
+use domain::signal::{Layer, Sample};
+use domain::time::{DAY, HOUR, MINUTE, SECOND};
+use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use statistics::quantile::{quantile_sorted, sorted_finite};
+use store::Decided;
+
+use super::board::Board;
+use crate::{Engine, EngineError, Result};
+
+/// An incident whose alerts are all over closes after so long.
+const QUIET: i64 = 5 * MINUTE;
+/// So many alerts that belong together are an incident, whatever their priority.
+const TOGETHER_MANY: usize = 3;
+/// Names of an incident that are remembered for correlation.
+const NAMES_MAX: usize = 200;
+/// The topology is learned anew after so long.
+const TOPOLOGY_FOR: i64 = MINUTE;
+/// Signals on the common axis.
+const ALIGNED: usize = 8;
+const ALIGNED_STEPS: i64 = 160;
+/// What happened in an incident that a page shows.
+const ENTRIES: i64 = 400;
+/// Incidents of a list.
+const LISTED: i64 = 100;
+
+/// What correlation knows.
+#[derive(Default)]
+pub struct Known(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    open: Vec<Open>,
+    titles: HashMap<i64, String>,
+    links: Arc<HashSet<(String, String)>>,
+    learned: Option<Timestamp>,
+}
+
+impl Known {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn title(&self, id: i64) -> String {
+        self.lock().titles.get(&id).cloned().unwrap_or_else(|| format!("INC-{id}"))
+    }
+}
+
+fn remember(open: &mut Open, alert: &Alert, at: Timestamp) {
+    let mut add = |list: fn(&mut Open) -> &mut Vec<String>, value: &str| {
+        let list = list(open);
+        if !value.is_empty() && list.len() < NAMES_MAX && !list.iter().any(|v| v == value) {
+            list.push(value.to_string());
+        }
+    };
+    add(|o| &mut o.names, alert.name());
+    add(|o| &mut o.systems, alert.system());
+    add(|o| &mut o.subjects, alert.subject());
+    open.last_alert = open.last_alert.max(at);
+}
+
+impl Engine {
+    /// Reads what is open, for correlation after a start.
+    pub(super) async fn load_incidents(&self) -> Result<()> {
+        self.load_link_secret().await?;
+        let mut open = Vec::new();
+        let mut titles = HashMap::new();
+        for incident in self.store.incidents_open().await? {
+            let mut known = Open {
+                id: incident.id,
+                environment: incident.environment.clone(),
+                names: Vec::new(),
+                systems: incident.systems.clone(),
+                subjects: Vec::new(),
+                last_alert: incident.opened_at,
+            };
+            for alert in self.store.alerts_of_incident(incident.id, 500).await? {
+                remember(&mut known, &alert, alert.starts_at);
+            }
+            titles.insert(incident.id, incident.title.clone());
+            open.push(known);
+        }
+        let mut inner = self.inner.alerts.incidents.lock();
+        inner.open = open;
+        inner.titles.extend(titles);
+        Ok(())
+    }
+
+    /// Who calls or needs whom, learned from traces and declared.
+    pub(super) async fn links(&self) -> Arc<HashSet<(String, String)>> {
+        let now = self.now();
+        {
+            let inner = self.inner.alerts.incidents.lock();
+            if inner.learned.is_some_and(|at| now.0 - at.0 < TOPOLOGY_FOR) {
+                return inner.links.clone();
+            }
+        }
+        let range = TimeRange { from: now.plus(-HOUR), to: now };
+        let found = self.topology(&Actor::Local, "production", range).await;
+        let links: HashSet<(String, String)> =
+            found.map(|t| t.edges.into_iter().map(|e| (e.from, e.to)).collect()).unwrap_or_default();
+        let links = Arc::new(links);
+        let mut inner = self.inner.alerts.incidents.lock();
+        inner.links = links.clone();
+        inner.learned = Some(now);
+        links
+    }
+
+    /// The incident a new alert belongs to, opened where its priority or its number ask for one. Gives why,
+    /// in words.
+    pub(super) async fn place_in_incident(&self, board: &mut Board, alert: &mut Alert) -> Result<Option<String>> {
+        let at = alert.updated_at;
+        let links = self.links().await;
+        let linked = |a: &str, b: &str| links.contains(&(a.to_string(), b.to_string()));
+        let environment = alert.label("environment").to_string();
+        let found = {
+            let newcomer = Newcomer {
+                name: alert.name(),
+                system: alert.system(),
+                subject: alert.subject(),
+                environment: &environment,
+                at,
+            };
+            let mut inner = self.inner.alerts.incidents.lock();
+            let found = belongs(&inner.open, newcomer, &linked);
+            if let Some((id, _)) = &found
+                && let Some(open) = inner.open.iter_mut().find(|o| o.id == *id)
+            {
+                remember(open, alert, at);
+            }
+            found
+        };
+        if let Some((id, why)) = found {
+            alert.incident = Some(id);
+            self.grow(id, alert).await?;
+            let title = self.inner.alerts.incidents.title(id);
+            return Ok(Some(format!("Joined INC-{id} {title}: {why}")));
+        }
+        // Those of the same name or system that came just before and have none yet.
+        let near: Vec<String> = board
+            .open(at)
+            .filter(|a| a.incident.is_none() && at.0 - a.starts_at.0 <= TOGETHER)
+            .filter(|a| {
+                let same = !a.system().is_empty() && a.system() == alert.system();
+                same || a.name() == alert.name()
+            })
+            .map(|a| a.fingerprint.clone())
+            .collect();
+        if !alert.priority.pages() && near.len() + 1 < TOGETHER_MANY {
+            return Ok(None);
+        }
+        let onset = near.iter().filter_map(|f| board.alerts.get(f)).map(|a| a.starts_at).chain([alert.starts_at]).min();
+        let subject = if alert.system().is_empty() { alert.subject() } else { alert.system() };
+        let title = if subject.is_empty() { alert.name().to_string() } else { format!("{subject}: {}", alert.name()) };
+        let by = if near.is_empty() { format!("the alert {}", alert.name()) } else { "correlation".to_string() };
+        let systems = Some(alert.system().to_string()).filter(|s| !s.is_empty()).into_iter().collect();
+        let incident = Incident {
+            id: 0,
+            title,
+            environment,
+            systems,
+            priority: alert.priority,
+            opened_by: by,
+            onset: onset.unwrap_or(at),
+            opened_at: at,
+            told_at: None,
+            acknowledged_at: None,
+            acknowledged_by: String::new(),
+            resolved_at: None,
+            resolution: String::new(),
+            responders: Vec::new(),
+            impact: String::new(),
+            cause: None,
+            review: String::new(),
+        };
+        let id = self.begin_incident(incident, "").await?;
+        alert.incident = Some(id);
+        let mut decided = Vec::new();
+        {
+            let mut inner = self.inner.alerts.incidents.lock();
+            if let Some(open) = inner.open.iter_mut().find(|o| o.id == id) {
+                remember(open, alert, at);
+                for print in &near {
+                    if let Some(known) = board.alerts.get_mut(print) {
+                        known.incident = Some(id);
+                        known.updated_at = at;
+                        remember(open, known, at);
+                        decided.push(Decided::Alert(known.clone()));
+                    }
+                }
+            }
+        }
+        self.keep(board, &decided).await?;
+        let why = if near.is_empty() {
+            format!("its priority is {}", alert.priority.name())
+        } else {
+            format!("{} alerts of the same kind within {}", near.len() + 1, domain::format::duration(TOGETHER))
+        };
+        Ok(Some(format!("Opened INC-{id}: {why}")))
+    }
+
+    /// Writes a new incident with its first entries and its likely cause.
+    async fn begin_incident(&self, mut incident: Incident, who: &str) -> Result<i64> {
+        let now = incident.opened_at;
+        let around = TimeRange { from: incident.onset.plus(-2 * HOUR), to: incident.onset.plus(10 * MINUTE) };
+        let changes = self.store.changes(around, &incident.environment, "", "").await?;
+        let links = self.links().await;
+        let linked = |a: &str, b: &str| links.contains(&(a.to_string(), b.to_string()));
+        let told: Vec<(String, Vec<String>, Timestamp)> = changes
+            .iter()
+            .map(|c| (c.title.clone(), vec![c.system.clone(), c.service.clone(), c.model.clone()], c.at))
+            .collect();
+        incident.cause = likely_cause(incident.onset, &incident.systems, &told, &linked);
+        let ids = self.store.commit(&[Decided::Incident(incident.clone())]).await?;
+        let id = ids.first().copied().unwrap_or_default();
+        let entry = |at: Timestamp, kind: EntryKind, who: &str, title: String, text: String| {
+            Decided::Entry(Entry {
+                id: 0,
+                at,
+                incident: Some(id),
+                fingerprint: String::new(),
+                kind,
+                who: who.to_string(),
+                title,
+                text,
+                good: None,
+            })
+        };
+        let mut entries: Vec<Decided> = changes
+            .iter()
+            .take(20)
+            .map(|c| {
+                entry(c.at, EntryKind::Change, &c.author, c.title.clone(), format!("{} {}", c.kind.title(), c.version))
+            })
+            .collect();
+        let by = if who.is_empty() { &incident.opened_by } else { who };
+        entries.push(entry(now, EntryKind::Person, who, format!("Incident opened by {by}"), incident.title.clone()));
+        self.store.commit(&entries).await?;
+        let mut inner = self.inner.alerts.incidents.lock();
+        inner.titles.insert(id, incident.title.clone());
+        inner.open.push(Open {
+            id,
+            environment: incident.environment.clone(),
+            names: Vec::new(),
+            systems: incident.systems.clone(),
+            subjects: Vec::new(),
+            last_alert: now,
+        });
+        Ok(id)
+    }
+
+    /// An incident takes in another alert: its priority rises, its systems grow.
+    async fn grow(&self, id: i64, alert: &Alert) -> Result<()> {
+        let Some(incident) = self.store.incident(id).await? else {
+            return Ok(());
+        };
+        let system = alert.system().to_string();
+        let new_system = !system.is_empty() && !incident.systems.contains(&system);
+        if alert.priority < incident.priority || new_system || alert.starts_at < incident.onset {
+            self.store
+                .change_incident(id, |i| {
+                    i.priority = i.priority.min(alert.priority);
+                    i.onset = i.onset.min(alert.starts_at);
+                    if new_system && i.systems.len() < NAMES_MAX {
+                        i.systems.push(system);
+                    }
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn incident_taken_on(&self, id: i64, who: &str, now: Timestamp) -> Result<()> {
+        self.store
+            .change_incident(id, |incident| {
+                if incident.acknowledged_at.is_none() {
+                    incident.acknowledged_at = Some(now);
+                    incident.acknowledged_by = who.to_string();
+                }
+                if !incident.responders.iter().any(|r| r.name == who) {
+                    let part = if incident.responders.is_empty() { "leads" } else { "helps" };
+                    incident.responders.push(Responder { name: who.into(), part: part.into(), since: now });
+                }
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Closes incidents whose alerts have all been over for a while. Those opened by hand are people's to close.
+    pub(super) async fn tidy_incidents(&self) -> Result<()> {
+        let now = self.now();
+        for incident in self.store.incidents_open().await? {
+            let alerts = self.store.alerts_of_incident(incident.id, 20_000).await?;
+            let last = alerts.iter().map(|a| a.ends_at.unwrap_or(Timestamp::MAX)).max();
+            let quiet = last.is_some_and(|end| end.0 <= now.0.saturating_sub(QUIET));
+            // One whose alert was never written: a crash came between the two.
+            let empty = alerts.is_empty()
+                && incident.opened_by != "hand"
+                && !incident.opened_by.starts_with("hand:")
+                && now.0 - incident.opened_at.0 > QUIET;
+            if (quiet && !incident.opened_by.starts_with("hand")) || empty {
+                self.close_incident(incident.id, "", "all its alerts are over").await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn close_incident(&self, id: i64, who: &str, how: &str) -> Result<Incident> {
+        let now = self.now();
+        let closed = self
+            .store
+            .change_incident(id, |incident| {
+                incident.resolved_at = Some(now);
+                incident.resolution = how.to_string();
+            })
+            .await?
+            .ok_or_else(|| EngineError::NotFound("there is no incident of this number".into()))?;
+        let title = if who.is_empty() { "Resolved".to_string() } else { format!("Resolved by {who}") };
+        self.tell(id, EntryKind::Status, who, title, how.to_string(), now).await?;
+        self.inner.alerts.incidents.lock().open.retain(|o| o.id != id);
+        Ok(closed)
+    }
+
+    /// Writes an entry of an incident.
+    pub(super) async fn tell(
+        &self,
+        incident: i64,
+        kind: EntryKind,
+        who: &str,
+        title: String,
+        text: String,
+        at: Timestamp,
+    ) -> Result<()> {
+        let entry = Entry {
+            id: 0,
+            at,
+            incident: Some(incident),
+            fingerprint: String::new(),
+            kind,
+            who: who.to_string(),
+            title,
+            text,
+            good: None,
+        };
+        self.store.commit(&[Decided::Entry(entry)]).await?;
+        Ok(())
+    }
+
+    /// Opens an incident by hand.
+    pub async fn open_incident(
+        &self,
+        actor: &Actor,
+        who: &str,
+        title: &str,
+        priority: Priority,
+        systems: Vec<String>,
+        environment: &str,
+    ) -> Result<i64> {
+        self.may(actor, Action::Respond, &Object::Installation)?;
+        let title = title.trim();
+        if title.is_empty() || title.chars().count() > 200 || title.chars().any(char::is_control) {
+            return Err(EngineError::Invalid("an incident has a title of 1 to 200 characters".into()));
+        }
+        let now = self.now();
+        let incident = Incident {
+            id: 0,
+            title: title.to_string(),
+            environment: environment.to_string(),
+            systems: systems.into_iter().filter(|s| !s.is_empty()).take(20).collect(),
+            priority,
+            opened_by: format!("hand: {who}"),
+            onset: now,
+            opened_at: now,
+            told_at: None,
+            acknowledged_at: None,
+            acknowledged_by: String::new(),
+            resolved_at: None,
+            resolution: String::new(),
+            responders: Vec::new(),
+            impact: String::new(),
+            cause: None,
+            review: String::new(),
+        };
+        let id = self.begin_incident(incident, who).await?;
+        self.audit(actor, "incident.open", &format!("INC-{id}")).await;
+        Ok(id)
+    }
+
+    pub async fn resolve_incident(&self, actor: &Actor, who: &str, id: i64, how: &str) -> Result<()> {
+        self.may(actor, Action::Respond, &Object::Installation)?;
+        self.close_incident(id, who, how.trim()).await?;
+        self.audit(actor, "incident.resolve", &format!("INC-{id}")).await;
+        Ok(())
+    }
+
+    /// Takes an incident on, with all its alerts.
+    pub async fn take_on_incident(&self, actor: &Actor, who: &str, id: i64) -> Result<()> {
+        self.may(actor, Action::Respond, &Object::Installation)?;
+        let now = self.now();
+        let prints: Vec<String> = {
+            let board = self.board().await?;
+            board.open(now).filter(|a| a.incident == Some(id)).map(|a| a.fingerprint.clone()).collect()
+        };
+        if prints.is_empty() {
+            self.incident_taken_on(id, who, now).await?;
+            return self.tell(id, EntryKind::Acknowledged, who, format!("Taken on by {who}"), String::new(), now).await;
+        }
+        self.acknowledge(actor, who, &prints).await
+    }
+
+    /// A note in the timeline; an update in plain words for executives where `status`.
+    pub async fn note_incident(&self, actor: &Actor, who: &str, id: i64, text: &str, status: bool) -> Result<()> {
+        let action = if status { Action::Respond } else { Action::Annotate };
+        self.may(actor, action, &Object::Installation)?;
+        let text = text.trim();
+        if text.is_empty() || text.len() > domain::annotation::TEXT_MAX {
+            return Err(EngineError::Invalid("write something, at most 4000 bytes".into()));
+        }
+        let now = self.now();
+        let kind = if status { EntryKind::Status } else { EntryKind::Note };
+        if status {
+            let impact = text.to_string();
+            self.store.change_incident(id, |i| i.impact = impact).await?;
+        }
+        if self.store.incident(id).await?.is_none() {
+            return Err(EngineError::NotFound("there is no incident of this number".into()));
+        }
+        let title = if status { "Status update" } else { "Note" };
+        self.tell(id, kind, who, title.into(), text.to_string(), now).await
+    }
+
+    /// Says whether the likely cause was right, or names another.
+    pub async fn mark_cause(&self, actor: &Actor, who: &str, id: i64, right: Option<bool>, title: &str) -> Result<()> {
+        self.may(actor, Action::Respond, &Object::Installation)?;
+        let now = self.now();
+        let title: String = title.trim().chars().take(300).collect();
+        let changed = self
+            .store
+            .change_incident(id, |incident| match (&mut incident.cause, title.is_empty()) {
+                (_, false) => {
+                    incident.cause = Some(Cause {
+                        title: title.clone(),
+                        text: format!("Marked by {who}."),
+                        confidence: 1.0,
+                        evidence: vec!["said by a person".into()],
+                        right: Some(true),
+                    });
+                }
+                (Some(cause), true) => cause.right = right,
+                (None, true) => {}
+            })
+            .await?
+            .ok_or_else(|| EngineError::NotFound("there is no incident of this number".into()))?;
+        let cause = changed.cause.map(|c| c.title).unwrap_or_default();
+        let said = match (title.is_empty(), right) {
+            (false, _) => "Cause marked",
+            (true, Some(true)) => "Likely cause confirmed",
+            (true, _) => "Likely cause found wrong",
+        };
+        self.tell(id, EntryKind::Evidence, who, said.into(), cause, now).await
+    }
+
+    /// Makes somebody a responder with a part.
+    pub async fn add_responder(&self, actor: &Actor, who: &str, id: i64, name: &str, part: &str) -> Result<()> {
+        self.may(actor, Action::Respond, &Object::Installation)?;
+        let name: String = name.trim().chars().take(100).collect();
+        if name.is_empty() {
+            return Err(EngineError::Invalid("name somebody".into()));
+        }
+        let part: String = part.trim().chars().take(60).collect();
+        let now = self.now();
+        let (own, own_part) = (name.clone(), part.clone());
+        self.store
+            .change_incident(id, |incident| {
+                incident.responders.retain(|r| r.name != own);
+                if incident.responders.len() < 50 {
+                    incident.responders.push(Responder { name: own, part: own_part, since: now });
+                }
+            })
+            .await?
+            .ok_or_else(|| EngineError::NotFound("there is no incident of this number".into()))?;
+        self.tell(id, EntryKind::Person, who, format!("{name} called in: {part}"), String::new(), now).await
+    }
+
+    /// Keeps the review, or drafts one from the timeline where it is empty.
+    pub async fn review_incident(&self, actor: &Actor, id: i64, text: Option<String>) -> Result<String> {
+        self.may(actor, Action::Respond, &Object::Installation)?;
+        let incident = self.incident(actor, id).await?;
+        let review = match text {
+            Some(text) => text.chars().take(50_000).collect(),
+            None => draft_review(&incident, &self.store.entries_of_incident(id, ENTRIES).await?),
+        };
+        let kept = review.clone();
+        self.store.change_incident(id, |i| i.review = kept).await?;
+        Ok(review)
+    }
+
+    pub async fn incident(&self, actor: &Actor, id: i64) -> Result<Incident> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let found = self.store.incident(id).await?;
+        found.ok_or_else(|| EngineError::NotFound("there is no incident of this number".into()))
+    }
+
+    pub async fn incidents(&self, actor: &Actor) -> Result<IncidentsView> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let now = self.now();
+        let open = self.store.incidents_open().await?;
+        let year = TimeRange { from: now.plus(-400 * DAY), to: now.plus(SECOND) };
+        let past: Vec<Incident> =
+            self.store.incidents(year, LISTED + 1).await?.into_iter().filter(|i| i.resolved_at.is_some()).collect();
+        let all: Vec<Incident> = open.iter().chain(&past).cloned().collect();
+        let (to_acknowledge, to_resolve) = mean_times(&all);
+        let left_out = past.len().saturating_sub(LISTED as usize) as u64;
+        Ok(IncidentsView { now, open, past, left_out, to_acknowledge, to_resolve })
+    }
+
+    /// One incident with its timeline, its alerts, and the signals of all layers on one axis.
+    pub async fn incident_view(&self, actor: &Actor, id: i64) -> Result<IncidentView> {
+        let now = self.now();
+        let incident = self.incident(actor, id).await?;
+        let to = incident.resolved_at.map_or(now, |r| r.plus(15 * MINUTE)).min(now);
+        let from = incident.onset.plus(-((to.0 - incident.onset.0) / 2).clamp(20 * MINUTE, 6 * HOUR));
+        let alerts: Vec<AlertRow> = self
+            .store
+            .alerts_of_incident(id, super::alerts::LISTED as i64)
+            .await?
+            .into_iter()
+            .map(|alert| AlertRow {
+                fires: alert.fires(now),
+                suppressed: None,
+                silence: None,
+                trend: Vec::new(),
+                incident: None,
+                alert,
+            })
+            .collect();
+        let mut timeline = self.store.entries_of_incident(id, ENTRIES).await?;
+        timeline.sort_by_key(|e| (e.at, e.id));
+        let signals = self.aligned(&incident, &alerts, TimeRange { from, to }).await;
+        let annotations = self.store.annotations_of_incident(id).await?;
+        let year = TimeRange { from: now.plus(-400 * DAY), to: incident.opened_at };
+        let alike = |other: &Incident| {
+            let systems = other.systems.iter().any(|s| incident.systems.contains(s));
+            let title = other.title.rsplit(": ").next() == incident.title.rsplit(": ").next();
+            u32::from(systems) + 2 * u32::from(title)
+        };
+        let mut similar: Vec<Incident> =
+            self.store.incidents(year, 300).await?.into_iter().filter(|o| o.id != id && alike(o) > 0).collect();
+        similar.sort_by_key(|o| std::cmp::Reverse((alike(o), o.opened_at)));
+        let similar = similar
+            .into_iter()
+            .take(5)
+            .map(|o| {
+                let how = o.cause.as_ref().filter(|c| c.right == Some(true)).map(|c| c.title.clone());
+                (o.id, o.title, o.opened_at, how.unwrap_or(o.resolution))
+            })
+            .collect();
+        let people = self.store.people().await?.into_iter().filter(|p| !p.disabled).map(|p| p.name).collect();
+        let cost = self.cost_of(actor, &incident, to).await?;
+        Ok(IncidentView { now, incident, alerts, timeline, signals, annotations, similar, from, to, cost, people })
+    }
+
+    /// What the system earned less since the onset than in as long a time before it.
+    async fn cost_of(&self, actor: &Actor, incident: &Incident, to: Timestamp) -> Result<Option<(f64, String)>> {
+        let Some(system) = incident.systems.first() else {
+            return Ok(None);
+        };
+        let span = to.0 - incident.onset.0;
+        if span < MINUTE {
+            return Ok(None);
+        }
+        let environment = if incident.environment.is_empty() { "production" } else { &incident.environment };
+        let since = TimeRange { from: incident.onset, to };
+        let before = TimeRange { from: incident.onset.plus(-span), to: incident.onset };
+        let now = self.outcomes(actor, system, environment, since).await?;
+        let then = self.outcomes(actor, system, environment, before).await?;
+        let Some(usual) = then.impact.first() else {
+            return Ok(None);
+        };
+        let here = now.impact.iter().find(|i| i.currency == usual.currency).map_or(0.0, |i| i.net.value);
+        let lost = usual.net.value - here;
+        Ok((lost > 0.0).then(|| (lost, usual.currency.clone())))
+    }
+
+    /// The lines of an incident's alerts and of what moved with the first of them.
+    async fn aligned(&self, incident: &Incident, alerts: &[AlertRow], range: TimeRange) -> Vec<AlignedSignal> {
+        let mut wanted: Vec<(String, String, Layer, String)> = Vec::new();
+        for alert in alerts.iter().map(|r| &r.alert).filter(|a| !a.query.is_empty()) {
+            let (layer, unit) = self.nature_of(&alert.query).await;
+            let layer = alert.layer().or(layer).unwrap_or(Layer::Application);
+            if !wanted.iter().any(|(_, query, ..)| *query == alert.query) {
+                wanted.push((alert.name().to_string(), alert.query.clone(), layer, unit));
+            }
+        }
+        wanted.truncate(ALIGNED);
+        let focus = wanted.first().map(|(_, query, ..)| query.clone());
+        if let Some(focus) = focus
+            && let Ok(found) = self.companions(&Actor::Local, &focus, range).await
+        {
+            let sure = found.companions.into_iter().filter(|c| c.p_adjusted < 0.01 && c.r.abs() > 0.6);
+            for companion in sure {
+                if wanted.len() >= ALIGNED {
+                    break;
+                }
+                let query = crate::promql::spelled(&companion.name, true);
+                if !wanted.iter().any(|(_, q, ..)| q.contains(&query)) {
+                    wanted.push((companion.label, query, companion.layer, String::new()));
+                }
+            }
+        }
+        let mut all = Vec::new();
+        for (label, query, layer, unit) in wanted {
+            let Ok((lines, step)) = self.lines_of(&query, range, ALIGNED_STEPS).await else {
+                continue;
+            };
+            let own = |labels: &domain::alert::Labels| {
+                alerts.iter().any(|r| r.alert.query == query && domain::alert::rule::agree(labels, &r.alert.labels))
+            };
+            let place = lines.iter().position(|(labels, _)| own(labels)).unwrap_or(0);
+            let Some((_, values)) = lines.into_iter().nth(place) else {
+                continue;
+            };
+            let first = range.to.0 - step * (values.len() as i64 - 1);
+            let points: Vec<Sample> =
+                (0..).zip(&values).map(|(i, v)| Sample { at: Timestamp(first + i * step), value: *v }).collect();
+            all.push(beside(label, query, layer, unit, points, incident.onset));
+        }
+        let order = |s: &AlignedSignal| {
+            (Layer::ALL.len() - Layer::ALL.iter().position(|l| *l == s.layer).unwrap_or(0), s.label.clone())
+        };
+        all.sort_by_key(order);
+        all
+    }
+}
+
+/// A line beside what it usually was before the onset.
+fn beside(
+    label: String,
+    query: String,
+    layer: Layer,
+    unit: String,
+    points: Vec<Sample>,
+    onset: Timestamp,
+) -> AlignedSignal {
+    let known = |s: &&Sample| s.value.is_finite();
+    let before: Vec<f64> = points.iter().filter(known).filter(|s| s.at < onset).map(|s| s.value).collect();
+    let sorted = sorted_finite(&before);
+    let usual = (sorted.len() >= 8).then(|| {
+        let (low, high) = (quantile_sorted(&sorted, 0.05), quantile_sorted(&sorted, 0.95));
+        let slack = 0.25 * (high - low);
+        (low - slack, high + slack)
+    });
+    let middle = (!sorted.is_empty()).then(|| quantile_sorted(&sorted, 0.5));
+    let outside = |v: f64| usual.is_some_and(|(low, high)| v < low || v > high);
+    // Two in a row outside: one alone is a blip.
+    let after: Vec<&Sample> = points.iter().filter(known).filter(|s| s.at.0 >= onset.0 - 5 * MINUTE).collect();
+    let left = after.windows(2).find(|pair| outside(pair[0].value) && outside(pair[1].value)).map(|pair| pair[0].at);
+    AlignedSignal {
+        now: points.iter().rev().find(known).map(|s| s.value),
+        before: middle,
+        left_after: left.map(|at| (at.0 - onset.0) as f64 / 1e6),
+        points: points.into_iter().filter(|s| s.value.is_finite()).collect(),
+        label,
+        query,
+        layer,
+        unit,
+        usual,
+    }
+}

@@ -1,0 +1,355 @@
+//! What a rule's condition finds now: each label set with its value, its limit and whether it holds.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+
+use domain::alert::Labels;
+use domain::alert::rule::{Compare, Condition, Found, Limit, combine};
+use domain::signal::Layer;
+use domain::time::{DAY, HOUR, MINUTE};
+use domain::window::WindowState;
+use domain::{Actor, TimeRange, Timestamp, format};
+use evaluation::series::{analyse, unusual};
+use promql::{Grid, NAME, Query, Value};
+
+use crate::{Engine, EngineError, Result};
+
+/// Steps on which limits are learnt.
+const LEARNING_STEPS: i64 = 2000;
+/// A learnt limit is learnt again after this long.
+const LEARNT_FOR: i64 = 10 * MINUTE;
+/// The newest values are no part of what is usual.
+const NEWEST: i64 = HOUR;
+/// Values of a line that anomalies and forecasts look at.
+const LINE_STEPS: i64 = 300;
+/// Label sets that one condition may find.
+const FOUND_MAX: usize = 10_000;
+/// A verdict counts for so many of its windows after its end, and two hours at least.
+const VERDICT_WINDOWS: i64 = 3;
+
+/// Lower and upper limit by label set.
+type Learnt = HashMap<Labels, (f64, f64)>;
+
+/// Limits that were learnt, with when.
+#[derive(Default)]
+pub struct LearntLimits(Mutex<HashMap<String, (Timestamp, std::sync::Arc<Learnt>)>>);
+
+fn bare(labels: &promql::Labels) -> Labels {
+    labels.iter().filter(|(n, _)| *n != NAME).map(|(n, v)| (n.clone(), v.clone())).collect()
+}
+
+fn outside(compare: Compare, value: f64, (low, high): (f64, f64)) -> bool {
+    match compare {
+        Compare::Above => value > high,
+        Compare::Below => value < low,
+        Compare::Outside => value < low || value > high,
+        Compare::Returned => true,
+    }
+}
+
+fn against(compare: Compare, (low, high): (f64, f64)) -> (Option<f64>, String) {
+    match compare {
+        Compare::Above => (Some(high), format!("above {}", format::compact(high))),
+        Compare::Below => (Some(low), format!("below {}", format::compact(low))),
+        Compare::Outside => (None, format!("band {}–{}", format::compact(low), format::compact(high))),
+        Compare::Returned => (None, String::new()),
+    }
+}
+
+impl Engine {
+    /// Labels and value of each series that a query gives at an instant.
+    async fn values_at(&self, query: &str, now: Timestamp) -> Result<Vec<(Labels, f64)>> {
+        let value = self.promql(&Actor::Local, query, Grid::instant(now.0 / 1000), promql::LOOKBACK).await?;
+        let found: Vec<(Labels, f64)> = match value {
+            Value::Scalar(values) => values.first().map(|v| (Labels::new(), *v)).into_iter().collect(),
+            Value::Vector(series) => {
+                series.iter().filter_map(|s| Some((bare(&s.labels), *s.values.first()?))).collect()
+            }
+            _ => return Err(EngineError::Invalid("a rule’s query gives a number or a vector".into())),
+        };
+        let found: Vec<_> = found.into_iter().filter(|(_, v)| !promql::is_absent(*v)).collect();
+        if found.len() > FOUND_MAX {
+            return Err(EngineError::TooLarge(format!(
+                "the query finds more than {FOUND_MAX} series; say more labels"
+            )));
+        }
+        Ok(found)
+    }
+
+    /// Labels and values of each line of a query, NaN where there is none, with the step in microseconds.
+    pub(super) async fn lines_of(
+        &self,
+        query: &str,
+        range: TimeRange,
+        steps: i64,
+    ) -> Result<(Vec<(Labels, Vec<f64>)>, i64)> {
+        let step = ((range.to.0 - range.from.0) / 1000 / steps).max(1000);
+        let end = range.to.0 / 1000;
+        let grid = Grid { start: end - step * (steps - 1), end, step };
+        let value = self.promql(&Actor::Local, query, grid, promql::LOOKBACK.max(step)).await?;
+        let known = |v: &f64| if promql::is_absent(*v) { f64::NAN } else { *v };
+        let lines = match value {
+            Value::Scalar(values) => vec![(Labels::new(), values.iter().map(known).collect())],
+            Value::Vector(series) => {
+                series.iter().map(|s| (bare(&s.labels), s.values.iter().map(known).collect())).collect()
+            }
+            _ => Vec::new(),
+        };
+        Ok((lines, step * 1000))
+    }
+
+    /// Layer and unit of the first metric that a query names.
+    pub(super) async fn nature_of(&self, query: &str) -> (Option<Layer>, String) {
+        let Ok(parsed) = Query::parse(query) else {
+            return (None, String::new());
+        };
+        let name = parsed.needs(&Grid::instant(0), 0).into_iter().find_map(|n| n.name().map(ToString::to_string));
+        match name {
+            Some(name) => self.metric_nature(&name).await.unwrap_or_default(),
+            None => (None, String::new()),
+        }
+    }
+
+    async fn learnt(
+        &self,
+        query: &str,
+        compare: Compare,
+        limit: Limit,
+        now: Timestamp,
+    ) -> Result<std::sync::Arc<Learnt>> {
+        let key = format!("{query}\u{1}{compare:?}\u{1}{limit:?}");
+        let known = {
+            let all = self.inner.alerts.limits.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.get(&key).filter(|(at, _)| now.0 - at.0 < LEARNT_FOR).map(|(_, l)| l.clone())
+        };
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let days = match limit {
+            Limit::Learned { days, .. } | Limit::Budget { days, .. } => days,
+            Limit::Fixed { .. } => 1,
+        };
+        let range = TimeRange { from: now.plus(-NEWEST - i64::from(days) * DAY), to: now.plus(-NEWEST) };
+        let (lines, step) = self.lines_of(query, range, LEARNING_STEPS).await?;
+        let learnt: Learnt = store::in_background(|| {
+            lines
+                .into_iter()
+                .filter_map(|(labels, values)| {
+                    let limits = match limit {
+                        Limit::Learned { deviations, .. } => evaluation::limits::learned(&values, deviations),
+                        Limit::Budget { per_week, .. } => {
+                            evaluation::limits::budget(&values, step as f64 / 1e6, per_week, compare)
+                        }
+                        Limit::Fixed { value } => Some((value, value)),
+                    };
+                    Some((labels, limits?))
+                })
+                .collect()
+        });
+        let learnt = std::sync::Arc::new(learnt);
+        let mut all = self.inner.alerts.limits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, (at, _)| now.0 - at.0 < LEARNT_FOR);
+        all.insert(key, (now, learnt.clone()));
+        Ok(learnt)
+    }
+
+    /// What a condition finds now. Nothing at all means that there is no data to say anything of.
+    pub(super) fn observe<'a>(
+        &'a self,
+        condition: &'a Condition,
+        now: Timestamp,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<Found>>> + Send + 'a>> {
+        Box::pin(async move {
+            match condition {
+                Condition::Signal { query, compare, limit } => self.observe_signal(query, *compare, *limit, now).await,
+                Condition::Absent { query } => {
+                    let holds = self.values_at(query, now).await?.is_empty();
+                    let labels = Query::parse(query)
+                        .map(|q| q.needs(&Grid::instant(0), 0))
+                        .ok()
+                        .and_then(|needs| needs.into_iter().next())
+                        .map(|need| need.fixed_labels())
+                        .unwrap_or_default();
+                    let labels = labels.into_iter().filter(|(n, _)| n != NAME).collect();
+                    Ok(vec![Found { labels, value: None, limit: None, holds, against: "no data".into() }])
+                }
+                Condition::Anomaly { query, lookback } => {
+                    let range = TimeRange { from: now.plus(-lookback), to: now };
+                    let (lines, step) = self.lines_of(query, range, LINE_STEPS).await?;
+                    Ok(store::in_background(|| {
+                        lines
+                            .into_iter()
+                            .map(|(labels, values)| {
+                                let newest = values.iter().rev().copied().find(|v| v.is_finite());
+                                let strange = unusual(&values, step as f64 / 1e6, 5);
+                                let against = strange.map_or_else(
+                                    || "as usual at this hour".to_string(),
+                                    |(_, away, _)| {
+                                        format!("{} spreads away from what is usual", format::fixed(away, 1))
+                                    },
+                                );
+                                Found { labels, value: newest, limit: None, holds: strange.is_some(), against }
+                            })
+                            .collect()
+                    }))
+                }
+                Condition::Forecast { query, compare, value, within, lookback } => {
+                    let range = TimeRange { from: now.plus(-lookback), to: now };
+                    let (lines, step) = self.lines_of(query, range, LINE_STEPS).await?;
+                    let rises = *compare == Compare::Above;
+                    Ok(store::in_background(|| {
+                        lines
+                            .into_iter()
+                            .map(|(labels, values)| forecast(labels, &values, step, (*value, rises), *within))
+                            .collect()
+                    }))
+                }
+                Condition::Verdict { model, figure, environment } => {
+                    self.observe_verdict(model, figure, environment, now).await
+                }
+                Condition::Change { kind, system, within } => {
+                    let range = TimeRange { from: now.plus(-within), to: now.plus(MINUTE) };
+                    let changes = self.store.changes(range, "", system, "").await?;
+                    let of_kind = changes.into_iter().filter(|c| kind.is_none_or(|k| c.kind == k));
+                    let mut found: Vec<Found> = of_kind
+                        .map(|change| {
+                            let pairs = [
+                                ("system", change.system),
+                                ("service", change.service),
+                                ("model", change.model),
+                                ("environment", change.environment),
+                                ("version", change.version),
+                            ];
+                            let labels = pairs
+                                .into_iter()
+                                .filter(|(_, v)| !v.is_empty())
+                                .map(|(n, v)| (n.to_string(), v))
+                                .collect();
+                            Found { labels, value: None, limit: None, holds: true, against: change.title }
+                        })
+                        .collect();
+                    found.truncate(FOUND_MAX);
+                    if found.is_empty() {
+                        // Nothing changed is an answer, not a lack of data.
+                        found.push(Found {
+                            labels: Labels::new(),
+                            value: None,
+                            limit: None,
+                            holds: false,
+                            against: String::new(),
+                        });
+                    }
+                    Ok(found)
+                }
+                Condition::All { of }
+                | Condition::Any { of }
+                | Condition::Unless { of }
+                | Condition::AtLeast { of, .. } => {
+                    let mut parts = Vec::with_capacity(of.len());
+                    for part in of {
+                        parts.push(self.observe(part, now).await?);
+                    }
+                    Ok(combine(condition, parts))
+                }
+            }
+        })
+    }
+
+    async fn observe_signal(&self, query: &str, compare: Compare, limit: Limit, now: Timestamp) -> Result<Vec<Found>> {
+        let values = self.values_at(query, now).await?;
+        let fixed = match limit {
+            Limit::Fixed { value } => Some((value, value)),
+            _ => None,
+        };
+        let learnt = match fixed {
+            Some(_) => None,
+            None if compare == Compare::Returned => None,
+            None => Some(self.learnt(query, compare, limit, now).await?),
+        };
+        Ok(values
+            .into_iter()
+            .filter_map(|(labels, value)| {
+                let limits = match (&fixed, &learnt) {
+                    (Some(limits), _) => *limits,
+                    (None, None) => (f64::NAN, f64::NAN),
+                    // Too little is known of this series yet: it is not judged.
+                    (None, Some(learnt)) => *learnt.get(&labels)?,
+                };
+                let (limit, against) = against(compare, limits);
+                Some(Found { holds: outside(compare, value, limits), labels, value: Some(value), limit, against })
+            })
+            .collect())
+    }
+
+    /// Figures of a model's newest closed window beside its own thresholds. Old windows say nothing of now.
+    async fn observe_verdict(
+        &self,
+        model: &str,
+        figure: &str,
+        environment: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Found>> {
+        let Some(model) = self.store.model(model).await? else {
+            return Ok(Vec::new());
+        };
+        let wanted: Vec<&str> = figure.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
+        let environment = if environment.is_empty() { "production" } else { environment };
+        let reports = self.store.newest_reports(model.id, environment, 4).await?;
+        let closed = reports.iter().filter(|r| r.state != WindowState::Open && !r.reference).max_by_key(|r| r.range.to);
+        let Some(report) = closed else {
+            return Ok(Vec::new());
+        };
+        let span = (report.range.to.0 - report.range.from.0).max(0);
+        if report.range.to.0 < now.0 - (VERDICT_WINDOWS * span).max(2 * HOUR) {
+            return Ok(Vec::new());
+        }
+        let judged = report.judgements.iter().filter(|j| wanted.is_empty() || wanted.contains(&j.figure.as_str()));
+        Ok(judged
+            .map(|judgement| {
+                let value = judgement.estimate.value;
+                let limits = &judgement.limits;
+                let limit = limits.lower.filter(|l| value < *l).or(limits.upper.filter(|u| value > *u));
+                let limit = limit.or(limits.lower).or(limits.upper);
+                let mut labels = Labels::from([
+                    ("model".to_string(), model.name.clone()),
+                    ("environment".to_string(), environment.to_string()),
+                    ("figure".to_string(), judgement.figure.clone()),
+                ]);
+                if !model.system.is_empty() {
+                    labels.insert("system".into(), model.system.clone());
+                }
+                Found {
+                    labels,
+                    value: Some(value),
+                    limit,
+                    holds: judgement.finding.drifted(),
+                    against: judgement.sentence.clone(),
+                }
+            })
+            .collect())
+    }
+}
+
+fn forecast(labels: Labels, values: &[f64], step: i64, limit: (f64, bool), within: i64) -> Found {
+    let newest = values.iter().rev().copied().find(|v| v.is_finite());
+    let line = domain::telemetry::QueryLine {
+        label: String::new(),
+        values: values.iter().map(|v| v.is_finite().then_some(*v)).collect(),
+    };
+    let past = newest.is_some_and(|v| if limit.1 { v >= limit.0 } else { v <= limit.0 });
+    // Only what moves steadily is believed to go on: a forecast of a line without a trend crosses anything
+    // sooner or later.
+    let found = analyse(line, step as f64 / 1e6, Some(limit));
+    let towards = found.trend.is_some_and(|t| (t > 0.0) == limit.1);
+    let crossing = found.forecast.and_then(|f| f.crossing).and_then(|c| c[1]).map(|steps| i64::from(steps) * step);
+    let near = crossing.filter(|at| *at <= within && towards);
+    let side = if limit.1 { "above" } else { "below" };
+    let against = match (past, near) {
+        (true, _) => format!("{side} {} already", format::compact(limit.0)),
+        (false, Some(at)) => format!("{side} {} in {}", format::compact(limit.0), format::duration(at)),
+        (false, None) => format!("not {side} {} within {}", format::compact(limit.0), format::duration(within)),
+    };
+    Found { labels, value: newest, limit: Some(limit.0), holds: past || near.is_some(), against }
+}

@@ -1,0 +1,158 @@
+//! Who is told: the one document of routes, receivers, policies and schedules, and how its destinations fare.
+
+use domain::alert::config::{Alerting, Destination};
+use domain::alert::escalation::Target;
+use domain::{Action, Actor, Object, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::board::Board;
+use crate::{Engine, EngineError, Result};
+
+const SETTING: &str = "alerting";
+
+/// How a destination fares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DestinationState {
+    pub receiver: String,
+    pub key: String,
+    pub kind: String,
+    pub title: String,
+    pub shown: String,
+    /// When a message arrived there last.
+    pub delivered: Option<Timestamp>,
+    /// The last failure, where it is newer than the last success.
+    pub problem: String,
+    pub waiting: usize,
+}
+
+impl Engine {
+    pub(crate) async fn alerting_document(&self) -> Result<Alerting> {
+        match self.store.setting(SETTING).await? {
+            Some(text) => serde_json::from_str(&text)
+                .map_err(|e| EngineError::Invalid(format!("the setting “{SETTING}” cannot be read: {e}"))),
+            None => Ok(Alerting::default()),
+        }
+    }
+
+    /// The document with its secrets: for those who may change it.
+    pub async fn alerting(&self, actor: &Actor) -> Result<Alerting> {
+        self.may(actor, Action::EditAlerting, &Object::Installation)?;
+        self.alerting_document().await
+    }
+
+    /// Replaces the document.
+    ///
+    /// # Errors
+    /// Not allowed; a document that leads nowhere, with the place.
+    pub async fn set_alerting(&self, actor: &Actor, document: Alerting) -> Result<()> {
+        self.may(actor, Action::EditAlerting, &Object::Installation)?;
+        if let Some(problem) = document.problem() {
+            return Err(EngineError::Invalid(problem));
+        }
+        let text = serde_json::to_string(&document).map_err(|e| EngineError::Invalid(e.to_string()))?;
+        let mut board = self.board().await?;
+        self.store.set_setting(SETTING, &text).await?;
+        board.set_alerting(document);
+        drop(board);
+        self.audit(actor, "alerting.change", SETTING).await;
+        self.inner.alerts.wake();
+        Ok(())
+    }
+
+    /// Names of receivers, for those who read.
+    pub async fn receivers(&self, actor: &Actor) -> Result<Vec<String>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        Ok(self.alerting_document().await?.receivers.into_iter().map(|r| r.name).collect())
+    }
+
+    /// Schedules and policies as everybody may see them: no destination, no secret.
+    pub async fn on_call(&self, actor: &Actor) -> Result<Alerting> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let mut document = self.alerting_document().await?;
+        for receiver in &mut document.receivers {
+            receiver.destinations.clear();
+        }
+        Ok(document)
+    }
+
+    /// How each destination fares.
+    pub async fn destinations(&self, actor: &Actor) -> Result<Vec<DestinationState>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let document = self.alerting_document().await?;
+        let mut all = Vec::new();
+        for receiver in &document.receivers {
+            for destination in &receiver.destinations {
+                let key = destination.key();
+                let past = self.store.deliveries(&key, 100).await?;
+                let delivered = past.iter().find(|d| d.state == "sent").map(|d| d.due_at);
+                let failed = past.iter().find(|d| !d.problem.is_empty());
+                let newer = failed.filter(|f| delivered.is_none_or(|at| f.due_at > at || f.state == "waiting"));
+                all.push(DestinationState {
+                    receiver: receiver.name.clone(),
+                    kind: destination.kind().into(),
+                    title: destination.title().into(),
+                    shown: destination.shown(),
+                    problem: newer.map(|f| f.problem.clone()).unwrap_or_default(),
+                    waiting: past.iter().filter(|d| d.state == "waiting").count(),
+                    delivered,
+                    key,
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Sends a test to a destination of a receiver, at once.
+    ///
+    /// # Errors
+    /// Not allowed; no such destination; what it answered.
+    pub async fn test_destination(&self, actor: &Actor, key: &str) -> Result<()> {
+        self.may(actor, Action::EditAlerting, &Object::Installation)?;
+        let document = self.alerting_document().await?;
+        let found = document
+            .receivers
+            .iter()
+            .find_map(|r| Some((r.name.clone(), r.destinations.iter().find(|d| d.key() == key)?.clone())));
+        let (receiver, destination): (String, Destination) =
+            found.ok_or_else(|| EngineError::NotFound("there is no such destination".into()))?;
+        self.audit(actor, "destination.test", &format!("{receiver} {}", destination.kind())).await;
+        let message = self.test_message(&receiver);
+        self.deliver(&destination, &message, &crate::people::random_text(24))
+            .await
+            .map_err(|problem| EngineError::Unanswerable(format!("{}: {}", destination.title(), problem.text)))
+    }
+}
+
+impl Board {
+    /// Who a target of a policy is at an instant, in words.
+    pub(super) fn who(&self, target: &Target, at: Timestamp) -> String {
+        let nobody = || format!("nobody: {} is empty", target.words());
+        match target {
+            Target::Person(address) => address.clone(),
+            Target::OnCall(name) => {
+                let person = self.alerting.schedule(name).and_then(|s| s.on_call(at));
+                person.map_or_else(nobody, |p| format!("{p}, on call for {name}"))
+            }
+            Target::Backup(name) => {
+                let person = self.alerting.schedule(name).and_then(|s| s.backup(at));
+                person.map_or_else(nobody, |p| format!("{p}, backup of {name}"))
+            }
+            Target::Receiver(name) => format!("everything of {name}"),
+        }
+    }
+
+    /// The settings of a group's route, as they are now or were.
+    pub(super) fn routed_of(&self, group: &domain::alert::group::Group) -> domain::alert::config::Routed {
+        let here = self.tree.as_ref().and_then(|tree| tree.at(&group.path)).filter(|r| r.receiver == group.receiver);
+        here.cloned().unwrap_or_else(|| domain::alert::config::Routed {
+            path: group.path.clone(),
+            receiver: group.receiver.clone(),
+            group_by: group.labels.keys().cloned().collect(),
+            group_wait: domain::alert::config::GROUP_WAIT,
+            group_interval: domain::alert::config::GROUP_INTERVAL,
+            repeat_interval: domain::alert::config::REPEAT_INTERVAL,
+            mute_intervals: Vec::new(),
+            active_intervals: Vec::new(),
+        })
+    }
+}
