@@ -110,6 +110,8 @@ impl Config {
             series: self.limits.of_series(),
             scrape_file: self.collect.scrape_file.clone(),
             syslog: self.collect.syslog.clone(),
+            public_url: self.server.public_url.as_deref().unwrap_or_default().trim_end_matches('/').to_string(),
+            smtp: self.notify.smtp()?,
         })
     }
 }
@@ -232,6 +234,59 @@ impl Default for PrivacyConfig {
     }
 }
 
+/// How messages leave, beyond what each receiver says itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct NotifyConfig {
+    /// The mail server that takes e-mail. Default none: no e-mail is sent.
+    pub smtp_host: Option<String>,
+    /// Default 587.
+    pub smtp_port: u16,
+    /// Default none: no sign-in.
+    pub smtp_user: Option<String>,
+    pub smtp_password: Option<String>,
+    /// The sender’s address. Default `plimsoll@` and the mail server’s name.
+    pub smtp_from: Option<String>,
+    /// `starttls`, `always`, or `none` for a server on this machine. Default `starttls`.
+    pub smtp_tls: String,
+}
+
+impl Default for NotifyConfig {
+    fn default() -> Self {
+        NotifyConfig {
+            smtp_host: None,
+            smtp_port: 587,
+            smtp_user: None,
+            smtp_password: None,
+            smtp_from: None,
+            smtp_tls: "starttls".into(),
+        }
+    }
+}
+
+impl NotifyConfig {
+    fn smtp(&self) -> Result<Option<engine::notify::Smtp>, String> {
+        use engine::notify::{Smtp, SmtpTls};
+        let Some(host) = self.smtp_host.clone().filter(|h| !h.is_empty()) else {
+            return Ok(None);
+        };
+        let tls = match self.smtp_tls.as_str() {
+            "starttls" => SmtpTls::StartTls,
+            "always" => SmtpTls::Always,
+            "none" => SmtpTls::None,
+            other => return Err(format!("notify.smtp_tls is “{other}”; use starttls, always or none")),
+        };
+        Ok(Some(Smtp {
+            from: self.smtp_from.clone().unwrap_or_else(|| format!("plimsoll@{host}")),
+            host,
+            port: self.smtp_port,
+            user: self.smtp_user.clone().unwrap_or_default(),
+            password: self.smtp_password.clone().unwrap_or_default(),
+            tls,
+        }))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
 pub struct Config {
@@ -242,10 +297,11 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub collect: CollectConfig,
     pub privacy: PrivacyConfig,
+    pub notify: NotifyConfig,
 }
 
 /// Every key there is. The test below holds it against the structs.
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 37] = [
     "server.listen",
     "server.public_url",
     "server.trusted_proxies",
@@ -277,6 +333,12 @@ const KEYS: [&str; 31] = [
     "collect.syslog",
     "privacy.keep_text",
     "privacy.redact",
+    "notify.smtp_host",
+    "notify.smtp_port",
+    "notify.smtp_user",
+    "notify.smtp_password",
+    "notify.smtp_from",
+    "notify.smtp_tls",
 ];
 
 #[derive(Debug, Clone, Default, Args)]
@@ -360,9 +422,13 @@ fn set(table: &mut toml::Table, key: &str, text: &str) -> Result<(), String> {
             let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
             toml::Value::Array(parts.map(|p| toml::Value::String(p.into())).collect())
         }
-        _ if key == "database.connections" || ["limits", "retention"].contains(&section) => toml::Value::Integer(
-            text.trim().parse().map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
-        ),
+        _ if ["database.connections", "notify.smtp_port"].contains(&key)
+            || ["limits", "retention"].contains(&section) =>
+        {
+            toml::Value::Integer(
+                text.trim().parse().map_err(|_| format!("{key} takes a whole number; “{text}” is none"))?,
+            )
+        }
         "collect.host" | "privacy.keep_text" => toml::Value::Boolean(
             text.trim().parse().map_err(|_| format!("{key} takes true or false; “{text}” is neither"))?,
         ),

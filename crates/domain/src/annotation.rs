@@ -59,6 +59,25 @@ pub struct Annotation {
     pub promoted: bool,
 }
 
+/// What a person does with an annotation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum AnnotationAct {
+    /// Corrects it; the text before stays in the history.
+    Edit {
+        text: String,
+        tags: Vec<String>,
+    },
+    /// Answers it.
+    Comment {
+        text: String,
+    },
+    /// Puts it into the timeline of its incident.
+    Promote,
+    Delete,
+}
+
 pub const TEXT_MAX: usize = 4000;
 
 impl AnnotationText {

@@ -22,6 +22,37 @@ impl IncidentState {
     }
 }
 
+/// What a person does with an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum IncidentAct {
+    /// Takes it on, with all its alerts.
+    Acknowledge,
+    Resolve {
+        #[serde(default)]
+        how: String,
+    },
+    /// For those who work on it.
+    Note { text: String },
+    /// In plain words, for everybody.
+    Update { text: String },
+    /// Whether the likely cause was right, or another one in words.
+    Cause {
+        #[serde(default)]
+        right: Option<bool>,
+        #[serde(default)]
+        title: String,
+    },
+    /// Makes somebody a responder.
+    Call { name: String, part: String },
+    /// Keeps the review; drafts one from the timeline where there is no text.
+    Review {
+        #[serde(default)]
+        text: Option<String>,
+    },
+}
+
 /// What somebody does in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -228,3 +228,14 @@ pub struct Caller {
     /// The session's token, for ending it.
     pub session: Option<String>,
 }
+
+impl Caller {
+    /// What stands beside what they did.
+    pub fn name(&self) -> String {
+        match (&self.person, &self.actor) {
+            (Some(person), _) => person.name.clone(),
+            (None, Actor::Key { id, .. }) => format!("API key {id}"),
+            _ => "unknown".into(),
+        }
+    }
+}

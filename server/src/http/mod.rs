@@ -3,11 +3,14 @@
 //! Each route is registered with its [`Access`] through [`routes::Routes`], which guards it; a test
 //! walks them all with every role. No logic lives here.
 
+mod alertmanager;
+mod alerts;
 mod api;
 mod caller;
 mod evaluation;
 mod events;
 mod forms;
+mod incidents;
 mod live;
 mod metrics;
 mod openapi;
@@ -55,6 +58,7 @@ pub struct State {
     /// The document of the API.
     pub openapi: Arc<serde_json::Value>,
     pub stop: CancellationToken,
+    pub started: domain::Timestamp,
 }
 
 impl FromRef<State> for LeptosOptions {
@@ -71,6 +75,7 @@ pub fn router(engine: Engine, config: &Config, stop: CancellationToken) -> Route
 /// The application and the table of its guarded routes.
 fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, Vec<routes::Entry>) {
     let mut state = State {
+        started: engine.now(),
         engine,
         config: Arc::new(config.clone()),
         leptos: LeptosOptions::builder().output_name("plimsoll").build(),
@@ -82,6 +87,8 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
     };
     let view = Access::Needs(Action::View);
     let ingest = Access::Needs(Action::Ingest);
+    let respond = Access::Needs(Action::Respond);
+    let alerting = Access::Needs(Action::EditAlerting);
     let routes = Routes::new()
         .get("/healthz", Access::Public, metrics::healthz)
         .get("/readyz", Access::Public, metrics::readyz)
@@ -169,6 +176,39 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .get("/api/v1/label/{name}/values", view, prometheus::label_values)
         .get("/api/v1/metadata", view, prometheus::metadata)
         .get("/api/v1/status/buildinfo", view, prometheus::build_info)
+        .get("/api/v1/rules", view, prometheus::rules)
+        .get("/api/v1/alerts", view, prometheus::alerts)
+        .get("/api/v2/status", view, alertmanager::status)
+        .get("/api/v2/receivers", view, alertmanager::receivers)
+        .get("/api/v2/alerts", view, alertmanager::alerts)
+        .post("/api/v2/alerts", ingest, alertmanager::post_alerts)
+        .get("/api/v2/alerts/groups", view, alertmanager::groups)
+        .get("/api/v2/silences", view, alertmanager::silences)
+        .post("/api/v2/silences", respond, alertmanager::post_silence)
+        .get("/api/v2/silence/{id}", view, alertmanager::silence)
+        .delete("/api/v2/silence/{id}", respond, alertmanager::expire_silence)
+        .get("/api/v1/alerts/board", view, alerts::board)
+        .get("/api/v1/alerts/{fingerprint}", view, alerts::one)
+        .post("/api/v1/alerts/{fingerprint}", respond, alerts::act)
+        .get("/api/v1/alerting", alerting, alerts::document)
+        .put("/api/v1/alerting", alerting, alerts::set_document)
+        .get("/api/v1/alerting/destinations", view, alerts::destinations)
+        .post("/api/v1/alerting/destinations/test", alerting, alerts::test_destination)
+        .post("/api/v1/alerting/who", view, alerts::who)
+        .get("/api/v1/alerting/rules", view, alerts::rules)
+        .post("/api/v1/alerting/rules", alerting, alerts::create_rule)
+        .put("/api/v1/alerting/rules/{id}", alerting, alerts::update_rule)
+        .delete("/api/v1/alerting/rules/{id}", alerting, alerts::delete_rule)
+        .post("/api/v1/alerting/backtest", view, alerts::backtest)
+        .get("/api/v1/incidents", view, incidents::all)
+        .post("/api/v1/incidents", respond, incidents::open)
+        .get("/api/v1/incidents/{id}", view, incidents::one)
+        .post("/api/v1/incidents/{id}", Access::Needs(Action::Annotate), incidents::act)
+        .get("/api/v1/annotations", view, incidents::annotations)
+        .post("/api/v1/annotations", Access::Needs(Action::Annotate), incidents::annotate)
+        .post("/api/v1/annotations/{id}", Access::Needs(Action::Annotate), incidents::act_on_annotation)
+        .get("/acknowledge", Access::Public, alerts::acknowledge_page)
+        .post("/acknowledge", Access::Public, alerts::acknowledge)
         .get("/api/v1/probes", view, api::probes)
         .post("/api/v1/probes", Access::Needs(Action::EditProbes), api::create_probe)
         .delete("/api/v1/probes/{id}", Access::Needs(Action::EditProbes), api::delete_probe);

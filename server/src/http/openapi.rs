@@ -3,9 +3,14 @@
 
 use axum::Json;
 use axum::extract::State as From;
+use domain::alert::config::Alerting;
+use domain::alert::rule::{Backtest, RuleText};
+use domain::alert::view::{AlertAct, AlertView, AlertsView, DestinationState, DryRun, RuleState};
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
+use domain::annotation::{Annotation, AnnotationAct, AnnotationText};
 use domain::conventions::SignalNote;
 use domain::health::HealthWeights;
+use domain::incident::{IncidentAct, IncidentView, IncidentsView};
 use domain::kpi::{Kpi, KpiView};
 use domain::model::{Model, ModelChange};
 use domain::monitor::LimitsPreview;
@@ -81,6 +86,14 @@ const RECORDS: [Parameter; 11] = [
     ("session_id", "string", "Of this session"),
     CURSOR,
     LIMIT,
+];
+
+const ALERT_FILTER: [Parameter; 5] = [
+    ("filter", "string", "A matcher; may stand several times"),
+    ("receiver", "string", "Of receivers whose name matches this regular expression"),
+    ("active", "boolean", "With those that are told of"),
+    ("silenced", "boolean", "With silenced ones"),
+    ("inhibited", "boolean", "With inhibited ones"),
 ];
 
 struct Operation {
@@ -411,6 +424,135 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
             made("Make one; its secret is shown this once", "settings", &[], body, answer)
         }
         ("DELETE", "/api/v1/webhooks/{id}") => made("Remove one", "settings", &[], Body::Nothing, Answer::Nothing(204)),
+        ("GET", "/api/v1/alerts/board") => {
+            let parameters = [
+                ("state", "string", "open, mine, unowned, silenced or solved"),
+                ("priority", "string", "P1 to P4, by commas"),
+                SYSTEM,
+                ("layer", "string", "Of this layer"),
+                ENVIRONMENT,
+                ("q", "string", "Words in names, summaries and labels"),
+                ("filter", "string", "Matchers, as team=\"ml\""),
+            ];
+            made(
+                "Alerts, the worst first, with counts",
+                "alerts",
+                &parameters,
+                Body::Nothing,
+                json::<AlertsView>(types),
+            )
+        }
+        ("GET", "/api/v1/alerts/{fingerprint}") => {
+            let answer = json::<AlertView>(types);
+            made("One alert with everything around it", "alerts", &[], Body::Nothing, answer)
+        }
+        ("POST", "/api/v1/alerts/{fingerprint}") => {
+            let body = Body::Json(types.subschema_for::<AlertAct>());
+            made("Acknowledge, assign, solve or silence an alert", "alerts", &[], body, Answer::Nothing(204))
+        }
+        ("GET", "/api/v1/alerting") => {
+            let answer = json::<Alerting>(types);
+            made("Routes, receivers, policies and schedules", "alerts", &[], Body::Nothing, answer)
+        }
+        ("PUT", "/api/v1/alerting") => {
+            let body = Body::Json(types.subschema_for::<Alerting>());
+            made("Replace routes, receivers, policies and schedules", "alerts", &[], body, Answer::Nothing(204))
+        }
+        ("GET", "/api/v1/alerting/destinations") => {
+            let answer = json::<Vec<DestinationState>>(types);
+            made("How each destination fares", "alerts", &[], Body::Nothing, answer)
+        }
+        ("POST", "/api/v1/alerting/destinations/test") => {
+            let body = object(json!({"key": {"type": "string"}}), &["key"]);
+            made("Send a test to a destination", "alerts", &[], body, Answer::Nothing(204))
+        }
+        ("POST", "/api/v1/alerting/who") => {
+            let body = object(
+                json!({"labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                "at": {"type": "string"}}),
+                &["labels"],
+            );
+            made("Who would be told of an alert with these labels", "alerts", &[], body, json::<DryRun>(types))
+        }
+        ("GET", "/api/v1/alerting/rules") => {
+            let answer = json::<Vec<RuleState>>(types);
+            made("Rules with how they fare", "alerts", &[], Body::Nothing, answer)
+        }
+        ("POST", "/api/v1/alerting/rules") => {
+            let body = Body::Json(types.subschema_for::<RuleText>());
+            let answer = Answer::Json(201, any(types));
+            made("Make a rule", "alerts", &[], body, answer)
+        }
+        ("PUT", "/api/v1/alerting/rules/{id}") => {
+            let body = Body::Json(types.subschema_for::<RuleText>());
+            made("Replace a rule", "alerts", &[], body, Answer::Nothing(204))
+        }
+        ("DELETE", "/api/v1/alerting/rules/{id}") => {
+            made("Remove a rule; what it has open ends", "alerts", &[], Body::Nothing, Answer::Nothing(204))
+        }
+        ("POST", "/api/v1/alerting/backtest") => {
+            let body = Body::Json(types.subschema_for::<RuleText>());
+            let parameters = [("days", "integer", "Of so many days; 30 without it")];
+            made("What a rule would have done", "alerts", &parameters, body, json::<Backtest>(types))
+        }
+        ("GET", "/api/v1/incidents") => {
+            made("Incidents, with mean times", "incidents", &[], Body::Nothing, json::<IncidentsView>(types))
+        }
+        ("POST", "/api/v1/incidents") => {
+            let body = object(
+                json!({"title": {"type": "string"}, "priority": {"type": "string", "enum": ["P1", "P2", "P3", "P4"]},
+                "systems": {"type": "array", "items": {"type": "string"}}, "environment": {"type": "string"}}),
+                &["title"],
+            );
+            let answer = Answer::Json(201, any(types));
+            made("Open an incident", "incidents", &[], body, answer)
+        }
+        ("GET", "/api/v1/incidents/{id}") => {
+            let answer = json::<IncidentView>(types);
+            made("One incident: timeline, alerts, signals on one axis", "incidents", &[], Body::Nothing, answer)
+        }
+        ("POST", "/api/v1/incidents/{id}") => {
+            let body = Body::Json(types.subschema_for::<IncidentAct>());
+            let answer = Answer::Json(200, any(types));
+            made("Acknowledge, note, update, call, resolve, review", "incidents", &[], body, answer)
+        }
+        ("GET", "/api/v1/annotations") => {
+            let parameters = [
+                FROM,
+                TO,
+                ENVIRONMENT,
+                SYSTEM,
+                MODEL,
+                ("signal", "string", "On this signal"),
+                ("incident", "integer", "Of this incident"),
+            ];
+            let answer = json::<Vec<Annotation>>(types);
+            made("Annotations, oldest first", "incidents", &parameters, Body::Nothing, answer)
+        }
+        ("POST", "/api/v1/annotations") => {
+            let body = Body::Json(types.subschema_for::<AnnotationText>());
+            let answer = Answer::Json(201, any(types));
+            made("Annotate a time or a range", "incidents", &[], body, answer)
+        }
+        ("POST", "/api/v1/annotations/{id}") => {
+            let body = Body::Json(types.subschema_for::<AnnotationAct>());
+            made("Correct, answer, promote or remove one", "incidents", &[], body, Answer::Nothing(204))
+        }
+        ("GET", "/api/v1/rules") => prometheus(method, "Rules, as Prometheus lists them", &[], types),
+        ("GET", "/api/v1/alerts") => prometheus(method, "Alerts that fire, as Prometheus lists them", &[], types),
+        ("GET", "/api/v2/status") => alertmanager("This installation", &[], Body::Nothing, types),
+        ("GET", "/api/v2/receivers") => alertmanager("Names of receivers", &[], Body::Nothing, types),
+        ("GET", "/api/v2/alerts") => alertmanager("Open alerts", &ALERT_FILTER, Body::Nothing, types),
+        ("POST", "/api/v2/alerts") => {
+            alertmanager("Post alerts; kept when this answers", &[], Body::Of(&["application/json"]), types)
+        }
+        ("GET", "/api/v2/alerts/groups") => alertmanager("Alerts by group", &ALERT_FILTER, Body::Nothing, types),
+        ("GET", "/api/v2/silences") => alertmanager("Silences", &[ALERT_FILTER[0]], Body::Nothing, types),
+        ("POST", "/api/v2/silences") => {
+            alertmanager("Make or change a silence", &[], Body::Of(&["application/json"]), types)
+        }
+        ("GET", "/api/v2/silence/{id}") => alertmanager("One silence", &[], Body::Nothing, types),
+        ("DELETE", "/api/v2/silence/{id}") => alertmanager("End a silence", &[], Body::Nothing, types),
         ("GET", "/api/v1/probes") => {
             let answer = json::<Vec<Value>>(types);
             made("Services that are asked from outside", "settings", &[], Body::Nothing, answer)
@@ -468,6 +610,16 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
     }
 }
 
+fn alertmanager(
+    summary: &'static str,
+    parameters: &[Parameter],
+    body: Body,
+    types: &mut SchemaGenerator,
+) -> Option<Operation> {
+    let answer = Answer::Json(200, types.subschema_for::<Value>());
+    Some(Operation { summary, tag: "alertmanager", parameters: parameters.to_vec(), body, answer })
+}
+
 fn prometheus(
     method: &str,
     summary: &'static str,
@@ -491,7 +643,9 @@ fn access_words(access: Access) -> String {
         Access::Public => "Open to all.".into(),
         Access::Needs(Action::View) => "A key with the scope read or admin.".into(),
         Access::Needs(Action::Ingest) => "A key with the scope ingest or admin.".into(),
-        Access::Needs(Action::EditModel | Action::EditProbes) => "A key with the scope admin.".into(),
+        Access::Needs(
+            Action::EditModel | Action::EditProbes | Action::Respond | Action::EditAlerting | Action::Annotate,
+        ) => "A key with the scope admin.".into(),
         Access::Needs(_) => "For signed-in people only.".into(),
     }
 }
@@ -513,7 +667,7 @@ pub fn document(entries: &[Entry]) -> Value {
             .skip(1)
             .filter_map(|part| part.split('}').next())
             .map(|name| {
-                let whole = name == "id" && !entry.path.contains("/events/");
+                let whole = name == "id" && !["/events/", "/silence/"].iter().any(|part| entry.path.contains(part));
                 let kind =
                     if whole { json!({"type": "integer", "format": "int64"}) } else { json!({"type": "string"}) };
                 json!({"name": name, "in": "path", "required": true, "schema": kind})

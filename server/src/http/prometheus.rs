@@ -255,6 +255,46 @@ pub async fn exemplars(
     Ok(success(json!(rows.collect::<Vec<_>>())))
 }
 
+/// Rules as Prometheus lists them, in one group: for tools that show them beside those of others.
+pub async fn rules(From(state): From<State>, Extension(caller): Extension<Caller>) -> Result<Response, Refusal> {
+    let rules = state.engine.rules(&caller.actor).await.map_err(refused)?;
+    let rows: Vec<Answer> = rules
+        .iter()
+        .map(|known| {
+            let text = &known.rule.text;
+            let health = match (&known.evaluated, known.problem.is_empty()) {
+                (None, _) => "unknown",
+                (_, true) => "ok",
+                (_, false) => "err",
+            };
+            json!({
+                "type": "alerting", "name": text.name, "query": text.condition.words(),
+                "duration": text.pending as f64 / 1e6, "keepFiringFor": text.keep_firing_for as f64 / 1e6,
+                "labels": text.labels, "annotations": text.annotations, "alerts": [],
+                "state": if known.firing > 0 { "firing" } else if known.pending > 0 { "pending" } else { "inactive" },
+                "health": health, "lastError": known.problem, "evaluationTime": known.took_ms / 1000.0,
+                "lastEvaluation": known.evaluated.unwrap_or(known.rule.updated_at).rfc3339(),
+            })
+        })
+        .collect();
+    Ok(success(json!({"groups": [{"name": "plimsoll", "file": "", "interval": 0.5, "limit": 0, "rules": rows}]})))
+}
+
+/// Alerts that fire, as Prometheus lists them.
+pub async fn alerts(From(state): From<State>, Extension(caller): Extension<Caller>) -> Result<Response, Refusal> {
+    let open = state.engine.open_alerts(&caller.actor).await.map_err(refused)?;
+    let rows: Vec<Answer> = open
+        .iter()
+        .map(|o| {
+            json!({
+                "labels": o.alert.labels, "annotations": o.alert.annotations, "state": "firing",
+                "activeAt": o.alert.starts_at.rfc3339(), "value": o.alert.value.map_or_else(String::new, number),
+            })
+        })
+        .collect();
+    Ok(success(json!({ "alerts": rows })))
+}
+
 pub async fn build_info() -> Response {
     success(json!({"application": "plimsoll", "version": env!("CARGO_PKG_VERSION"), "features": {}}))
 }

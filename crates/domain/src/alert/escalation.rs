@@ -127,7 +127,7 @@ impl Escalation {
                 let place = (self.taken % count) as usize;
                 self.taken += 1;
                 let next = policy.steps.get((self.taken % count) as usize).filter(|_| self.taken < most);
-                let again = self.taken % count == 0;
+                let again = self.taken.is_multiple_of(count);
                 self.due = next.map(|step| now.plus(if again { step.after.max(ROUND_LEAST) } else { step.after }));
                 (self, Some(place))
             }

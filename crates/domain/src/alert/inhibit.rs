@@ -15,12 +15,14 @@ struct Ready {
     equal: Vec<String>,
 }
 
+type Sources = HashMap<Vec<String>, Vec<(String, bool)>>;
+
 /// Inhibitions with the alerts that fire now on their source side.
 pub struct Inhibitions {
     rules: Vec<Ready>,
     /// By rule and the values of its equal labels: the sources' fingerprints, and whether each matches the
     /// target side too.
-    sources: Vec<HashMap<Vec<String>, Vec<(String, bool)>>>,
+    sources: Vec<Sources>,
 }
 
 fn values(equal: &[String], labels: &Labels) -> Vec<String> {

@@ -28,6 +28,11 @@ impl Priority {
         Priority::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(text))
     }
 
+    /// Those that a list by commas names.
+    pub fn parse_all(text: &str) -> Vec<Priority> {
+        text.split(',').filter_map(|part| Priority::parse(part.trim())).collect()
+    }
+
     /// Whether a person is called at any hour.
     pub fn pages(self) -> bool {
         self <= Priority::P2
@@ -93,10 +98,8 @@ pub enum Criticality {
 impl Criticality {
     /// From a system's business weight beside the mean of all.
     pub fn of(weight: f64, mean: f64) -> Criticality {
-        if !(mean > 0.0) {
-            return Criticality::Usual;
-        }
         match weight / mean {
+            _ if mean <= 0.0 => Criticality::Usual,
             share if share >= 1.5 => Criticality::High,
             share if share <= 0.5 => Criticality::Low,
             _ => Criticality::Usual,

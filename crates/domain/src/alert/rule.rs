@@ -565,7 +565,7 @@ mod tests {
         assert!(holds(Condition::All { of: three() }).is_empty());
         assert_eq!(holds(Condition::AtLeast { count: 2, of: three() }), ["a"]);
         assert_eq!(holds(Condition::Any { of: three() }), ["a", "b"]);
-        assert_eq!(combine(&Condition::All { of: three() }, parts()[..2].to_vec())[0].holds, true);
+        assert!(combine(&Condition::All { of: three() }, parts()[..2].to_vec())[0].holds);
         let unless = combine(&Condition::Unless { of: three() }, parts()[..2].to_vec());
         assert_eq!(unless.iter().map(|f| f.holds).collect::<Vec<_>>(), [false, true]);
     }

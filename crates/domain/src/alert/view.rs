@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Alert;
 use super::priority::Priority;
+use super::rule::Rule;
 use super::silence::Silence;
 use crate::Timestamp;
 use crate::signal::Sample;
@@ -18,7 +19,9 @@ pub enum Suppressed {
         ids: Vec<String>,
     },
     Inhibition {
+        /// Name and fingerprint of the alert that it is a consequence of.
         by: String,
+        fingerprint: String,
     },
     /// The route is muted at this time.
     Muted {
@@ -161,6 +164,61 @@ impl EntryKind {
     pub fn of_people(self) -> bool {
         matches!(self, EntryKind::Acknowledged | EntryKind::Note | EntryKind::Status | EntryKind::Person)
     }
+}
+
+/// What a person does with an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum AlertAct {
+    /// Takes it on: escalation stops.
+    Acknowledge,
+    Unacknowledge,
+    /// Gives it to somebody; to nobody where empty.
+    Assign {
+        to: String,
+    },
+    /// Says that it is over, and how.
+    Solve {
+        #[serde(default)]
+        how: String,
+    },
+    /// Nothing is told of it until then.
+    Silence {
+        until: Timestamp,
+        why: String,
+    },
+}
+
+/// A rule with how it fares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RuleState {
+    pub rule: Rule,
+    pub evaluated: Option<Timestamp>,
+    /// Milliseconds of the last evaluation.
+    pub took_ms: f64,
+    /// Label sets it looked at.
+    pub found: u64,
+    pub problem: String,
+    pub pending: u64,
+    pub firing: u64,
+}
+
+/// How a destination fares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DestinationState {
+    pub receiver: String,
+    pub key: String,
+    pub kind: String,
+    pub title: String,
+    pub shown: String,
+    /// When a message arrived there last.
+    pub delivered: Option<Timestamp>,
+    /// The last failure, where it is newer than the last success.
+    pub problem: String,
+    pub waiting: usize,
 }
 
 /// Who would be told.

@@ -1,9 +1,11 @@
 //! What people and programs do with alerts: post, list, take on, assign, solve, ask why.
 
+use std::collections::HashMap;
+
 use domain::alert::matcher::{Matcher, Matchers};
 use domain::alert::priority::{Severity, Urgency, priority};
 use domain::alert::view::{
-    AlertFilter, AlertRow, AlertView, AlertsView, Counts, DryRoute, DryRun, Entry, EntryKind, Suppressed,
+    AlertAct, AlertFilter, AlertRow, AlertView, AlertsView, Counts, DryRoute, DryRun, Entry, EntryKind, Suppressed,
 };
 use domain::alert::{ALERTNAME, Acknowledgement, Alert, Labels, Source, fingerprint, labels_problem};
 use domain::signal::Sample;
@@ -48,6 +50,31 @@ pub struct NewAlert {
 pub struct Posted {
     pub accepted: usize,
     pub problems: Vec<String>,
+}
+
+/// An open alert with whom it would be told to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenAlert {
+    pub alert: Alert,
+    pub suppressed: Option<Suppressed>,
+    pub receivers: Vec<String>,
+}
+
+/// Alerts that are told together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertGroup {
+    pub receiver: String,
+    pub labels: Labels,
+    pub alerts: Vec<OpenAlert>,
+}
+
+fn open_alert(board: &Board, alert: &Alert, suppression: &HashMap<String, Suppressed>) -> OpenAlert {
+    let routes = board.tree.as_ref().map(|tree| tree.routes(&alert.labels)).unwrap_or_default();
+    OpenAlert {
+        alert: alert.clone(),
+        suppressed: suppression.get(&alert.fingerprint).cloned(),
+        receivers: routes.into_iter().map(|r| r.receiver.clone()).collect(),
+    }
 }
 
 impl Engine {
@@ -236,13 +263,38 @@ impl Engine {
     }
 
     /// Every open alert with why it is not told of, for programs.
-    pub async fn open_alerts(&self, actor: &Actor) -> Result<Vec<AlertRow>> {
+    pub async fn open_alerts(&self, actor: &Actor) -> Result<Vec<OpenAlert>> {
         self.may(actor, Action::View, &Object::Installation)?;
         let now = self.now();
         let board = self.board().await?;
         let suppression = board.suppression(now);
-        let row = |a: &Alert| self.row(&board, a, suppression.get(&a.fingerprint).cloned(), now);
-        Ok(board.open(now).map(row).collect())
+        Ok(board.open(now).map(|a| open_alert(&board, a, &suppression)).collect())
+    }
+
+    /// The groups that alerts are told in, by receiver and labels, with those of their alerts that fire.
+    pub async fn alert_groups(&self, actor: &Actor) -> Result<Vec<AlertGroup>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let now = self.now();
+        let board = self.board().await?;
+        let suppression = board.suppression(now);
+        let mut groups: Vec<AlertGroup> = board
+            .groups
+            .values()
+            .map(|live| AlertGroup {
+                receiver: live.group.receiver.clone(),
+                labels: live.group.labels.clone(),
+                alerts: live
+                    .members
+                    .iter()
+                    .filter_map(|print| board.alerts.get(print))
+                    .filter(|a| a.fires(now))
+                    .map(|a| open_alert(&board, a, &suppression))
+                    .collect(),
+            })
+            .filter(|group| !group.alerts.is_empty())
+            .collect();
+        groups.sort_by(|a, b| a.labels.cmp(&b.labels).then_with(|| a.receiver.cmp(&b.receiver)));
+        Ok(groups)
     }
 
     /// Counts of open alerts that nobody keeps quiet: for the rail.
@@ -350,7 +402,7 @@ impl Engine {
     }
 
     /// Gives an alert back.
-    pub async fn unacknowledge(&self, actor: &Actor, who: &str, print: &str) -> Result<()> {
+    async fn unacknowledge(&self, actor: &Actor, who: &str, print: &str) -> Result<()> {
         self.may(actor, Action::Respond, &Object::Installation)?;
         let now = self.now();
         self.with_alert(
@@ -362,7 +414,7 @@ impl Engine {
         Ok(())
     }
 
-    pub async fn assign(&self, actor: &Actor, who: &str, print: &str, to: &str) -> Result<()> {
+    async fn assign(&self, actor: &Actor, who: &str, print: &str, to: &str) -> Result<()> {
         self.may(actor, Action::Respond, &Object::Installation)?;
         let now = self.now();
         let title = if to.is_empty() { "Assigned to nobody".to_string() } else { format!("Assigned to {to}") };
@@ -376,7 +428,7 @@ impl Engine {
     }
 
     /// Ends an alert by hand. A rule that still holds fires again at its next evaluation.
-    pub async fn solve(&self, actor: &Actor, who: &str, print: &str, how: &str) -> Result<()> {
+    async fn solve(&self, actor: &Actor, who: &str, print: &str, how: &str) -> Result<()> {
         self.may(actor, Action::Respond, &Object::Installation)?;
         let now = self.now();
         let how: String = how.trim().chars().take(1000).collect();
@@ -405,6 +457,17 @@ impl Engine {
             self.store.commit(&[Decided::RuleState { rule, instances }]).await?;
         }
         Ok(())
+    }
+
+    /// What a person does with an alert.
+    pub async fn act_on_alert(&self, actor: &Actor, who: &str, print: &str, act: AlertAct) -> Result<()> {
+        match act {
+            AlertAct::Acknowledge => self.acknowledge(actor, who, &[print.to_string()]).await,
+            AlertAct::Unacknowledge => self.unacknowledge(actor, who, print).await,
+            AlertAct::Assign { to } => self.assign(actor, who, print, &to).await,
+            AlertAct::Solve { how } => self.solve(actor, who, print, &how).await,
+            AlertAct::Silence { until, why } => self.silence_alert(actor, who, print, until, &why).await,
+        }
     }
 
     /// One alert with everything around it.
@@ -587,7 +650,7 @@ fn said(alert: &Alert, kind: EntryKind, who: &str, title: String, text: String, 
 fn why_nobody(board: &Board, alert: &Alert, now: Timestamp) -> String {
     match board.suppressed.get(&alert.fingerprint) {
         Some(Suppressed::Silence { .. }) => return "A silence covers it.".into(),
-        Some(Suppressed::Inhibition { by }) => return format!("It is a consequence of {by}, which fires too."),
+        Some(Suppressed::Inhibition { by, .. }) => return format!("It is a consequence of {by}, which fires too."),
         Some(Suppressed::Muted { interval }) => return format!("Its route is silent now: {interval}."),
         None => {}
     }

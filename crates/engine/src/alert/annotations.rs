@@ -1,7 +1,7 @@
 //! Annotations: written, answered, corrected, taken away, put into an incident's timeline.
 
 use domain::alert::view::EntryKind;
-use domain::annotation::{Annotation, AnnotationText, Comment, Subject};
+use domain::annotation::{Annotation, AnnotationAct, AnnotationText, Comment, Subject};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 
 use crate::{Engine, EngineError, Result};
@@ -55,6 +55,16 @@ impl Engine {
         Ok(id)
     }
 
+    /// What a person does with an annotation.
+    pub async fn act_on_annotation(&self, actor: &Actor, who: &str, id: i64, act: AnnotationAct) -> Result<()> {
+        match act {
+            AnnotationAct::Edit { text, tags } => self.edit_annotation(actor, who, id, text, tags).await,
+            AnnotationAct::Comment { text } => self.comment_annotation(actor, who, id, &text).await,
+            AnnotationAct::Promote => self.promote_annotation(actor, who, id).await,
+            AnnotationAct::Delete => self.delete_annotation(actor, id).await,
+        }
+    }
+
     /// Whether an actor wrote it, or may change what others wrote.
     fn owns(&self, actor: &Actor, annotation: &Annotation) -> Result<()> {
         self.may(actor, Action::Annotate, &Object::Installation)?;
@@ -62,10 +72,12 @@ impl Engine {
         if own { Ok(()) } else { self.may(actor, Action::ManageInstallation, &Object::Installation) }
     }
 
-    /// Corrects a text; the one before stays in the history.
-    pub async fn edit_annotation(&self, actor: &Actor, who: &str, id: i64, text: AnnotationText) -> Result<()> {
+    /// Corrects a text; the one before stays in the history. What it is about, and when, stays: a flag does
+    /// not wander to another incident.
+    async fn edit_annotation(&self, actor: &Actor, who: &str, id: i64, text: String, tags: Vec<String>) -> Result<()> {
         let known = self.store.annotation(id).await?.ok_or_else(gone)?;
         self.owns(actor, &known)?;
+        let text = AnnotationText { text, tags, ..known.body };
         if let Some(problem) = text.problem() {
             return Err(EngineError::Invalid(problem));
         }
@@ -75,16 +87,14 @@ impl Engine {
                 if a.history.len() < THREAD_MAX {
                     a.history.push(Comment { at: now, author: who, text: a.body.text.clone() });
                 }
-                // What it is about stays: a flag does not wander to another incident.
-                let subject = a.body.subject.clone();
-                a.body = AnnotationText { subject, ..text };
+                a.body = text;
             })
             .await?
             .ok_or_else(gone)?;
         Ok(())
     }
 
-    pub async fn comment_annotation(&self, actor: &Actor, who: &str, id: i64, text: &str) -> Result<()> {
+    async fn comment_annotation(&self, actor: &Actor, who: &str, id: i64, text: &str) -> Result<()> {
         self.may(actor, Action::Annotate, &Object::Installation)?;
         let text = text.trim();
         if text.is_empty() || text.len() > domain::annotation::TEXT_MAX {
@@ -104,7 +114,7 @@ impl Engine {
     }
 
     /// Puts an annotation into the timeline of its incident, at its own time.
-    pub async fn promote_annotation(&self, actor: &Actor, who: &str, id: i64) -> Result<()> {
+    async fn promote_annotation(&self, actor: &Actor, who: &str, id: i64) -> Result<()> {
         self.may(actor, Action::Annotate, &Object::Installation)?;
         let known = self.store.annotation(id).await?.ok_or_else(gone)?;
         let incident =
@@ -119,7 +129,7 @@ impl Engine {
         self.tell(incident, EntryKind::Evidence, who, known.body.text, format!("noted by {}", known.author), at).await
     }
 
-    pub async fn delete_annotation(&self, actor: &Actor, id: i64) -> Result<()> {
+    async fn delete_annotation(&self, actor: &Actor, id: i64) -> Result<()> {
         let known = self.store.annotation(id).await?.ok_or_else(gone)?;
         self.owns(actor, &known)?;
         if !self.store.delete_annotation(id).await? {

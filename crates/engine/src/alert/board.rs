@@ -98,8 +98,9 @@ impl Board {
         for alert in self.open(now) {
             // Inhibition comes first, as in the pipeline.
             if let Some(by) = inhibitions.inhibitor(&alert.fingerprint, &alert.labels) {
-                let by = self.alerts.get(by).map_or_else(|| by.to_string(), |a| a.name().to_string());
-                found.insert(alert.fingerprint.clone(), Suppressed::Inhibition { by });
+                let name = self.alerts.get(by).map_or_else(|| by.to_string(), |a| a.name().to_string());
+                let inhibition = Suppressed::Inhibition { by: name, fingerprint: by.to_string() };
+                found.insert(alert.fingerprint.clone(), inhibition);
                 continue;
             }
             let ids: Vec<String> = silences.covering(&alert.labels).into_iter().map(ToString::to_string).collect();
@@ -201,7 +202,7 @@ impl Board {
                         |s| format!("Silenced until {} by {}: {}", s.ends_at.date_clock(), s.created_by, s.comment),
                     )
                 }
-                Suppressed::Inhibition { by } => format!("Inhibited: a consequence of {by}"),
+                Suppressed::Inhibition { by, .. } => format!("Inhibited: a consequence of {by}"),
                 Suppressed::Muted { interval } => format!("Muted: {interval}"),
             };
             decided.push(self.entry(fingerprint, EntryKind::Decision, title, String::new(), Some(false), now));

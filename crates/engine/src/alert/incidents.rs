@@ -8,7 +8,8 @@ use domain::alert::correlate::{Newcomer, Open, TOGETHER, belongs};
 use domain::alert::priority::Priority;
 use domain::alert::view::{AlertRow, Entry, EntryKind};
 use domain::incident::{
-    AlignedSignal, Cause, Incident, IncidentView, IncidentsView, Responder, draft_review, likely_cause, mean_times,
+    AlignedSignal, Cause, Incident, IncidentAct, IncidentView, IncidentsView, Responder, draft_review, likely_cause,
+    mean_times,
 };
 use domain::signal::{Layer, Sample};
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
@@ -397,7 +398,21 @@ impl Engine {
         Ok(id)
     }
 
-    pub async fn resolve_incident(&self, actor: &Actor, who: &str, id: i64, how: &str) -> Result<()> {
+    /// What a person does with an incident. Gives the review where that is what was asked for.
+    pub async fn act_on_incident(&self, actor: &Actor, who: &str, id: i64, act: IncidentAct) -> Result<Option<String>> {
+        match act {
+            IncidentAct::Acknowledge => self.take_on_incident(actor, who, id).await?,
+            IncidentAct::Resolve { how } => self.resolve_incident(actor, who, id, &how).await?,
+            IncidentAct::Note { text } => self.note_incident(actor, who, id, &text, false).await?,
+            IncidentAct::Update { text } => self.note_incident(actor, who, id, &text, true).await?,
+            IncidentAct::Cause { right, title } => self.mark_cause(actor, who, id, right, &title).await?,
+            IncidentAct::Call { name, part } => self.add_responder(actor, who, id, &name, &part).await?,
+            IncidentAct::Review { text } => return Ok(Some(self.review_incident(actor, id, text).await?)),
+        }
+        Ok(None)
+    }
+
+    async fn resolve_incident(&self, actor: &Actor, who: &str, id: i64, how: &str) -> Result<()> {
         self.may(actor, Action::Respond, &Object::Installation)?;
         self.close_incident(id, who, how.trim()).await?;
         self.audit(actor, "incident.resolve", &format!("INC-{id}")).await;
@@ -405,7 +420,7 @@ impl Engine {
     }
 
     /// Takes an incident on, with all its alerts.
-    pub async fn take_on_incident(&self, actor: &Actor, who: &str, id: i64) -> Result<()> {
+    async fn take_on_incident(&self, actor: &Actor, who: &str, id: i64) -> Result<()> {
         self.may(actor, Action::Respond, &Object::Installation)?;
         let now = self.now();
         let prints: Vec<String> = {
@@ -420,7 +435,7 @@ impl Engine {
     }
 
     /// A note in the timeline; an update in plain words for executives where `status`.
-    pub async fn note_incident(&self, actor: &Actor, who: &str, id: i64, text: &str, status: bool) -> Result<()> {
+    async fn note_incident(&self, actor: &Actor, who: &str, id: i64, text: &str, status: bool) -> Result<()> {
         let action = if status { Action::Respond } else { Action::Annotate };
         self.may(actor, action, &Object::Installation)?;
         let text = text.trim();
@@ -441,7 +456,7 @@ impl Engine {
     }
 
     /// Says whether the likely cause was right, or names another.
-    pub async fn mark_cause(&self, actor: &Actor, who: &str, id: i64, right: Option<bool>, title: &str) -> Result<()> {
+    async fn mark_cause(&self, actor: &Actor, who: &str, id: i64, right: Option<bool>, title: &str) -> Result<()> {
         self.may(actor, Action::Respond, &Object::Installation)?;
         let now = self.now();
         let title: String = title.trim().chars().take(300).collect();
@@ -472,7 +487,7 @@ impl Engine {
     }
 
     /// Makes somebody a responder with a part.
-    pub async fn add_responder(&self, actor: &Actor, who: &str, id: i64, name: &str, part: &str) -> Result<()> {
+    async fn add_responder(&self, actor: &Actor, who: &str, id: i64, name: &str, part: &str) -> Result<()> {
         self.may(actor, Action::Respond, &Object::Installation)?;
         let name: String = name.trim().chars().take(100).collect();
         if name.is_empty() {
@@ -494,7 +509,7 @@ impl Engine {
     }
 
     /// Keeps the review, or drafts one from the timeline where it is empty.
-    pub async fn review_incident(&self, actor: &Actor, id: i64, text: Option<String>) -> Result<String> {
+    async fn review_incident(&self, actor: &Actor, id: i64, text: Option<String>) -> Result<String> {
         self.may(actor, Action::Respond, &Object::Installation)?;
         let incident = self.incident(actor, id).await?;
         let review = match text {

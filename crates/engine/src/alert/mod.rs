@@ -37,8 +37,7 @@ use crate::people::random_text;
 use crate::{Engine, Result};
 use board::{Board, LiveGroup, Surroundings, Waiting};
 
-pub use alerts::{NewAlert, Posted};
-pub use settings::DestinationState;
+pub use alerts::{AlertGroup, NewAlert, OpenAlert, Posted};
 
 /// How long a process that is gone still counts as the leader.
 const LEASE: i64 = 10 * SECOND;

@@ -3,26 +3,12 @@
 use std::sync::PoisonError;
 
 use domain::alert::rule::{Condition, Rule, RuleText};
-use domain::{Action, Actor, Object, Timestamp};
-use serde::{Deserialize, Serialize};
+use domain::alert::view::RuleState;
+use domain::{Action, Actor, Object};
 
 use crate::{Engine, EngineError, Result};
 
 const RULES_MAX: usize = 2000;
-
-/// A rule with how it fares.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RuleState {
-    pub rule: Rule,
-    pub evaluated: Option<Timestamp>,
-    /// Milliseconds of the last evaluation.
-    pub took_ms: f64,
-    /// Label sets it looked at.
-    pub found: u64,
-    pub problem: String,
-    pub pending: u64,
-    pub firing: u64,
-}
 
 /// The first of a condition's queries that is none, with the reason.
 fn query_problem(condition: &Condition) -> Option<String> {

@@ -2,28 +2,13 @@
 
 use domain::alert::config::{Alerting, Destination};
 use domain::alert::escalation::Target;
+use domain::alert::view::DestinationState;
 use domain::{Action, Actor, Object, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use super::board::Board;
 use crate::{Engine, EngineError, Result};
 
 const SETTING: &str = "alerting";
-
-/// How a destination fares.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DestinationState {
-    pub receiver: String,
-    pub key: String,
-    pub kind: String,
-    pub title: String,
-    pub shown: String,
-    /// When a message arrived there last.
-    pub delivered: Option<Timestamp>,
-    /// The last failure, where it is newer than the last success.
-    pub problem: String,
-    pub waiting: usize,
-}
 
 impl Engine {
     pub(crate) async fn alerting_document(&self) -> Result<Alerting> {
@@ -63,6 +48,12 @@ impl Engine {
     pub async fn receivers(&self, actor: &Actor) -> Result<Vec<String>> {
         self.may(actor, Action::View, &Object::Installation)?;
         Ok(self.alerting_document().await?.receivers.into_iter().map(|r| r.name).collect())
+    }
+
+    /// After how many microseconds without a word a posted alert counts as over.
+    pub async fn resolve_timeout(&self, actor: &Actor) -> Result<i64> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        Ok(self.board().await?.alerting.resolve_timeout)
     }
 
     /// Schedules and policies as everybody may see them: no destination, no secret.

@@ -96,7 +96,7 @@ impl Engine {
     }
 
     /// Silences one alert by all its labels but those that differ from run to run.
-    pub async fn silence_alert(
+    pub(super) async fn silence_alert(
         &self,
         actor: &Actor,
         who: &str,
