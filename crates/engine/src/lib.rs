@@ -129,6 +129,24 @@ impl Default for Options {
     }
 }
 
+/// Background work, which can be begun again.
+type Work = Box<
+    dyn Fn(Engine, tokio_util::sync::CancellationToken) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send,
+>;
+
+/// Begins work again that a fault of ours ended: one panic must not end the alerts of an installation.
+async fn kept_up(name: &'static str, work: Work, engine: Engine, stop: tokio_util::sync::CancellationToken) {
+    loop {
+        let ended = tokio::spawn(work(engine.clone(), stop.clone())).await;
+        let Err(error) = ended else { return };
+        if stop.is_cancelled() || !error.is_panic() {
+            return;
+        }
+        tracing::error!(name, %error, "background work failed; it begins again in a second");
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+}
+
 impl Engine {
     pub fn new(store: Store) -> Engine {
         Engine::with(store, Options::default())
@@ -178,23 +196,26 @@ impl Engine {
         keep: upkeep::Keep,
     ) -> tokio_util::task::TaskTracker {
         let tasks = tokio_util::task::TaskTracker::new();
+        let keep_up = |name: &'static str, work: Work| {
+            tasks.spawn(kept_up(name, work, self.clone(), stop.clone()));
+        };
         if collect_host {
-            tasks.spawn(collect::host::run(self.clone(), stop.clone()));
-            tasks.spawn(collect::gpu::run(self.clone(), stop.clone()));
+            keep_up("host", Box::new(|e, s| Box::pin(collect::host::run(e, s))));
+            keep_up("gpu", Box::new(|e, s| Box::pin(collect::gpu::run(e, s))));
         }
-        tasks.spawn(collect::probe::run(self.clone(), stop.clone()));
+        keep_up("probes", Box::new(|e, s| Box::pin(collect::probe::run(e, s))));
         let (file, series) = (self.inner.options.scrape_file.clone(), self.inner.options.series);
-        tasks.spawn(collect::scrape::run(self.clone(), file, series, stop.clone()));
-        tasks.spawn(arrivals::run(self.clone(), stop.clone()));
+        keep_up("scraping", Box::new(move |e, s| Box::pin(collect::scrape::run(e, file.clone(), series, s))));
+        keep_up("arrivals", Box::new(|e, s| Box::pin(arrivals::run(e, s))));
         if let Some(address) = self.inner.options.syslog.clone() {
-            tasks.spawn(collect::syslog::run(self.clone(), address, stop.clone()));
+            keep_up("syslog", Box::new(move |e, s| Box::pin(collect::syslog::run(e, address.clone(), s))));
         }
-        tasks.spawn(upkeep::run(self.clone(), keep, stop.clone()));
-        tasks.spawn(evaluate::run(self.clone(), stop.clone()));
-        tasks.spawn(outcomes::run(self.clone(), stop.clone()));
-        tasks.spawn(alert::run(self.clone(), stop.clone()));
-        tasks.spawn(notify::run(self.clone(), stop.clone()));
-        tasks.spawn(live::run(self.clone(), stop));
+        keep_up("upkeep", Box::new(move |e, s| Box::pin(upkeep::run(e, keep, s))));
+        keep_up("evaluation", Box::new(|e, s| Box::pin(evaluate::run(e, s))));
+        keep_up("outcomes", Box::new(|e, s| Box::pin(outcomes::run(e, s))));
+        keep_up("alerts", Box::new(|e, s| Box::pin(alert::run(e, s))));
+        keep_up("messages", Box::new(|e, s| Box::pin(notify::run(e, s))));
+        keep_up("live", Box::new(|e, s| Box::pin(live::run(e, s))));
         tasks.close();
         tasks
     }

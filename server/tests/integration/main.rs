@@ -1,5 +1,6 @@
 //! A running server, asked from outside, on both databases.
 
+mod alerts;
 mod evaluation;
 mod senders;
 mod telemetry;
@@ -207,6 +208,7 @@ macro_rules! on_both {
     };
 }
 
+use alerts::*;
 use evaluation::{
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them, what_moved_with_a_signal_is_found_across_layers,
 };
@@ -214,7 +216,18 @@ use senders::*;
 use telemetry::*;
 use ways_in::*;
 
+/// One file has one server; a database of its own can have several.
+#[test]
+fn of_two_servers_on_postgres_one_speaks_and_the_other_takes_over() {
+    of_two_servers_one_speaks_and_the_other_takes_over(Server::start(true));
+}
+
 on_both!(
+    a_group_is_told_once_then_what_is_new_then_its_end,
+    what_goes_on_is_repeated_and_what_failed_is_tried_again,
+    silences_and_inhibitions_keep_quiet_and_a_silence_that_ends_is_heard,
+    a_rule_fires_on_a_sample_and_resolves_by_the_next,
+    killed_at_any_moment_it_loses_no_message_and_repeats_none_under_another_key,
     schemathesis_finds_no_answer_that_is_not_described,
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them,
     what_moved_with_a_signal_is_found_across_layers,

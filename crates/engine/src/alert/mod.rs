@@ -93,8 +93,8 @@ impl Shared {
 }
 
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
-    let mut reloaded = Timestamp::MIN;
-    let mut tidied = Timestamp::MIN;
+    let mut reloaded = Timestamp(0);
+    let mut tidied = Timestamp(0);
     loop {
         let wait = engine.until_due().await;
         tokio::select! {
