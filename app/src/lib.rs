@@ -109,6 +109,14 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/operations") view=pages::operations::Operations ssr=SsrMode::Async/>
                 <Route path=path!("/explore") view=pages::explore::Explore ssr=SsrMode::Async/>
                 <Route path=path!("/traces/:trace") view=pages::explore::trace::TracePage ssr=SsrMode::Async/>
+                <Route path=path!("/alerts") view=pages::alerts::Alerts ssr=SsrMode::Async/>
+                <Route path=path!("/alerts/silences") view=pages::alerts::Silences ssr=SsrMode::Async/>
+                <Route path=path!("/alerts/:fingerprint") view=pages::alerts::AlertPage ssr=SsrMode::Async/>
+                <Route path=path!("/incidents") view=pages::incidents::Incidents ssr=SsrMode::Async/>
+                <Route path=path!("/incidents/:id") view=pages::incidents::IncidentPage ssr=SsrMode::Async/>
+                <Route path=path!("/rules") view=pages::rules::Rules ssr=SsrMode::Async/>
+                <Route path=path!("/rules/:id") view=pages::rules::RulePage ssr=SsrMode::Async/>
+                <Route path=path!("/on-call") view=pages::on_call::OnCall ssr=SsrMode::Async/>
                 <Route path=path!("/connect") view=pages::connect::Connect ssr=SsrMode::Async/>
                 <Route path=path!("/systems/:name") view=pages::system::SystemPage ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name") view=pages::model::QualityPage ssr=SsrMode::Async/>

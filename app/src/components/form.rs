@@ -21,6 +21,12 @@ impl Sent {
         Sent(form.and_then(|form| FormData::new_with_form(&form).ok()))
     }
 
+    /// Reads the form in which something was changed, as it stands now.
+    pub fn within(event: &web_sys::Event) -> Sent {
+        let form = event.current_target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
+        Sent(form.and_then(|form| FormData::new_with_form(&form).ok()))
+    }
+
     /// The text of a field; empty where there is none.
     pub fn text(&self, name: &str) -> String {
         self.0.as_ref().and_then(|form| form.get(name).as_string()).unwrap_or_default()

@@ -21,7 +21,7 @@ pub fn Frame(
     children: Children,
 ) -> impl IntoView {
     let live = use_live();
-    let who = Resource::new(move || live.reports.get(), |_| me());
+    let who = Resource::new(move || (live.reports.get(), live.alerts.get()), |_| me());
     let place = use_place();
     let path = use_location().pathname;
     // As in `use_place`: asked for before two parts ask at once.
@@ -48,7 +48,7 @@ pub fn Frame(
         [
             ("/overview", "grid", "Overview"),
             ("/operations", "pulse", "Operations"),
-            ("/explore", "compass", "Explore"),
+            ("/alerts", "bell", "Alerts"),
             ("/settings", "gear", "Settings"),
         ]
         .into_iter()
@@ -79,7 +79,7 @@ pub fn Frame(
                 <main class="page" id="main">{children()}</main>
             </div>
         </div>
-        <nav class="tabs-m tabs-4" aria-label="Main">{tabs}</nav>
+        <nav class="tabs-m tabs-5" aria-label="Main">{tabs}</nav>
     }
     .into_any()
 }
@@ -88,6 +88,11 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
     let item = |href: &str, icon: &'static str, name: &'static str| {
         let current = path.starts_with(href).then_some("page");
         view! { <a href=place.link(href) aria-current=current><Icon name=icon/><span class="lbl">{name}</span></a> }
+    };
+    let counted = |href: &str, icon: &'static str, name: &'static str, count: u64| {
+        let current = path.starts_with(href).then_some("page");
+        let count = (count > 0).then(|| view! { <span class="n hot">{count}<span class="sr">" open"</span></span> });
+        view! { <a href=place.link(href) aria-current=current><Icon name=icon/><span class="lbl">{name}</span>{count}</a> }
     };
     let models: Vec<_> = me
         .models
@@ -112,10 +117,14 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
             <div class="nav-l">"Watch"</div>
             {item("/overview", "grid", "Overview")}
             {item("/operations", "pulse", "Operations")}
+            {counted("/alerts", "bell", "Alerts", me.alerts)}
+            {counted("/incidents", "bolt", "Incidents", me.incidents)}
             {item("/explore", "compass", "Explore")}
             {(!none).then(|| view! { <div class="nav-l">"AI systems"</div> })}
             {models}
             <div class="nav-l">"Run"</div>
+            {item("/rules", "slid", "Rules")}
+            {item("/on-call", "cal", "On-call")}
             {item("/settings", "gear", "Settings")}
         </nav>
         <div class="foot nav">

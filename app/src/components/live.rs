@@ -10,11 +10,14 @@ pub struct Live {
     pub tick: RwSignal<u64>,
     /// Grows when a verdict changed.
     pub reports: RwSignal<u64>,
+    /// Grows when an alert or an incident changed.
+    pub alerts: RwSignal<u64>,
     pub on: RwSignal<bool>,
 }
 
 pub fn provide_live() {
-    let live = Live { tick: RwSignal::new(0), reports: RwSignal::new(0), on: RwSignal::new(true) };
+    let live =
+        Live { tick: RwSignal::new(0), reports: RwSignal::new(0), alerts: RwSignal::new(0), on: RwSignal::new(true) };
     provide_context(live);
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| listen(live));
@@ -51,6 +54,9 @@ fn listen(live: Live) {
         let changed = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
             if live.on.get_untracked() && event.data().as_string().is_some_and(|d| d.contains("reports")) {
                 live.reports.update(|t| *t += 1);
+            }
+            if live.on.get_untracked() && event.data().as_string().is_some_and(|d| d.contains("alerts")) {
+                live.alerts.update(|t| *t += 1);
             }
             let now = js_sys::Date::now();
             if live.on.get_untracked() && now - last.get() >= AT_MOST_EVERY_MS {

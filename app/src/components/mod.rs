@@ -1,5 +1,6 @@
 //! Pieces that pages share.
 
+pub mod alert;
 pub mod form;
 pub mod frame;
 pub mod icons;

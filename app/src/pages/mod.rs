@@ -1,11 +1,15 @@
 //! The pages, one file each.
 
+pub mod alerts;
 pub mod connect;
 pub mod explore;
+pub mod incidents;
 pub mod model;
 pub mod not_found;
+pub mod on_call;
 pub mod operations;
 pub mod overview;
+pub mod rules;
 pub mod settings;
 pub mod setup;
 pub mod sign_in;

@@ -4,6 +4,7 @@
 //! before any of them runs; one that does not stand there is refused.
 
 pub mod admin;
+pub mod alerts;
 pub mod evaluation;
 pub mod model_set_up;
 pub mod telemetry;
@@ -28,6 +29,11 @@ pub fn listed(name: &str) -> Option<Action> {
         | "try_limits" | "feature" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => Action::View,
         "metric_names" | "run_query" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => Action::View,
         "arrivals" | "scrape_jobs" | "prices" => Action::View,
+        "alerts" | "alert" | "covered" | "rules" | "rule_of" | "try_rule" | "incidents" | "incident" | "on_call"
+        | "who_is_told" | "annotations" => Action::View,
+        "act_on_alerts" | "make_silence" | "end_silence" | "open_incident" => Action::Respond,
+        "act_on_incident" | "annotate" | "act_on_annotation" => Action::Annotate,
+        "save_rule" | "delete_rule" | "alerting_document" | "set_alerting" | "test_destination" => Action::EditAlerting,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,
         "webhooks" | "create_webhook" | "delete_webhook" => Action::EditProbes,
@@ -116,6 +122,11 @@ pub(crate) mod server {
 
     pub(crate) fn caller() -> Option<Caller> {
         use_context::<axum::http::request::Parts>()?.extensions.get::<Caller>().cloned()
+    }
+
+    /// What stands beside what the caller did.
+    pub(crate) fn name() -> String {
+        caller().map(|c| c.name()).unwrap_or_default()
     }
 
     pub(crate) fn actor() -> Actor {

@@ -27,6 +27,9 @@ pub struct Reader {
     pub models: Vec<RailModel>,
     /// Environments that have predictions.
     pub environments: Vec<String>,
+    /// Open alerts that nobody keeps quiet, and open incidents.
+    pub alerts: u64,
+    pub incidents: u64,
     /// How programs reach this installation: `https://monitor.example`.
     pub origin: String,
 }
@@ -45,7 +48,10 @@ pub async fn me() -> Result<Reader, Failure> {
             status: card.layer.map_or(Status::NoData, |l| Status::of(l.score)),
         })
         .collect();
+    let (alerts, incidents) = engine().open_counts(&actor()).await?;
     Ok(Reader {
+        alerts,
+        incidents,
         name: person.as_ref().map(|p| p.name.clone()).unwrap_or_default(),
         initials: person.as_ref().map(domain::people::Person::initials).unwrap_or_default(),
         email: person.as_ref().map(|p| p.email.clone()).unwrap_or_default(),

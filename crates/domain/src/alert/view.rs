@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Alert;
+use super::config::Route;
+use super::escalation::Policy;
 use super::priority::Priority;
 use super::rule::Rule;
+use super::schedule::{Schedule, Shift};
 use super::silence::Silence;
 use crate::Timestamp;
 use crate::signal::Sample;
@@ -219,6 +222,34 @@ pub struct DestinationState {
     /// The last failure, where it is newer than the last success.
     pub problem: String,
     pub waiting: usize,
+}
+
+/// A schedule with how it comes out over the next weeks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ScheduleView {
+    pub schedule: Schedule,
+    pub shifts: Vec<Shift>,
+    pub on_call: String,
+    pub backup: String,
+}
+
+/// Who is on call, who is called next, and where messages go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OnCallView {
+    pub now: Timestamp,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub schedules: Vec<ScheduleView>,
+    pub policies: Vec<Policy>,
+    /// Name, policy, and whether its ends are told.
+    pub receivers: Vec<(String, String, bool)>,
+    pub route: Route,
+    pub destinations: Vec<DestinationState>,
+    pub silences: Vec<Silence>,
+    /// E-mail addresses of people who may take turns.
+    pub people: Vec<String>,
 }
 
 /// Who would be told.

@@ -297,12 +297,14 @@ impl Engine {
         Ok(groups)
     }
 
-    /// Counts of open alerts that nobody keeps quiet: for the rail.
-    pub async fn alert_count(&self, actor: &Actor) -> Result<u64> {
+    /// Open alerts that nobody keeps quiet, and open incidents: for the rail.
+    pub async fn open_counts(&self, actor: &Actor) -> Result<(u64, u64)> {
         self.may(actor, Action::View, &Object::Installation)?;
         let now = self.now();
+        let incidents = self.store.incidents_open().await?.len() as u64;
         let board = self.board().await?;
-        Ok(board.open(now).filter(|a| !board.suppressed.contains_key(&a.fingerprint)).count() as u64)
+        let alerts = board.open(now).filter(|a| !board.suppressed.contains_key(&a.fingerprint)).count() as u64;
+        Ok((alerts, incidents))
     }
 
     async fn trend_of(&self, alert: &Alert, now: Timestamp) -> Vec<Option<f64>> {

@@ -2,7 +2,8 @@
 
 use domain::alert::config::{Alerting, Destination};
 use domain::alert::escalation::Target;
-use domain::alert::view::DestinationState;
+use domain::alert::view::{DestinationState, OnCallView, ScheduleView};
+use domain::time::DAY;
 use domain::{Action, Actor, Object, Timestamp};
 
 use super::board::Board;
@@ -56,14 +57,31 @@ impl Engine {
         Ok(self.board().await?.alerting.resolve_timeout)
     }
 
-    /// Schedules and policies as everybody may see them: no destination, no secret.
-    pub async fn on_call(&self, actor: &Actor) -> Result<Alerting> {
+    /// Who is on call over two weeks, and who is called next: no destination’s secret.
+    pub async fn on_call(&self, actor: &Actor) -> Result<OnCallView> {
         self.may(actor, Action::View, &Object::Installation)?;
-        let mut document = self.alerting_document().await?;
-        for receiver in &mut document.receivers {
-            receiver.destinations.clear();
-        }
-        Ok(document)
+        let document = self.alerting_document().await?;
+        let now = self.now();
+        let from = Timestamp(now.0.div_euclid(DAY) * DAY);
+        let to = from.plus(14 * DAY);
+        let schedules = document.schedules.iter().map(|schedule| ScheduleView {
+            shifts: schedule.shifts(from, to),
+            on_call: schedule.on_call(now).unwrap_or_default().to_string(),
+            backup: schedule.backup(now).unwrap_or_default().to_string(),
+            schedule: schedule.clone(),
+        });
+        Ok(OnCallView {
+            now,
+            from,
+            to,
+            schedules: schedules.collect(),
+            receivers: document.receivers.iter().map(|r| (r.name.clone(), r.policy.clone(), r.send_resolved)).collect(),
+            destinations: self.destinations(actor).await?,
+            silences: self.silences(actor).await?,
+            people: self.store.people().await?.into_iter().filter(|p| !p.disabled).map(|p| p.email).collect(),
+            policies: document.policies,
+            route: document.route,
+        })
     }
 
     /// How each destination fares.

@@ -1,0 +1,332 @@
+//! The panels of the page on who is called.
+
+use domain::Timestamp;
+use domain::alert::config::{Alerting, Destination};
+use domain::alert::escalation::Policy;
+use domain::alert::matcher::Matcher;
+use domain::alert::schedule::{Override, Schedule};
+use domain::alert::view::{DryRun, OnCallView, ScheduleView, Suppressed};
+use domain::format;
+use domain::time::DAY;
+use leptos::prelude::*;
+
+use super::edits::{Edit, steps};
+use super::{Change, Test};
+use crate::components::alert::Avatar;
+use crate::components::form::Sent;
+use crate::components::icons::Icon;
+use crate::components::panel::{Empty, Panel};
+use crate::components::status::Status;
+use crate::server_functions::Failure;
+
+type Wrong = RwSignal<Option<String>>;
+
+/// `Mara Lindqvist` of `mara.lindqvist@example.com`.
+fn short(address: &str) -> String {
+    address.split('@').next().unwrap_or(address).to_string()
+}
+
+pub fn schedules(seen: &OnCallView, change: Change) -> AnyView {
+    let rows: Vec<_> = seen.schedules.iter().map(|s| row(s, seen, change)).collect();
+    let days: Vec<_> = (0..14)
+        .map(|d| {
+            let at = seen.from.plus(d * DAY);
+            let left = 100.0 * d as f64 / 14.0;
+            view! { <span class=if d == 0 { "td" } else { "" } style=format!("left:{left:.2}%;width:7.14%")>{at.day_month()}</span> }
+        })
+        .collect();
+    let lines: Vec<_> = (0..14)
+        .map(|d| view! { <i style=format!("left:{:.2}%;width:7.14%", 100.0 * f64::from(d) / 14.0)></i> })
+        .collect();
+    let now = 100.0 * (seen.now.0 - seen.from.0) as f64 / (seen.to.0 - seen.from.0) as f64;
+    let title = match seen.schedules.iter().find(|s| !s.on_call.is_empty()) {
+        Some(s) => format!("Now: {}", short(&s.on_call)),
+        None => "Nobody is on call".to_string(),
+    };
+    let body = if rows.is_empty() {
+        view! { <Empty title="No rotation yet" text="People take turns by the day or the week; a policy calls whoever is on call, then the next."/> }.into_any()
+    } else {
+        view! {
+            <div class="cal"><div class="ly hd"><div class="lyh"></div><div class="lyb">{days}</div></div><div class="gridl" aria-hidden="true">{lines}</div>
+            <div class="nowl" aria-hidden="true"><b style=format!("left:{now:.2}%")><span>{seen.now.clock()}</span></b></div>{rows}</div>
+        }
+        .into_any()
+    };
+    let people: Vec<_> = seen.people.iter().map(|p| view! { <option value=p.clone()></option> }).collect();
+    let all = seen.people.join(", ");
+    let first = seen.now.form_date();
+    view! {
+        <div class="head"><div class="grow"><h1>"On-call"</h1><p>{title}". Times are UTC; turns change by each rotation’s own clock, also on the nights when clocks change."</p></div></div>
+        <datalist id="addresses">{people}</datalist>
+        <section class="panel" aria-label="Rotations">{body}
+        <details class="pf2"><summary class="btn xs"><Icon name="plus" small=true/>"Rotation"</summary>
+        <form class="row wrap gap-12 mt-12" on:submit=move |event| {
+            let sent = Sent::of(&event);
+            let clock = sent.text("handover");
+            let (h, m) = clock.split_once(':').unwrap_or(("9", "0"));
+            let handover = h.parse::<u16>().unwrap_or(9) * 60 + m.parse::<u16>().unwrap_or(0);
+            let list = |text: String| text.split(',').map(|p| p.trim().to_string()).filter(|p| !p.is_empty()).collect();
+            change.dispatch(Edit::Schedule(Schedule { name: sent.text("name").trim().to_string(), zone: sent.text("zone"), people: list(sent.text("people")), first_day: sent.text("first"), handover, days: sent.text("days").parse().unwrap_or(7), overrides: Vec::new() }));
+        }>
+            <label class="f"><span>"Name"</span><input class="in" name="name" required maxlength="100"/></label>
+            <label class="f grow"><span>"People in the order of their turns, by commas"</span><input class="in" name="people" required value=all/></label>
+            <label class="f"><span>"Turn"</span><select class="in" name="days"><option value="7">"a week"</option><option value="1">"a day"</option><option value="14">"two weeks"</option></select></label>
+            <label class="f"><span>"First turn"</span><input class="in" type="date" name="first" required value=first/></label>
+            <label class="f"><span>"Changes at"</span><input class="in" type="time" name="handover" value="09:00"/></label>
+            <label class="f"><span>"Zone"</span><input class="in" name="zone" placeholder="Europe/Berlin"/></label>
+            <button class="btn pri end" type="submit">"Add"</button></form></details></section>
+    }
+    .into_any()
+}
+
+fn row(s: &ScheduleView, seen: &OnCallView, change: Change) -> AnyView {
+    let span = (seen.to.0 - seen.from.0) as f64;
+    let blocks: Vec<_> = s
+        .shifts
+        .iter()
+        .map(|shift| {
+            let (from, to) = (shift.from.max(seen.from), shift.to.min(seen.to));
+            let (left, width) = (100.0 * (from.0 - seen.from.0) as f64 / span, 100.0 * (to.0 - from.0) as f64 / span);
+            let tone = ["wML", "wPR", "wTO", "wSK", "wDN"][s.schedule.people.iter().position(|p| *p == shift.person).unwrap_or(4) % 5];
+            let class = format!("bk {tone}{}", if shift.overridden { " ovr" } else { "" });
+            let title = format!("{}, {} to {} UTC", shift.person, shift.from.date_clock(), shift.to.date_clock());
+            view! { <span class=class title=title style=format!("left:{left:.2}%;width:{width:.2}%")><Avatar name=shift.person.clone()/><span>{short(&shift.person)}</span></span> }
+        })
+        .collect();
+    let zone = if s.schedule.zone.is_empty() { "UTC".to_string() } else { s.schedule.zone.clone() };
+    let words = format!(
+        "every {}, {:02}:{:02} {zone}",
+        if s.schedule.days == 7 { "week".to_string() } else { format!("{} days", s.schedule.days) },
+        s.schedule.handover / 60,
+        s.schedule.handover % 60
+    );
+    let (name, gone) = (s.schedule.name.clone(), s.schedule.name.clone());
+    let backup = if s.backup.is_empty() { String::new() } else { format!("backup {}", short(&s.backup)) };
+    view! {
+        <div class="ly"><div class="lyh"><b>{s.schedule.name.clone()}</b><span class="hint">{words}</span><span class="hint">{backup}</span>
+        <details><summary class="btn ghost xs"><Icon name="plus" small=true/>"Override"</summary>
+        <form class="col gap-4 mt-4" on:submit=move |event| {
+            let sent = Sent::of(&event);
+            let at = |name: &str| Timestamp::parse(&format!("{}:00Z", sent.text(name)));
+            if let (Some(from), Some(to)) = (at("from"), at("to")) {
+                change.dispatch(Edit::Override { schedule: name.clone(), place: Override { person: sent.text("person"), from, to, reason: sent.text("reason") } });
+            }
+        }>
+            <input class="in sm" name="person" list="addresses" required aria-label="Who" placeholder="Who"/>
+            <input class="in sm" type="datetime-local" name="from" required aria-label="From, UTC"/><input class="in sm" type="datetime-local" name="to" required aria-label="To, UTC"/>
+            <input class="in sm" name="reason" aria-label="Why" placeholder="Why"/><button class="btn xs" type="submit">"Add"</button></form>
+        <button class="btn ghost xs" type="button" on:click=move |_| { change.dispatch(Edit::WithoutSchedule(gone.clone())); }>"Remove the rotation"</button></details></div>
+        <div class="lyb">{blocks}</div></div>
+    }
+    .into_any()
+}
+
+pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong) -> AnyView {
+    let rows: Vec<_> = seen
+        .destinations
+        .iter()
+        .map(|d| {
+            let (of, words) = match (&d.problem, d.delivered) {
+                (p, _) if !p.is_empty() => (domain::Status::Critical, p.clone()),
+                (_, Some(at)) => (domain::Status::Good, format!("delivered {} UTC", at.date_clock())),
+                _ => (domain::Status::NoData, "nothing sent yet".to_string()),
+            };
+            let waiting = (d.waiting > 0).then(|| view! { <span class="tag">{d.waiting}" waiting"</span> });
+            let (key, gone) = (d.key.clone(), d.key.clone());
+            view! {
+                <tr><th scope="row" class="plain">{d.receiver.clone()}</th><td>{d.title.clone()}<span class="hint blk mono">{d.shown.clone()}</span></td><td><Status of=of text=words/>{waiting}</td>
+                <td class="num"><span class="row ends"><button class="btn xs" type="button" on:click=move |_| { test.dispatch(key.clone()); }>"Test"</button><button class="btn xs danger" type="button" on:click=move |_| { change.dispatch(Edit::Without { key: gone.clone() }); }>"Remove"</button></span></td></tr>
+            }
+        })
+        .collect();
+    let table = if rows.is_empty() {
+        view! { <Empty title="Nobody is told yet" text="Alerts are found and listed, and no message leaves. Add where they go."/> }.into_any()
+    } else {
+        view! { <table class="t"><thead><tr><th scope="col">"Receiver"</th><th scope="col">"To"</th><th scope="col">"How it fares"</th><th scope="col"><span class="sr">"Actions"</span></th></tr></thead><tbody>{rows}</tbody></table> }.into_any()
+    };
+    let names: Vec<_> =
+        seen.receivers.iter().map(|(name, ..)| view! { <option value=name.clone()></option> }).collect();
+    let first = seen.receivers.first().map(|r| r.0.clone()).unwrap_or_default();
+    let kinds = [
+        ("slack", "Slack"),
+        ("teams", "Microsoft Teams"),
+        ("email", "E-mail"),
+        ("pagerduty", "PagerDuty"),
+        ("ntfy", "ntfy"),
+        ("webhook", "Webhook"),
+    ];
+    let kinds: Vec<_> = kinds.into_iter().map(|(n, t)| view! { <option value=n>{t}</option> }).collect();
+    view! {
+        <section class="panel" aria-label="Where messages go"><header class="ph"><h2>"Where messages go"</h2></header>{table}
+        <form class="pf2 row wrap gap-12" on:submit=move |event| {
+            let sent = Sent::of(&event);
+            let (target, secret) = (sent.text("target").trim().to_string(), sent.text("secret").trim().to_string());
+            let destination = match sent.text("kind").as_str() {
+                "slack" => Destination::Slack { url: target },
+                "teams" => Destination::Teams { url: target },
+                "email" => Destination::Email { address: target },
+                "pagerduty" => Destination::PagerDuty { routing_key: target, url: String::new() },
+                "ntfy" => Destination::Ntfy { url: target, token: secret },
+                _ => Destination::Webhook { url: target, secret },
+            };
+            wrong.set(destination.problem());
+            if wrong.get_untracked().is_none() {
+                change.dispatch(Edit::Destination { receiver: sent.text("receiver").trim().to_string(), destination });
+            }
+        }>
+            <datalist id="receivers">{names}</datalist>
+            <label class="f"><span>"Receiver"</span><input class="in" name="receiver" list="receivers" required maxlength="100" value=first/></label>
+            <label class="f"><span>"By"</span><select class="in" name="kind">{kinds}</select></label>
+            <label class="f grow"><span>"Address, or routing key"</span><input class="in mono" name="target" required autocomplete="off"/></label>
+            <label class="f"><span>"Secret or token"</span><input class="in mono" name="secret" autocomplete="off"/></label>
+            <button class="btn pri end" type="submit"><Icon name="plus" small=true/>"Add"</button></form></section>
+    }
+    .into_any()
+}
+
+pub fn routes(seen: &OnCallView, change: Change, wrong: Wrong) -> AnyView {
+    let rows: Vec<_> = seen
+        .route
+        .routes
+        .iter()
+        .enumerate()
+        .map(|(place, r)| {
+            let matchers: Vec<String> = r.matchers.iter().map(Matcher::text).collect();
+            let below = (!r.routes.is_empty()).then(|| view! { <span class="tag">{r.routes.len()}" below"</span> });
+            view! { <tr><td class="num">{place + 1}</td><th scope="row" class="plain mono">{matchers.join(", ")}" "{below}</th><td>{r.receiver.clone()}</td><td>{if r.goes_on { "goes on" } else { "stops" }}</td><td class="num"><button class="btn xs danger" type="button" on:click=move |_| { change.dispatch(Edit::WithoutRoute(place)); }>"Remove"</button></td></tr> }
+        })
+        .collect();
+    let names: Vec<_> =
+        seen.receivers.iter().map(|(name, ..)| view! { <option value=name.clone()>{name.clone()}</option> }).collect();
+    view! {
+        <section class="panel" aria-label="Routes"><header class="ph"><h2>"Routes"</h2><span class="sub">"the first that matches, from the top"</span></header>
+        <table class="t"><thead><tr><th scope="col" class="num">"#"</th><th scope="col">"Alerts with"</th><th scope="col">"Receiver"</th><th scope="col">"Then"</th><th scope="col"><span class="sr">"Remove"</span></th></tr></thead>
+        <tbody>{rows}<tr><td class="num">"–"</td><th scope="row" class="plain">"everything else"</th><td>{seen.route.receiver.clone()}</td><td>"stops"</td><td></td></tr></tbody></table>
+        <form class="pf2 row wrap gap-12" on:submit=move |event| {
+            let sent = Sent::of(&event);
+            match Matcher::parse_all(&sent.text("matchers")) {
+                Ok(matchers) => { wrong.set(None); change.dispatch(Edit::Route { matchers, receiver: sent.text("receiver") }); }
+                Err(problem) => wrong.set(Some(problem)),
+            }
+        }>
+            <label class="f grow"><span>"Alerts with"</span><input class="in mono" name="matchers" required placeholder="team=\"credit\", severity=\"critical\""/></label>
+            <label class="f"><span>"go to"</span><select class="in" name="receiver">{names}</select></label>
+            <button class="btn end" type="submit"><Icon name="plus" small=true/>"Route"</button></form></section>
+    }
+    .into_any()
+}
+
+pub fn escalation(seen: &OnCallView, change: Change, wrong: Wrong) -> AnyView {
+    let policies: Vec<_> = seen
+        .policies
+        .iter()
+        .map(|p| {
+            let of: Vec<String> = seen.receivers.iter().filter(|(_, policy, _)| *policy == p.name).map(|(n, ..)| n.clone()).collect();
+            let boxes: Vec<_> = p
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(n, s)| {
+                    let after = if s.after == 0 { "At once".to_string() } else { format!("After {}", format::duration(s.after)) };
+                    let who: Vec<_> = s.targets.iter().map(|t| view! { <span class="chip"><Icon name="phone" small=true/>{t.words()}</span> }).collect();
+                    view! { <li><span class="mk">{n + 1}</span><div class="box"><b>{after}</b><div class="row wrap mt-4">{who}</div></div></li> }
+                })
+                .collect();
+            let again = match p.repeat { 0 => "once".to_string(), n => format!("{} times", n + 1) };
+            view! { <div class="mb-12"><p><b>{p.name.clone()}</b>" "<span class="hint">{format!("for {}, gone through {again}", of.join(", "))}</span></p><ol class="es mt-8">{boxes}</ol></div> }
+        })
+        .collect();
+    let empty = policies.is_empty().then(|| view! { <p class="mid">"No policy yet: messages go to destinations only, and nobody is called by name."</p> });
+    let names: Vec<_> =
+        seen.receivers.iter().map(|(name, ..)| view! { <option value=name.clone()>{name.clone()}</option> }).collect();
+    let example = seen
+        .schedules
+        .first()
+        .map_or("0 mara@example.com".to_string(), |s| format!("0 on_call:{0}\n5 backup:{0}", s.schedule.name));
+    view! {
+        <Panel title="Escalation" sub="until somebody takes it on" span="c-12">{empty}{policies}
+        <details><summary class="btn xs"><Icon name="plus" small=true/>"Policy"</summary><form class="col gap-12 mt-12" on:submit=move |event| {
+            let sent = Sent::of(&event);
+            match steps(&sent.text("steps")) {
+                Ok(steps) => {
+                    wrong.set(None);
+                    let policy = Policy { name: sent.text("name").trim().to_string(), steps, repeat: sent.text("repeat").parse().unwrap_or(0), acknowledged_for: None };
+                    change.dispatch(Edit::Policy { receiver: sent.text("receiver"), policy });
+                }
+                Err(problem) => wrong.set(Some(problem)),
+            }
+        }>
+            <label class="f"><span>"Name"</span><input class="in" name="name" required maxlength="100"/></label>
+            <label class="f"><span>"For the receiver"</span><select class="in" name="receiver">{names}</select></label>
+            <label class="f"><span>"Steps: minutes after the one before, and whom"</span><textarea class="in mono" name="steps" rows="4" required>{example}</textarea></label>
+            <label class="f"><span>"Gone through again, times"</span><input class="in num" name="repeat" inputmode="numeric" value="1"/></label>
+            <button class="btn pri" type="submit">"Keep the policy"</button></form></details></Panel>
+    }
+    .into_any()
+}
+
+pub fn dry_run(who: Action<(String, Option<Timestamp>), Result<DryRun, Failure>>) -> AnyView {
+    let answer = move || match who.value().get() {
+        None => None,
+        Some(Err(error)) => Some(view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any()),
+        Some(Ok(run)) => Some(told(&run)),
+    };
+    view! {
+        <Panel title="Who would be told" sub="now, or at any time" span="c-12">
+        <form class="col gap-12" on:submit=move |event| {
+            let sent = Sent::of(&event);
+            who.dispatch((sent.text("labels"), Timestamp::parse(&format!("{}:00Z", sent.text("at")))));
+        }>
+            <label class="f"><span>"Of an alert with"</span><input class="in mono" name="labels" required value="severity=\"critical\""/></label>
+            <label class="f"><span>"At, UTC; now where empty"</span><input class="in" type="datetime-local" name="at"/></label>
+            <button class="btn" type="submit">"Ask"</button></form>
+        <div class="mt-12" aria-live="polite">{answer}</div></Panel>
+    }
+    .into_any()
+}
+
+fn told(run: &DryRun) -> AnyView {
+    let silent = run.silent.as_ref().map(|s| {
+        let words = match s {
+            Suppressed::Silence { .. } => "A silence covers it: nobody is told.".to_string(),
+            Suppressed::Inhibition { by, .. } => format!("It would follow from {by}: nobody is told."),
+            Suppressed::Muted { interval } => format!("Its route is silent then: {interval}."),
+        };
+        view! { <p class="note">{words}</p> }
+    });
+    let routes: Vec<_> = run
+        .routes
+        .iter()
+        .map(|r| {
+            let muted = r.muted.clone().map(|m| view! { <p class="note">{format!("Silent then: {m}")}</p> });
+            let rows: Vec<_> = r.told.iter().map(|(after, who)| view! { <li><span class="num">{if *after == 0 { "at once".to_string() } else { format!("after {}", format::duration(*after)) }}</span><span>{who.clone()}</span></li> }).collect();
+            let none = rows.is_empty().then(|| view! { <p class="mid">"Nobody: this receiver has no destination and no policy."</p> });
+            view! { <p><b>{r.receiver.clone()}</b>" "<span class="hint">{if r.path.is_empty() { "root of the routes".to_string() } else { format!("route {}", r.path) }}</span></p>{muted}{none}<ul class="told">{rows}</ul> }
+        })
+        .collect();
+    view! { <p class="hint">{format!("At {} UTC", run.at.date_clock())}</p>{silent}{routes} }.into_any()
+}
+
+/// Everything at once, for what has no form: intervals, inhibitions, deeper routes.
+pub fn whole(document: Action<(), Result<Alerting, Failure>>, change: Change, wrong: Wrong) -> AnyView {
+    let text = move || {
+        match document.value().get() {
+        None => view! { <button class="btn sm" type="button" on:click=move |_| { document.dispatch(()); }><Icon name="code" small=true/>"Edit as JSON"</button> }.into_any(),
+        Some(Err(error)) => view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any(),
+        Some(Ok(all)) => {
+            let shown = serde_json::to_string_pretty(&all).unwrap_or_default();
+            view! {
+                <form class="col gap-12" on:submit=move |event| {
+                    match serde_json::from_str::<Alerting>(&Sent::of(&event).text("document")) {
+                        Ok(read) => { wrong.set(None); change.dispatch(Edit::Whole(Box::new(read))); }
+                        Err(error) => wrong.set(Some(format!("the document cannot be read: {error}"))),
+                    }
+                }><textarea class="in mono" name="document" rows="24" spellcheck="false" aria-label="The whole document">{shown}</textarea>
+                <button class="btn pri" type="submit">"Put in force"</button></form>
+            }
+            .into_any()
+        }
+    }
+    };
+    view! { <Panel title="Everything" sub="intervals, inhibitions, waits" span="c-12"><p class="mid mb-12">"Spans are microseconds. What leads nowhere is refused with its place."</p>{text}</Panel> }.into_any()
+}
