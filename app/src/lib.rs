@@ -117,6 +117,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/rules") view=pages::rules::Rules ssr=SsrMode::Async/>
                 <Route path=path!("/rules/:id") view=pages::rules::RulePage ssr=SsrMode::Async/>
                 <Route path=path!("/on-call") view=pages::on_call::OnCall ssr=SsrMode::Async/>
+                <Route path=path!("/links") view=pages::links::Links ssr=SsrMode::Async/>
+                <Route path=path!("/share/:token") view=pages::shared::Shared ssr=SsrMode::Async/>
                 <Route path=path!("/connect") view=pages::connect::Connect ssr=SsrMode::Async/>
                 <Route path=path!("/systems/:name") view=pages::system::SystemPage ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name") view=pages::model::QualityPage ssr=SsrMode::Async/>

@@ -70,6 +70,7 @@ pub fn Frame(
                     <div class="right row">
                         <Transition fallback=|| ()>{environments}</Transition>
                         {range.map(|words| view! { <RangePicker words/> })}
+                        {move || share_link(&path.get(), &place.get())}
                         <button class="btn sm live hide-m" type="button" aria-pressed=move || live.on.get().to_string()
                             on:click=move |_| live.on.update(|on| *on = !*on)>
                             {move || if live.on.get() { view! { <span class="dot"></span>"Live" }.into_any() } else { "Paused".into_any() }}
@@ -82,6 +83,14 @@ pub fn Frame(
         <nav class="tabs-m tabs-5" aria-label="Main">{tabs}</nav>
     }
     .into_any()
+}
+
+/// Pages that may be shown to others say so.
+fn share_link(path: &str, place: &super::state::Place) -> Option<impl IntoView + use<>> {
+    domain::share::SharedPage::of(path)?;
+    let range = place.range.map(|r| format!("&{}", r.query())).unwrap_or_default();
+    let href = format!("/links?of={path}&env={}{range}", place.environment);
+    Some(view! { <a class="btn sm hide-m" href=href><Icon name="share" small=true/>"Share"</a> })
 }
 
 fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView + use<> {

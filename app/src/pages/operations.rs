@@ -48,7 +48,7 @@ pub fn Operations() -> impl IntoView {
     }
 }
 
-fn page(view: &OperationsView, place: &Place) -> impl IntoView + use<> {
+pub(crate) fn page(view: &OperationsView, place: &Place) -> impl IntoView + use<> {
     let matrix: Vec<_> = view.systems.iter().map(|s| system_row(s, place)).collect();
     let models: Vec<_> = view.cards.iter().map(|c| model_row(c, place)).collect();
     let probes = probe_rows(view);

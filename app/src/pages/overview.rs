@@ -76,7 +76,7 @@ fn answer(view: &OverviewView) -> (String, String) {
     (head, detail)
 }
 
-fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> {
+pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> {
     let (head, detail) = answer(view);
     let status = view.score.map_or(Of::NoData, Of::of);
     let systems: Vec<_> = view.cards.iter().map(|card| system_row(card, place)).collect();

@@ -49,7 +49,7 @@ pub fn SystemPage() -> impl IntoView {
     .into_any()
 }
 
-fn page(view: &SystemView, place: &Place) -> AnyView {
+pub(crate) fn page(view: &SystemView, place: &Place) -> AnyView {
     let status = view.health.status();
     let text = view
         .health

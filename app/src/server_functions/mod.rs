@@ -7,6 +7,7 @@ pub mod admin;
 pub mod alerts;
 pub mod evaluation;
 pub mod model_set_up;
+pub mod shares;
 pub mod telemetry;
 pub mod views;
 
@@ -33,6 +34,9 @@ pub fn listed(name: &str) -> Option<Action> {
         | "who_is_told" | "annotations" => Action::View,
         "act_on_alerts" | "make_silence" | "end_silence" | "open_incident" => Action::Respond,
         "act_on_incident" | "annotate" | "act_on_annotation" => Action::Annotate,
+        // The token is the right; there is no person.
+        "shared" => Action::Enter,
+        "share" | "shares" | "end_share" | "share_visits" => Action::Share,
         "save_rule" | "delete_rule" | "alerting_document" | "set_alerting" | "test_destination" => Action::EditAlerting,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,

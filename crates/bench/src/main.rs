@@ -1,6 +1,7 @@
 //! Figures, one JSON line each: `cargo xtask bench …`. Never part of a test: a timed test fails on
 //! a busy machine and passes on a fast one.
 
+mod alert;
 mod detection;
 mod drift;
 mod employment;
@@ -117,6 +118,11 @@ enum What {
         #[arg(long, default_value_t = 10.0)]
         seconds: f64,
     },
+    /// From a sample, or a posted alert, to the webhook; ten thousand open alerts; a storm
+    Alert {
+        #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
+        database: load::Database,
+    },
     /// The same samples into Prometheus, the same questions to both: the share of answers that agree
     Promql {
         #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
@@ -186,6 +192,7 @@ fn main() -> ExitCode {
         What::Kill { database, kills } => under_load(kill::kill(database, kills)),
         What::Samples { on, steps } => under_load(samples::samples(on.database, on.runs, steps)),
         What::Otlp { on, seconds } => under_load(otlp::otlp(on.database, on.runs, seconds)),
+        What::Alert { database } => under_load(alert::alert(database)),
         What::Promql { database } => under_load(promql::promql(database)),
         What::Footprint { on, seconds } => under_load(footprint::footprint(on.database, on.runs, seconds)),
         What::Evaluate { database, models, rate, recomputed } => {

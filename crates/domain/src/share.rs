@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::incident::IncidentView;
 use crate::time::RangeChoice;
+use crate::view::{ModelView, OperationsView, OverviewView, SystemView};
+use crate::{TimeRange, Timestamp};
 
 /// What may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +116,31 @@ pub struct ShareRow {
     pub own: bool,
 }
 
+/// What a link shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharedView {
+    pub author: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub environment: String,
+    /// What is shown, resolved.
+    pub range: TimeRange,
+    pub frozen: bool,
+    pub note: String,
+    pub title: String,
+    pub body: SharedBody,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedBody {
+    Overview(Box<OverviewView>),
+    Operations(Box<OperationsView>),
+    System(Box<SystemView>),
+    Model(Box<ModelView>),
+    Incident(Box<IncidentView>),
+}
+
 pub const NOTE_MAX: usize = 500;
 /// Links of one person that hold at the same time.
 pub const SHARES_MAX: usize = 50;
@@ -125,6 +152,9 @@ impl ShareText {
     pub fn problem(&self) -> Option<String> {
         if self.hours.is_some_and(|h| !(1..=HOURS_MAX).contains(&h)) {
             return Some("a link holds for an hour to a year, or until it is ended".into());
+        }
+        if self.frozen && self.page == SharedPage::Overview {
+            return Some("Overview shows the present: share it as it moves on".into());
         }
         (self.note.len() > NOTE_MAX).then(|| format!("a note has at most {NOTE_MAX} bytes"))
     }

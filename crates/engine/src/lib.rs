@@ -23,6 +23,7 @@ pub mod people;
 mod prices;
 mod promql;
 pub mod questions;
+mod shares;
 pub mod telemetry;
 mod thresholds;
 pub mod upkeep;

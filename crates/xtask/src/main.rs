@@ -86,7 +86,8 @@ fn bench(rest: &[String]) -> Result<(), String> {
     let mut bench = std::process::Command::new(places::target().join("release/bench"));
     let name = rest.first().map_or("", String::as_str);
     let under_load =
-        ["ingest", "labels", "samples", "query", "footprint", "kill", "otlp", "promql", "evaluate"].contains(&name);
+        ["ingest", "labels", "samples", "query", "footprint", "kill", "otlp", "promql", "evaluate", "alert"]
+            .contains(&name);
     if under_load || ["drift", "wide"].contains(&name) {
         bench.env("PLIMSOLL_PROGRAM", program()?);
     }

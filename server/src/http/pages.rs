@@ -42,8 +42,13 @@ pub fn access(path: &str) -> Access {
     if let Some(name) = path.strip_prefix("/do/") {
         return app::server_functions::access(name);
     }
+    if path.starts_with("/share/") {
+        // The token is the right.
+        return Access::Public;
+    }
     match path {
         "/sign-in" | "/setup" => Access::Public,
+        "/links" => Access::Needs(Action::Share),
         "/settings/people" => Access::Needs(Action::ManagePeople),
         "/settings/keys" => Access::Needs(Action::ManageKeys),
         "/settings/installation" => Access::Needs(Action::ManageInstallation),

@@ -3,6 +3,7 @@
 mod one;
 
 pub use one::IncidentPage;
+pub(crate) use one::read_only;
 
 use domain::alert::priority::Priority;
 use domain::incident::{Incident, IncidentsView};

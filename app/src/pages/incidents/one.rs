@@ -92,6 +92,28 @@ fn page(seen: IncidentView, act: Act, flag: Annotate, filter: RwSignal<&'static 
     .into_any()
 }
 
+/// As a shared link shows it: nothing can be done, nobody is named who does not stand in the timeline.
+pub(crate) fn read_only(seen: &IncidentView) -> AnyView {
+    let i = &seen.incident;
+    let state = format!("{}, {}", i.state().title(), format::duration(i.lasted(seen.now)));
+    let status = if i.resolved_at.is_some() { domain::Status::Good } else { domain::Status::Critical };
+    let impact = (!i.impact.is_empty()).then(|| view! { <p>{i.impact.clone()}</p> });
+    let cost = seen.cost.as_ref().map(|(money, currency)| view! { <span class="mid">"Cost so far "<b>{format!("{currency} {}", format::count(*money))}</b></span> });
+    let cause = i.cause.as_ref().map(|c| view! { <section class="panel"><div class="pb cause"><b>"Likely cause: "{c.title.clone()}</b><p class="mid">{c.text.clone()}</p></div></section> });
+    let filter = RwSignal::new("all");
+    let notes: Vec<_> = seen
+        .annotations
+        .iter()
+        .map(|a| view! { <li><Avatar name=a.author.clone()/><div><b>{a.author.clone()}</b>" "<span class="tag"><Icon name="flag" small=true/>{a.body.at.clock()}</span><p>{a.body.text.clone()}</p></div></li> })
+        .collect();
+    let notes = (!notes.is_empty()).then(|| view! { <section class="panel" aria-label="Notes"><header class="ph"><h2>"Notes"</h2></header><ul class="th">{notes}</ul></section> });
+    view! {
+        <div class="head"><div class="grow"><h1>{i.name()}" "{i.title.clone()}</h1>{impact}<div class="row gap-12 wrap mt-8"><Sev of=i.priority title=true/><Status of=status text=state pill=true/>{cost}</div></div></div>
+        <div class="col gap-16">{cause}{signals(seen)}{timeline(seen, filter)}{notes}</div>
+    }
+    .into_any()
+}
+
 fn cause(i: &Incident, act: Act) -> AnyView {
     let id = i.id;
     let own = view! {

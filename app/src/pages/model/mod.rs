@@ -99,6 +99,11 @@ fn ModelPage(section: Section) -> impl IntoView {
     .into_any()
 }
 
+/// A model’s quality, as a shared link shows it.
+pub(crate) fn quality(view: &ModelView, place: &Place) -> AnyView {
+    page(view, place, Section::Quality).into_any()
+}
+
 /// The pages of one model. `current` is the last part of the address.
 #[component]
 fn ModelTabs(

@@ -130,6 +130,39 @@ fn of_installation() -> Vec<(&'static str, RuleText)> {
             },
         ),
         (
+            "self/destinations",
+            RuleText {
+                remediation: "See the destination’s last error under On-call, and send it a test.".into(),
+                ..rule(
+                    "Messages do not arrive",
+                    "A destination has refused or not answered for 5 minutes: whoever reads there is not told.",
+                    above("plimsoll_destinations_failing", 0.0),
+                    5 * MINUTE,
+                    "{{value}} destinations of Plimsoll’s messages fail",
+                )
+            },
+        ),
+        (
+            "self/lag",
+            rule(
+                "Alerting is late",
+                "One round over all rules and groups has taken more than 5 seconds for 2 minutes.",
+                above("plimsoll_alert_turn_seconds", 5.0),
+                2 * MINUTE,
+                "A round of Plimsoll’s alerting takes {{value}} s",
+            ),
+        ),
+        (
+            "self/queue",
+            rule(
+                "The writer is behind",
+                "More than 500 batches have waited for the database for 2 minutes; at 1024 senders are told to come back.",
+                above("plimsoll_write_queue", 500.0),
+                2 * MINUTE,
+                "{{value}} batches wait for Plimsoll’s database",
+            ),
+        ),
+        (
             "probe/down",
             RuleText {
                 severity: Severity::Critical,

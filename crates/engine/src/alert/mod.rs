@@ -15,6 +15,7 @@ mod defaults;
 mod incidents;
 mod observe;
 mod rules;
+mod self_watch;
 mod settings;
 mod silences;
 
@@ -70,6 +71,7 @@ pub struct Shared {
     /// When each rule is evaluated next, and what came of the last time.
     rules: Mutex<HashMap<i64, Evaluated>>,
     refreshed: AtomicI64,
+    watch: self_watch::Watch,
 }
 
 /// The last evaluation of a rule.
@@ -95,6 +97,7 @@ impl Shared {
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let mut reloaded = Timestamp(0);
     let mut tidied = Timestamp(0);
+    let mut watched = engine.now();
     loop {
         let wait = engine.until_due().await;
         tokio::select! {
@@ -111,7 +114,13 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
                 engine.reload_rules().await?;
                 reloaded = now;
             }
+            let begun = std::time::Instant::now();
             engine.alert_turn().await?;
+            engine.inner.alerts.watch.turn(begun.elapsed());
+            if now.0 - watched.0 >= self_watch::EVERY {
+                watched = now;
+                engine.watch_self(now).await?;
+            }
             if now.0 - tidied.0 >= MINUTE {
                 tidied = now;
                 engine.default_rules().await?;
@@ -582,6 +591,7 @@ impl Engine {
         let attempts = message.attempts + 1;
         let (attempt, title, good, mut decided) = match problem {
             None => {
+                self.inner.alerts.watch.delivered((now.0 - message.message.at.0) as f64 / 1e6);
                 let first = message.message.firing.iter().any(|a| a.incident.is_some());
                 if let (true, Some(id)) = (first, message.message.incident) {
                     self.store.change_incident(id, |i| i.told_at = i.told_at.or(Some(now))).await?;

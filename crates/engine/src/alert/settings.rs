@@ -111,6 +111,11 @@ impl Engine {
         Ok(all)
     }
 
+    /// Destinations whose last message did not arrive.
+    pub(super) async fn failing_destinations(&self) -> Result<usize> {
+        Ok(self.destinations(&Actor::Local).await?.iter().filter(|d| !d.problem.is_empty()).count())
+    }
+
     /// Sends a test to a destination of a receiver, at once.
     ///
     /// # Errors

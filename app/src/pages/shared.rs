@@ -1,0 +1,59 @@
+//! A page as a link shows it: read only, without the rail, with its scope said.
+
+use domain::share::{SharedBody, SharedView};
+use domain::time::RangeChoice;
+use leptos::prelude::*;
+use leptos_meta::{Meta, Title};
+use leptos_router::hooks::use_params_map;
+
+use super::{incidents, model, operations, overview, system};
+use crate::components::panel::{Empty, Loading};
+use crate::components::state::Place;
+use crate::server_functions::shares::shared;
+
+#[component]
+pub fn Shared() -> impl IntoView {
+    let params = use_params_map();
+    let token = Memo::new(move |_| params.with(|p| p.get("token")).unwrap_or_default());
+    token.with_untracked(|_| ());
+    let data = Resource::new(move || token.get(), shared);
+    view! {
+        <Meta name="robots" content="noindex"/>
+        <Transition fallback=Loading>{move || Suspend::new(async move {
+            match data.await {
+                Err(error) => view! { <Title text="Shared page"/><main class="page" id="main"><h1 class="sr">"Shared page"</h1><Empty title="This link shows nothing" text=error.to_string()/></main> }.into_any(),
+                Ok(seen) => page(&seen),
+            }
+        })}</Transition>
+    }
+    .into_any()
+}
+
+fn page(seen: &SharedView) -> AnyView {
+    let place = Place { environment: seen.environment.clone(), range: Some(RangeChoice::Fixed(seen.range)) };
+    let body = match &seen.body {
+        SharedBody::Overview(view) => overview::page(view, &place).into_any(),
+        SharedBody::Operations(view) => {
+            view! { <h1 class="sr">"Operations"</h1>{operations::page(view, &place)} }.into_any()
+        }
+        SharedBody::System(view) => system::page(view, &place),
+        SharedBody::Model(view) => model::quality(view, &place),
+        SharedBody::Incident(view) => incidents::read_only(view),
+    };
+    let until =
+        seen.expires_at.map_or("until it is ended".to_string(), |end| format!("until {} UTC", end.date_clock()));
+    let range = match (&seen.body, seen.frozen) {
+        (SharedBody::Overview(_) | SharedBody::Incident(_), _) => String::new(),
+        (_, true) => format!("{} to {} UTC, as it was. ", seen.range.from.date_clock(), seen.range.to.date_clock()),
+        (_, false) => "The range moves on with time. ".to_string(),
+    };
+    let note = (!seen.note.is_empty()).then(|| view! { <p class="note">{seen.note.clone()}</p> });
+    view! {
+        <Title text=seen.title.clone()/>
+        <a class="skip" href="#main">"Skip to content"</a>
+        <header class="shb"><span class="brand"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">"Plimsoll"</span></span>
+        <span class="mid grow">{format!("Shared by {} on {}, {until}. {range}", seen.author, seen.created_at.day_month())}</span><span class="tag">"Read only"</span></header>
+        <main class="page shared" id="main">{note}{body}</main>
+    }
+    .into_any()
+}

@@ -1,0 +1,148 @@
+//! Pages shared by link: made, shown, ended.
+//!
+//! A token opens one page in one environment over one range, as was fixed when it was made. It is no actor:
+//! nothing but [`Engine::open_share`] takes one, so there is nothing else to reach with it.
+
+use domain::share::{SHARES_MAX, Share, ShareRow, ShareText, SharedBody, SharedPage, SharedView, Visit};
+use domain::time::{HOUR, RangeChoice};
+use domain::{Action, Actor, Object};
+use sha2::{Digest, Sha256};
+
+use crate::people::random_text;
+use crate::{Engine, EngineError, Result};
+
+/// 40 characters of 36 are more than 200 bits.
+const TOKEN_LENGTH: usize = 40;
+
+fn hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}
+
+fn gone() -> EngineError {
+    EngineError::NotFound("this link shows nothing: it was ended, has run out, or never was".into())
+}
+
+impl Engine {
+    /// Makes a link. Gives its token, this once.
+    ///
+    /// # Errors
+    /// Not allowed; too many links; something that cannot be shown.
+    pub async fn share(&self, actor: &Actor, who: &str, mut text: ShareText) -> Result<String> {
+        self.may(actor, Action::Share, &Object::Installation)?;
+        let Actor::Person { id: author_id, .. } = actor else {
+            return Err(EngineError::Invalid("a link is made by a person, who answers for it".into()));
+        };
+        if let Some(problem) = text.problem() {
+            return Err(EngineError::Invalid(problem));
+        }
+        let now = self.now();
+        let own = self.store.share_links().await?;
+        if own.iter().filter(|s| s.author_id == *author_id && s.holds(now)).count() >= SHARES_MAX {
+            return Err(EngineError::TooLarge(format!("you have {SHARES_MAX} links that hold; end some first")));
+        }
+        if text.frozen {
+            text.range = RangeChoice::Fixed(text.range.resolve(now));
+        }
+        let share = Share {
+            id: 0,
+            author: who.to_string(),
+            author_id: *author_id,
+            created_at: now,
+            expires_at: text.hours.map(|h| now.plus(i64::from(h) * HOUR)),
+            revoked_at: None,
+            text,
+        };
+        // What cannot be shown is refused now, not when somebody opens it.
+        self.shown(&share).await?;
+        let token = random_text(TOKEN_LENGTH);
+        self.store.create_share(&share, &hash(&token)).await?;
+        self.audit(actor, "share.create", &share.text.page.path()).await;
+        Ok(token)
+    }
+
+    /// Links of whoever asks; an administrator sees all.
+    pub async fn shares(&self, actor: &Actor) -> Result<Vec<ShareRow>> {
+        self.may(actor, Action::Share, &Object::Installation)?;
+        let all = self.may(actor, Action::ManageInstallation, &Object::Installation).is_ok();
+        let visits = self.store.visits_of_all().await?;
+        let rows = self.store.share_links().await?.into_iter().filter_map(|share| {
+            let own = matches!(actor, Actor::Person { id, .. } if *id == share.author_id) || all;
+            let seen = visits.iter().find(|(id, ..)| *id == share.id);
+            let (visits, last) = seen.map_or((0, None), |(_, n, at)| (*n, Some(*at)));
+            own.then_some(ShareRow { share, visits, last, own })
+        });
+        Ok(rows.collect())
+    }
+
+    /// The link of a number, where whoever asks may end it.
+    async fn own_share(&self, actor: &Actor, id: i64) -> Result<ShareRow> {
+        self.shares(actor).await?.into_iter().find(|row| row.share.id == id).ok_or_else(gone)
+    }
+
+    pub async fn end_share(&self, actor: &Actor, id: i64) -> Result<()> {
+        self.own_share(actor, id).await?;
+        if !self.store.revoke_share(id, self.now()).await? {
+            return Err(EngineError::Conflict("that link was ended already".into()));
+        }
+        self.audit(actor, "share.end", &id.to_string()).await;
+        Ok(())
+    }
+
+    /// Who opened a link.
+    pub async fn share_visits(&self, actor: &Actor, id: i64) -> Result<Vec<Visit>> {
+        self.own_share(actor, id).await?;
+        Ok(self.store.visits(id).await?)
+    }
+
+    /// What a token shows. Each opening is noted.
+    ///
+    /// # Errors
+    /// A token that is not known, was ended or has run out: one answer for all three.
+    pub async fn open_share(&self, token: &str, address: &str) -> Result<SharedView> {
+        let now = self.now();
+        let share = self.store.share_by_token(&hash(token)).await?.filter(|s| s.holds(now)).ok_or_else(gone)?;
+        let view = self.shown(&share).await?;
+        self.store.note_visit(share.id, now, address).await?;
+        Ok(view)
+    }
+
+    async fn shown(&self, share: &Share) -> Result<SharedView> {
+        // The author answered for what is shown; the scope is the share's own, never the reader's.
+        let actor = &Actor::Local;
+        let (text, environment) = (&share.text, share.text.environment.as_str());
+        let range = text.range.resolve(self.now());
+        let body = match &text.page {
+            SharedPage::Overview => SharedBody::Overview(Box::new(self.overview(actor, environment).await?)),
+            SharedPage::Operations => {
+                SharedBody::Operations(Box::new(self.operations(actor, environment, range).await?))
+            }
+            SharedPage::System { name } => {
+                SharedBody::System(Box::new(self.system_view(actor, name, environment, range).await?))
+            }
+            SharedPage::Model { name } => {
+                SharedBody::Model(Box::new(self.model_view(actor, name, environment, Some(range)).await?))
+            }
+            SharedPage::Incident { id } => {
+                let mut view = self.incident_view(actor, *id).await?;
+                // Names of people who are not in it are none of a reader's business.
+                view.people.clear();
+                if !text.annotations {
+                    view.annotations.clear();
+                    view.timeline.retain(|e| e.kind != domain::alert::view::EntryKind::Note);
+                }
+                SharedBody::Incident(Box::new(view))
+            }
+        };
+        Ok(SharedView {
+            author: share.author.clone(),
+            created_at: share.created_at,
+            expires_at: share.expires_at,
+            environment: text.environment.clone(),
+            range,
+            frozen: text.frozen,
+            note: text.note.clone(),
+            title: text.page.title(),
+            body,
+        })
+    }
+}

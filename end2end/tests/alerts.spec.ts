@@ -1,0 +1,147 @@
+// From a sample to a person who knows what to do, and back to quiet: rule, back-test, alert, incident, notes,
+// who is told, silence.
+import AxeBuilder from '@axe-core/playwright';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test, type Page } from '@playwright/test';
+import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
+
+const plimsoll = new Plimsoll();
+const messages: any[] = [];
+let hook: Server;
+let key = '';
+
+test.describe.configure({ mode: 'serial' });
+test.beforeAll(async ({ browser }) => {
+  await plimsoll.start();
+  hook = createServer((request, response) => {
+    let body = '';
+    request.on('data', (part) => { body += part; });
+    request.on('end', () => { messages.push(JSON.parse(body)); response.end(); });
+  });
+  await new Promise<void>((resolve) => { hook.listen(0, '127.0.0.1', resolve); });
+  const page = await browser.newPage();
+  await page.goto(plimsoll.setupUrl);
+  await page.getByLabel('Name').fill('Mara Lindqvist');
+  await page.getByLabel('Email').fill('mara@larkfield.example');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Create and sign in' }).click();
+  await expect(page).toHaveURL(/\/connect$/);
+  await page.close();
+  key = plimsoll.run('key', 'create', 'tests', '--scope', 'admin').trim();
+});
+test.afterAll(async () => {
+  await plimsoll.stop();
+  plimsoll.clean();
+  hook.close();
+});
+
+const headers = () => ({ authorization: `Bearer ${key}` });
+const sample = (page: Page, value: number) => page.request.post(`${plimsoll.url}/api/v1/samples`, {
+  headers: headers(), data: { name: 'queue_depth', labels: { queue: 'mail', system: 'checkout' }, value } });
+
+test('where messages go is added, tested, and said to fare well', async ({ page }) => {
+  const said = complaints(page);
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/on-call`);
+  await expect(page.getByText('Nobody is told yet')).toBeVisible();
+  const form = page.getByRole('region', { name: 'Where messages go' });
+  await form.getByLabel('By').selectOption('webhook');
+  await form.getByLabel('Address, or routing key').fill(`http://127.0.0.1:${(hook.address() as AddressInfo).port}/`);
+  await form.getByRole('button', { name: 'Add' }).click();
+  await form.getByRole('button', { name: 'Test' }).click();
+  await expect(page.getByText('The test arrived.')).toBeVisible();
+  expect(messages[0].alerts[0].labels.alertname).toBe('Test');
+  messages.length = 0;
+  await page.getByText('Rotation', { exact: true }).click();
+  await page.getByLabel('Name').first().fill('ml');
+  await page.getByRole('region', { name: 'Rotations' }).getByRole('button', { name: 'Add' }).click();
+  await expect(page.getByText('Now: mara')).toBeVisible();
+  await page.getByRole('button', { name: 'Ask' }).click();
+  await expect(page.getByText(/Webhook 127\.0\.0\.1/).last()).toBeVisible();
+  expect(said).toEqual([]);
+});
+
+test('a rule is tried on the past, kept, and fires', async ({ page }) => {
+  await sample(page, 1);
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/rules/new`);
+  await page.getByLabel('Name').fill('Queue long');
+  await page.getByLabel(/Signal, as PromQL/).fill('queue_depth');
+  await page.getByLabel(/Number: limit/).fill('10');
+  await page.getByLabel('Say, in plain words').fill('{{value}} wait in {{labels.queue}}');
+  await page.getByLabel('Severity').selectOption('critical');
+  await page.getByLabel('Urgency').selectOption('now');
+  await expect(page.getByText('times in 30 days')).toBeVisible();
+  await page.getByRole('button', { name: 'Save rule' }).click();
+  await expect(page).toHaveURL(/\/rules\/\d+$/);
+  await sample(page, 50);
+  await open(page, `${plimsoll.url}/alerts`);
+  await expect(page.getByRole('link', { name: 'Queue long', exact: true })).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByRole('link', { name: /^INC-1 checkout: Queue long/ })).toBeVisible();
+  await expect.poll(() => messages.length, { timeout: 45_000 }).toBeGreaterThan(0);
+  expect(messages[0].alerts[0].annotations.summary).toBe('50 wait in mail');
+});
+
+test('an alert says why somebody was told, and is taken on by the keyboard', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/alerts`);
+  await page.keyboard.press('a');
+  await expect(page.getByText('Acknowledged', { exact: true })).toBeVisible();
+  await page.getByRole('link', { name: 'Queue long', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Why somebody was told' })).toBeVisible();
+  await expect(page.getByText(/delivered in/).first()).toBeVisible();
+  await expect(page.getByText('P1 Critical')).toBeVisible();
+});
+
+test('an incident is annotated, updated, reviewed and closed', async ({ page }) => {
+  const said = complaints(page);
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/incidents`);
+  await page.getByRole('link', { name: /INC-1/ }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'checkout: Queue long' })).toBeVisible();
+  await page.getByLabel('A note').fill('the mail server <b>was</b> full');
+  await page.getByRole('button', { name: 'Post' }).click();
+  await expect(page.getByText('the mail server <b>was</b> full').first()).toBeVisible();
+  await page.getByText('Status update', { exact: true }).first().click();
+  await page.getByLabel(/What it means for people/).fill('Letters go out an hour late.');
+  await page.getByRole('button', { name: 'Tell' }).click();
+  await expect(page.getByText('Letters go out an hour late.').first()).toBeVisible();
+  await page.getByRole('button', { name: 'Draft from the timeline' }).click();
+  await expect(page.getByLabel('Review')).toHaveValue(/the mail server <b>was<\/b> full/);
+  await page.locator('summary', { hasText: 'Resolve' }).click();
+  await page.getByLabel('What resolved it').fill('More room.');
+  await page.getByRole('button', { name: 'Resolve' }).click();
+  await expect(page.getByText(/^Resolved, /)).toBeVisible();
+  expect(said).toEqual([]);
+});
+
+test('a silence shows what it would cover before it is made', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/alerts/silences`);
+  await page.getByLabel('Matchers').fill('alertname="Queue long"');
+  await page.getByLabel('Why').fill('known');
+  await expect(page.getByText(/It would cover 1 open/)).toBeVisible();
+  await page.getByRole('button', { name: 'Silence' }).click();
+  await expect(page.getByText('The silence is made.')).toBeVisible();
+  await expect(page.getByText('active')).toBeVisible();
+  await open(page, `${plimsoll.url}/alerts?state=silenced`);
+  await expect(page.getByText('Silenced', { exact: true })).toBeVisible();
+  await sample(page, 2);
+  await open(page, `${plimsoll.url}/alerts?state=solved`);
+  await expect(page.getByRole('link', { name: 'Queue long', exact: true })).toBeVisible({ timeout: 15_000 });
+});
+
+test('pages about alerts have no accessibility fault, light or dark', async ({ browser }) => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const context = await browser.newContext({ colorScheme });
+    const page = await context.newPage();
+    await signIn(page, plimsoll, 'mara@larkfield.example');
+    for (const path of ['/alerts?state=solved', '/alerts/silences', '/incidents', '/incidents/1', '/rules', '/rules/1', '/rules/new', '/on-call']) {
+      await open(page, `${plimsoll.url}${path}`);
+      const result = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
+      expect(result.violations.map((v) => `${path} ${v.id}: ${v.nodes.map((n) => n.target).slice(0, 3).join('; ')}`)).toEqual([]);
+    }
+    await context.close();
+  }
+});

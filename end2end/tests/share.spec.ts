@@ -1,0 +1,85 @@
+// A link shows one page to anybody who has it, nothing else, and nothing once it is ended.
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test } from '@playwright/test';
+import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
+
+const plimsoll = new Plimsoll();
+let link = '';
+
+test.describe.configure({ mode: 'serial' });
+test.beforeAll(async ({ browser, request }) => {
+  await plimsoll.start();
+  const page = await browser.newPage();
+  await page.goto(plimsoll.setupUrl);
+  await page.getByLabel('Name').fill('Mara Lindqvist');
+  await page.getByLabel('Email').fill('mara@larkfield.example');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Create and sign in' }).click();
+  await expect(page).toHaveURL(/\/connect$/);
+  await page.close();
+  plimsoll.run('user', 'add', 'jonas@larkfield.example', '--name', 'Jonas Weber', '--role', 'executive');
+  const key = plimsoll.run('key', 'create', 'tests', '--scope', 'admin').trim();
+  const headers = { authorization: `Bearer ${key}` };
+  const made = await request.post(`${plimsoll.url}/api/v1/incidents`, { headers, data: { title: 'Wrong incomes', systems: ['credit'], environment: 'production' } });
+  expect(made.status()).toBe(201);
+  const flag = { at: Date.now() * 1000, text: 'only for us', subject: { incident: 1 } };
+  expect((await request.post(`${plimsoll.url}/api/v1/annotations`, { headers, data: flag })).status()).toBe(201);
+});
+test.afterAll(async () => {
+  await plimsoll.stop();
+  plimsoll.clean();
+});
+
+test('an executive annotates an incident and shares it', async ({ page }) => {
+  await signIn(page, plimsoll, 'jonas@larkfield.example');
+  await open(page, `${plimsoll.url}/incidents/1`);
+  await page.getByLabel('A note').fill('letters stop at 15:00');
+  await page.getByRole('button', { name: 'Post' }).click();
+  await expect(page.getByText('letters stop at 15:00').first()).toBeVisible();
+  await page.getByRole('link', { name: 'Share' }).click();
+  await expect(page.getByLabel('Page')).toHaveValue('/incidents/1');
+  await page.getByLabel('What it is for').fill('board meeting');
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const field = page.getByLabel('Link', { exact: true });
+  await expect(field).toHaveValue(/\/share\/\w{40}$/);
+  link = await field.inputValue();
+});
+
+test('whoever has it sees that page and nothing else', async ({ browser }) => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const said = complaints(page);
+  await open(page, link);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('INC-1 Wrong incomes');
+  await expect(page.getByText(/Shared by Jonas Weber/)).toBeVisible();
+  await expect(page.getByText('only for us')).toHaveCount(0);
+  await expect(page.getByText('letters stop at 15:00')).toHaveCount(0);
+  await expect(page.getByRole('button', { name: /Resolve|Post|Take on/ })).toHaveCount(0);
+  expect(said).toEqual([]);
+  const result = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
+  expect(result.violations.map((v) => v.id)).toEqual([]);
+  for (const path of ['/incidents/1', '/overview', '/settings/people']) {
+    await page.goto(`${plimsoll.url}${path}`);
+    await expect(page).toHaveURL(/sign-in/);
+  }
+  for (const path of ['/api/v1/incidents', '/api/v1/models']) {
+    expect((await context.request.get(`${plimsoll.url}${path}`)).status()).toBe(401);
+  }
+  expect((await context.request.post(`${plimsoll.url}/do/incident`, { data: { id: 1 } })).status()).toBe(401);
+  await context.close();
+});
+
+test('its openings are counted, and ended it shows nothing', async ({ page, browser }) => {
+  await signIn(page, plimsoll, 'jonas@larkfield.example');
+  await open(page, `${plimsoll.url}/links`);
+  await expect(page.getByRole('cell', { name: /^[1-9]\d*, last/ })).toBeVisible();
+  await page.getByRole('button', { name: 'End' }).click();
+  await expect(page.getByText('The link is ended.')).toBeVisible();
+  const context = await browser.newContext();
+  const stranger = await context.newPage();
+  await stranger.goto(link);
+  await expect(stranger.getByRole('heading', { name: 'This link shows nothing' })).toBeVisible();
+  await context.close();
+  const result = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
+  expect(result.violations.map((v) => v.id)).toEqual([]);
+});
