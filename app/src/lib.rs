@@ -38,6 +38,10 @@ pub fn shell(assets: Assets) -> impl IntoView {
     #[cfg(feature = "ssr")]
     content_security_policy();
     let nonce = leptos::nonce::use_nonce();
+    #[cfg(feature = "ssr")]
+    let told = use_context::<engine::Engine>().map(|e| e.live().told().to_string());
+    #[cfg(not(feature = "ssr"))]
+    let told = None::<String>;
     // The theme is set before anything is painted, so that no page flashes.
     let theme = "try{var t=localStorage.getItem('theme');if(t)document.documentElement.dataset.theme=t}catch(e){}";
     let start = (!assets.js.is_empty()).then(|| {
@@ -48,7 +52,7 @@ pub fn shell(assets: Assets) -> impl IntoView {
     });
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang="en" data-told=told>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

@@ -49,6 +49,7 @@ pub fn Frame(
             ("/overview", "grid", "Overview"),
             ("/operations", "pulse", "Operations"),
             ("/alerts", "bell", "Alerts"),
+            ("/explore", "compass", "Explore"),
             ("/settings", "gear", "Settings"),
         ]
         .into_iter()

@@ -42,9 +42,9 @@ fn listen(live: Live) {
     let last = Rc::new(Cell::new(0.0));
     let version = Rc::new(RefCell::new(None::<String>));
     let open = move || {
-        // Before somebody has signed in there is nothing to follow.
+        // Where nobody has signed in there is nothing to follow.
         let path = web_sys::window().and_then(|w| w.location().pathname().ok()).unwrap_or_default();
-        if ["/sign-in", "/setup"].contains(&path.as_str()) {
+        if ["/sign-in", "/setup"].contains(&path.as_str()) || path.starts_with("/share/") {
             return None;
         }
         let Ok(events) = web_sys::EventSource::new("/live") else {
@@ -64,17 +64,29 @@ fn listen(live: Live) {
                 live.tick.update(|t| *t += 1);
             }
         });
-        // A server that came back as another version wants its own pages.
+        // A server that came back as another version wants its own pages. What was told between the drawing
+        // of the page, or the loss of the stream, and this hello was told to nobody here: all is read again.
         let version = version.clone();
+        let drawn = web_sys::window()
+            .and_then(|w| w.document())
+            .and_then(|d| d.document_element())
+            .and_then(|e| e.get_attribute("data-told"));
         let hello = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
-            let now = event.data().as_string();
+            let said = event.data().as_string().unwrap_or_default();
+            let (now, told) = said.split_once(' ').unwrap_or((&said, ""));
             let mut known = version.borrow_mut();
-            if known.is_some() && *known != now {
+            let first = known.is_none();
+            if known.as_ref().is_some_and(|k| k != now) {
                 if let Some(window) = web_sys::window() {
                     let _ = window.location().reload();
                 }
             }
-            *known = now;
+            if live.on.get_untracked() && (!first || drawn.as_deref() != Some(told)) {
+                live.alerts.update(|t| *t += 1);
+                live.reports.update(|t| *t += 1);
+                live.tick.update(|t| *t += 1);
+            }
+            *known = Some(now.to_string());
         });
         let _ = events.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
         let _ = events.add_event_listener_with_callback("hello", hello.as_ref().unchecked_ref());

@@ -58,7 +58,6 @@ impl SharedPage {
 /// What a person asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct ShareText {
     #[serde(flatten)]
     pub page: SharedPage,
@@ -163,6 +162,22 @@ impl ShareText {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_goes_there_and_back_as_json() {
+        let text = ShareText {
+            page: SharedPage::Incident { id: 7 },
+            environment: "production".into(),
+            range: RangeChoice::All,
+            frozen: false,
+            annotations: true,
+            embed: false,
+            hours: Some(24),
+            note: String::new(),
+        };
+        let json = serde_json::to_string(&text).expect("writes");
+        assert_eq!(serde_json::from_str::<ShareText>(&json).expect("reads"), text);
+    }
 
     #[test]
     fn only_pages_that_may_be_shared_are_found_at_their_address() {

@@ -88,6 +88,8 @@ impl Series {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sample {
     pub at: Timestamp,
+    /// NaN where nothing is known.
+    #[serde(deserialize_with = "crate::number::number")]
     pub value: f64,
 }
 

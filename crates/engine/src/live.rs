@@ -1,6 +1,7 @@
 //! Live events: what changed, so that pages read again. Never the data itself, so that what a
 //! person may see is decided where it is read.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,15 +18,22 @@ pub struct LiveEvent {
 
 pub struct Bus {
     sender: broadcast::Sender<LiveEvent>,
+    told: AtomicU64,
 }
 
 impl Bus {
     pub(crate) fn new() -> Bus {
-        Bus { sender: broadcast::channel(16).0 }
+        Bus { sender: broadcast::channel(16).0, told: AtomicU64::new(0) }
     }
 
     pub fn subscribe(&self) -> broadcast::Receiver<LiveEvent> {
         self.sender.subscribe()
+    }
+
+    /// Grows with each event. A page that was drawn at another number than it began to listen at has missed
+    /// one meanwhile.
+    pub fn told(&self) -> u64 {
+        self.told.load(Ordering::SeqCst)
     }
 
     /// Open pages that listen.
@@ -43,7 +51,8 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        if engine.inner.live.listeners() == 0 {
+        // What it is compared with is known before the first page listens.
+        if engine.inner.live.listeners() == 0 && last.is_some() {
             continue;
         }
         let Ok(counters) = engine.store.change_counters().await else {
@@ -57,6 +66,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
                 .map(|(name, _)| (*name).to_string())
                 .collect();
             if !changed.is_empty() {
+                engine.inner.live.told.fetch_add(1, Ordering::SeqCst);
                 let _ = engine.inner.live.sender.send(LiveEvent { changed });
             }
         }

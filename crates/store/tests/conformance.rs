@@ -3,11 +3,13 @@
 //! SQLite runs in a temporary file. PostgreSQL is the server that `PLIMSOLL_TEST_POSTGRES` names
 //! (`cargo xtask test` starts a private one); each test makes a database of its own there.
 
+mod alerting;
 mod databases;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use alerting::*;
 use databases::{TestDatabase, a_model};
 use domain::event::{CategoryBuilder, Column, ColumnData, EventBatch, EventKind, LabelBatch, LabelSource};
 use domain::signal::{Layer, Sample, Series};
@@ -32,6 +34,9 @@ macro_rules! conformance {
 }
 
 conformance!(
+    what_was_decided_is_kept_as_one_and_messages_leave_in_order,
+    silences_incidents_and_their_notes_come_back,
+    a_shared_link_is_found_by_its_hash_until_it_is_ended,
     every_acknowledged_row_is_read_once_before_and_after_compaction,
     the_first_row_of_an_id_wins_and_a_changed_resend_is_reported,
     duplicates_are_found_in_segments_too,

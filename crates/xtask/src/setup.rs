@@ -33,6 +33,7 @@ pub fn for_testing() -> Result<(), String> {
     }
     for (program, package, why) in [
         ("prometheus", "prometheus", "the tests let it write its samples here, and ask it the same questions"),
+        ("amtool", "prometheus-alertmanager", "the tests hold grouping and inhibition against it"),
         ("vmagent", "victoria-metrics", "the tests let it write its samples here"),
         ("prometheus-node-exporter", "prometheus-node-exporter", "the tests ask it for its metrics"),
     ] {

@@ -13,7 +13,8 @@ use super::State;
 
 pub async fn live(From(state): From<State>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let receiver = state.engine.live().subscribe();
-    let hello = Event::default().event("hello").data(super::site::assets().js);
+    let told = state.engine.live().told();
+    let hello = Event::default().event("hello").data(format!("{} {told}", super::site::assets().js));
     let stop = state.stop.clone();
     let events = futures::stream::unfold((receiver, stop, Some(hello)), |(mut receiver, stop, hello)| async move {
         if let Some(hello) = hello {

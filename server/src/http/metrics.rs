@@ -24,6 +24,8 @@ pub struct Metrics {
     fresh_samples: IntGauge,
     series: IntGauge,
     bytes: IntGauge,
+    alerts: IntGauge,
+    incidents: IntGauge,
 }
 
 impl Metrics {
@@ -48,13 +50,16 @@ impl Metrics {
         let fresh_samples = gauge("plimsoll_store_fresh_samples", "Samples not in chunks yet");
         let series = gauge("plimsoll_store_series", "Time series");
         let bytes = gauge("plimsoll_store_bytes", "Bytes of the database");
+        let alerts = gauge("plimsoll_alerts_open", "Open alerts that nobody keeps quiet");
+        let incidents = gauge("plimsoll_incidents_open", "Open incidents");
         let queue = IntGauge::new("plimsoll_write_queue", "Batches waiting for the writer").unwrap();
         let listeners = IntGauge::new("plimsoll_live_listeners", "Open live streams").unwrap();
         registry.register(Box::new(requests.clone())).unwrap();
         for counter in [&predictions, &labels, &samples] {
             registry.register(Box::new(counter.clone())).unwrap();
         }
-        for gauge in [&queue, &listeners, &events, &fresh_events, &unmerged_labels, &fresh_samples, &series, &bytes] {
+        let store = [&events, &fresh_events, &unmerged_labels, &fresh_samples, &series, &bytes];
+        for gauge in [&queue, &listeners, &alerts, &incidents].into_iter().chain(store) {
             registry.register(Box::new(gauge.clone())).unwrap();
         }
         Metrics {
@@ -71,6 +76,8 @@ impl Metrics {
             fresh_samples,
             series,
             bytes,
+            alerts,
+            incidents,
         }
     }
 }
@@ -104,6 +111,13 @@ pub async fn metrics(From(state): From<State>) -> Response {
             state.metrics.bytes.set(footprint.bytes as i64);
         }
         Err(error) => tracing::warn!(%error, "the store could not be measured"),
+    }
+    match state.engine.open_counts(&domain::Actor::Local).await {
+        Ok((alerts, incidents)) => {
+            state.metrics.alerts.set(alerts as i64);
+            state.metrics.incidents.set(incidents as i64);
+        }
+        Err(error) => tracing::warn!(%error, "the alerts could not be counted"),
     }
     state.metrics.fresh_samples.set(state.engine.store.fresh_samples() as i64);
     let mut text = Vec::new();

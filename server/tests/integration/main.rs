@@ -1,5 +1,6 @@
 //! A running server, asked from outside, on both databases.
 
+mod alertmanager;
 mod alerts;
 mod evaluation;
 mod senders;
@@ -208,6 +209,7 @@ macro_rules! on_both {
     };
 }
 
+use alertmanager::*;
 use alerts::*;
 use evaluation::{
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them, what_moved_with_a_signal_is_found_across_layers,
@@ -223,6 +225,8 @@ fn of_two_servers_on_postgres_one_speaks_and_the_other_takes_over() {
 }
 
 on_both!(
+    groups_routes_inhibitions_and_fingerprints_are_those_of_alertmanager,
+    amtool_and_prometheus_speak_to_it_as_to_an_alertmanager,
     a_group_is_told_once_then_what_is_new_then_its_end,
     what_goes_on_is_repeated_and_what_failed_is_tried_again,
     silences_and_inhibitions_keep_quiet_and_a_silence_that_ends_is_heard,

@@ -360,7 +360,11 @@ fn table(seen: &AlertsView, group: &str, hands: Hands, prints: Vec<String>) -> A
     } else {
         String::new()
     };
-    let quiet = format!("{} alerts in 30 days needed no message of their own", seen.kept_quiet);
+    let quiet = match seen.kept_quiet {
+        0 => String::new(),
+        1 => "One alert in 30 days needed no message of its own".to_string(),
+        n => format!("{n} alerts in 30 days needed no message of their own"),
+    };
     let every = prints.clone();
     view! {
         <section class="panel" aria-label="Alerts"><table class="t al"><thead><tr>

@@ -23,6 +23,9 @@ use crate::pages::alerts::encoded;
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_incident, annotate, incident};
 
+/// Steps of the way to a person that the page names.
+const WHY_STEPS: usize = 16;
+
 type Act = Action<(i64, IncidentAct), Result<Option<String>, Failure>>;
 type Annotate = Action<AnnotationText, Result<i64, Failure>>;
 
@@ -190,7 +193,7 @@ fn row(s: &AlignedSignal, (from, to): (f64, f64)) -> AnyView {
     let points: Vec<(f64, Option<f64>)> = s.points.iter().map(|p| (p.at.0 as f64, Some(p.value))).collect();
     let mut marks = Vec::new();
     if let Some((low, high)) = s.usual {
-        marks.push(Mark::Band { class: String::new(), points: vec![(from, low, high), (to, low, high)] });
+        marks.push(Mark::Band { class: "bd".into(), points: vec![(from, low, high), (to, low, high)] });
     }
     marks.push(Mark::Line { name: s.label.clone(), class: "ka".into(), points });
     let unit = match s.unit.as_str() {
@@ -344,14 +347,16 @@ fn alerts(seen: &IncidentView) -> AnyView {
 }
 
 fn why(seen: &IncidentView) -> AnyView {
-    let mut trail: Vec<Entry> = seen.timeline.iter().filter(|e| e.kind.explains()).cloned().collect();
-    let more = trail.len().saturating_sub(14);
-    trail.truncate(14);
-    let told = trail.iter().any(|e| e.kind == EntryKind::Delivery && e.good == Some(true));
+    let told = seen.timeline.iter().any(|e| e.kind == EntryKind::Delivery && e.good == Some(true));
+    // The way of the first alert; the others’ ways stand on their own pages.
+    let first = seen.timeline.iter().find(|e| e.kind == EntryKind::Alert && !e.fingerprint.is_empty());
+    let own = |e: &&Entry| e.kind.explains() && first.is_some_and(|f| f.fingerprint == e.fingerprint);
+    let mut trail: Vec<Entry> = seen.timeline.iter().filter(own).cloned().collect();
+    let more = trail.len().saturating_sub(WHY_STEPS);
+    trail.truncate(WHY_STEPS);
     let title = if told { "Why somebody was told" } else { "Why nobody was told" };
     let rows = super::super::alerts::steps(&trail);
-    let more =
-        (more > 0).then(|| view! { <p class="hint">{format!("{more} more in the timeline and on each alert.")}</p> });
+    let more = (more > 0).then(|| view! { <p class="hint">{format!("{more} more on the alert’s own page.")}</p> });
     view! { <Panel title=title sub="UTC" span="c-12"><ol class="trc">{rows}</ol>{more}</Panel> }.into_any()
 }
 

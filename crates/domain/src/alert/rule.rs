@@ -168,7 +168,16 @@ impl Condition {
             Condition::Verdict { model, figure, .. } if figure.is_empty() => {
                 format!("a figure of {model} is out of bounds")
             }
-            Condition::Verdict { model, figure, .. } => format!("{figure} of {model} is out of bounds"),
+            Condition::Verdict { model, figure, .. } => match figure.split(',').collect::<Vec<_>>().as_slice() {
+                [one] => format!("{one} of {model} is out of bounds"),
+                [first, .., last] => {
+                    format!(
+                        "{first} or another of {} figures, to {last}, of {model} is out of bounds",
+                        figure.split(',').count()
+                    )
+                }
+                [] => String::new(),
+            },
             Condition::Change { kind, .. } => {
                 format!("a {} happened", kind.map_or("change", |k| k.title()).to_lowercase())
             }
@@ -486,7 +495,8 @@ pub struct PastFiring {
     pub from: Timestamp,
     pub to: Timestamp,
     pub open: bool,
-    /// The farthest out.
+    /// The farthest out; NaN where nothing is known.
+    #[serde(deserialize_with = "crate::number::number")]
     pub extreme: f64,
     /// The incident it overlaps.
     pub incident: Option<String>,

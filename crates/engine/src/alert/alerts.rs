@@ -88,6 +88,7 @@ impl Engine {
             return Err(EngineError::TooLarge(format!("a request holds at most {POSTED_MAX} alerts")));
         }
         let mut posted = Posted::default();
+        let weights = self.health_weights(&Actor::Local).await?;
         let mut board = self.board().await?;
         let now = self.now();
         if board.alerts.len() + alerts.len() > OPEN_MAX {
@@ -132,7 +133,7 @@ impl Engine {
                 Severity::Warning => Urgency::Soon,
                 Severity::Info => Urgency::Later,
             };
-            let criticality = self.criticality(labels.get("system").map_or("", String::as_str)).await?;
+            let criticality = super::criticality(&weights, labels.get("system").map_or("", String::as_str));
             let (priority, reason) = priority(severity, urgency, criticality);
             let given = labels.get("priority").and_then(|p| domain::alert::priority::Priority::parse(p));
             let alert = Alert {
@@ -303,7 +304,8 @@ impl Engine {
         let now = self.now();
         let incidents = self.store.incidents_open().await?.len() as u64;
         let board = self.board().await?;
-        let alerts = board.open(now).filter(|a| !board.suppressed.contains_key(&a.fingerprint)).count() as u64;
+        let suppression = board.suppression(now);
+        let alerts = board.open(now).filter(|a| !suppression.contains_key(&a.fingerprint)).count() as u64;
         Ok((alerts, incidents))
     }
 

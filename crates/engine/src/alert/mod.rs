@@ -430,7 +430,7 @@ impl Engine {
             Some(priority) => (priority, format!("set on the rule by {}", rule.updated_by)),
             None => {
                 let system = labels.get("system").map_or("", String::as_str);
-                let criticality = self.criticality(system).await?;
+                let criticality = criticality(&self.health_weights(&Actor::Local).await?, system);
                 domain::alert::priority::priority(rule.text.severity, rule.text.urgency, criticality)
             }
         };
@@ -662,13 +662,13 @@ impl Engine {
             })
             .collect()
     }
+}
 
-    async fn criticality(&self, system: &str) -> Result<domain::alert::priority::Criticality> {
-        let weights = self.health_weights(&Actor::Local).await?;
-        let all: Vec<f64> = weights.systems.values().copied().collect();
-        let mean = if all.is_empty() { 1.0 } else { all.iter().sum::<f64>() / all.len() as f64 };
-        Ok(domain::alert::priority::Criticality::of(weights.system(system), mean))
-    }
+/// How much the business rests on a system, beside the mean of all.
+fn criticality(weights: &domain::health::HealthWeights, system: &str) -> domain::alert::priority::Criticality {
+    let all: Vec<f64> = weights.systems.values().copied().collect();
+    let mean = if all.is_empty() { 1.0 } else { all.iter().sum::<f64>() / all.len() as f64 };
+    domain::alert::priority::Criticality::of(weights.system(system), mean)
 }
 
 /// What of a phase must outlive a restart: when it held last only where that decides something, and then to
