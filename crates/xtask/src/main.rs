@@ -134,6 +134,13 @@ fn release() -> Result<(), String> {
     let target = places::root().join("target");
     std::fs::create_dir_all(&target).map_err(|e| e.to_string())?;
     let copy = target.join("plimsoll");
+    // A program that runs cannot be written over, but its file can be replaced.
+    match std::fs::remove_file(&copy) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(format!("cannot replace {}: {e}", copy.display()));
+        }
+        _ => {}
+    }
     std::fs::copy(&path, &copy).map_err(|e| format!("cannot write {}: {e}", copy.display()))?;
     println!("{}", copy.display());
     Ok(())

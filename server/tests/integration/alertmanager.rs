@@ -214,6 +214,8 @@ pub fn amtool_and_prometheus_speak_to_it_as_to_an_alertmanager(server: Server) {
         .arg(format!("--config.file={}", home.join("p.yml").display()))
         .arg(format!("--storage.tsdb.path={}", home.join("data").display()))
         .arg(format!("--web.listen-address={address}"))
+        // The first telling may come before it has found whom to tell.
+        .arg("--rules.alert.resend-delay=1s")
         .stderr(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
