@@ -706,6 +706,12 @@ pub fn document(entries: &[Entry]) -> Value {
                 (200, json!({"description": "What was asked for", "content": content(kinds, json!({}))}))
             }
         };
+        // Alertmanager says in a bare string what was wrong.
+        let refusal = if operation.tag == "alertmanager" {
+            json!({"anyOf": [problem, {"type": "object"}, {"type": "string"}]})
+        } else {
+            json!({"anyOf": [problem, {"type": "object"}]})
+        };
         let mut described = json!({
             "operationId": format!("{}_{}", entry.method.to_lowercase(), entry.path.trim_start_matches('/').replace(['/', '{', '}', '.'], "_").replace("__", "_")),
             "summary": operation.summary,
@@ -713,7 +719,7 @@ pub fn document(entries: &[Entry]) -> Value {
             "tags": [operation.tag],
             "parameters": parameters,
             "responses": {status.to_string(): good, "default": {"description": "A problem, in words",
-                "content": content(&["application/problem+json", "application/json"], json!({"anyOf": [problem, {"type": "object"}]}))}},
+                "content": content(&["application/problem+json", "application/json"], refusal)}},
         });
         if let Some(content) = body {
             described["requestBody"] = json!({"content": content, "required": true});

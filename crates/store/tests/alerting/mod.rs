@@ -101,7 +101,7 @@ pub async fn what_was_decided_is_kept_as_one_and_messages_leave_in_order(databas
     assert_eq!(store.alerts_open(Timestamp(70)).await.expect("reads").len(), 1);
     let changed = store.change_alert(past[0].id, |a| a.assigned = "mara".into()).await.expect("changes");
     assert_eq!(changed.map(|a| a.assigned), Some("mara".to_string()));
-    assert_eq!(store.expire_alerts(Timestamp(55)).await.expect("goes"), 1);
+    assert_eq!(store.expire_alerts(Timestamp(55)).await.expect("goes"), 2, "the alert that ended, the message sent");
     assert_eq!(store.alerts_of(&first.fingerprint, 10).await.expect("reads").len(), 1);
 }
 
