@@ -545,6 +545,7 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
         ("GET", "/api/v2/alerts") => alertmanager("Open alerts", &ALERT_FILTER, Body::Nothing, types),
         ("POST", "/api/v2/alerts") => {
             alertmanager("Post alerts; kept when this answers", &[], Body::Of(&["application/json"]), types)
+                .map(|operation| Operation { answer: Answer::Nothing(200), ..operation })
         }
         ("GET", "/api/v2/alerts/groups") => alertmanager("Alerts by group", &ALERT_FILTER, Body::Nothing, types),
         ("GET", "/api/v2/silences") => alertmanager("Silences", &[ALERT_FILTER[0]], Body::Nothing, types),
@@ -552,7 +553,8 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
             alertmanager("Make or change a silence", &[], Body::Of(&["application/json"]), types)
         }
         ("GET", "/api/v2/silence/{id}") => alertmanager("One silence", &[], Body::Nothing, types),
-        ("DELETE", "/api/v2/silence/{id}") => alertmanager("End a silence", &[], Body::Nothing, types),
+        ("DELETE", "/api/v2/silence/{id}") => alertmanager("End a silence", &[], Body::Nothing, types)
+            .map(|operation| Operation { answer: Answer::Nothing(200), ..operation }),
         ("GET", "/api/v1/probes") => {
             let answer = json::<Vec<Value>>(types);
             made("Services that are asked from outside", "settings", &[], Body::Nothing, answer)
