@@ -227,18 +227,7 @@ impl Board {
         good: Option<bool>,
         at: Timestamp,
     ) -> Decided {
-        let incident = self.alerts.get(fingerprint).and_then(|a| a.incident);
-        Decided::Entry(Entry {
-            id: 0,
-            at,
-            incident,
-            fingerprint: fingerprint.to_string(),
-            kind,
-            who: String::new(),
-            title,
-            text,
-            good,
-        })
+        Decided::Entry(Entry { text, good, ..entry_of(&self.alerts, fingerprint, kind, title, at) })
     }
 
     /// Where an escalation's step leads now.
@@ -418,27 +407,27 @@ impl Board {
                 format!("route {}", live.routed.path)
             };
             for fingerprint in told {
-                decided.push(entry_of(
+                decided.push(Decided::Entry(entry_of(
                     &self.alerts,
                     fingerprint,
                     EntryKind::Decision,
                     format!("Grouped: {grouped}"),
                     now,
-                ));
-                decided.push(entry_of(
+                )));
+                decided.push(Decided::Entry(entry_of(
                     &self.alerts,
                     fingerprint,
                     EntryKind::Decision,
                     "Silences, inhibitions and times checked: none keeps it quiet".into(),
                     now,
-                ));
-                decided.push(entry_of(
+                )));
+                decided.push(Decided::Entry(entry_of(
                     &self.alerts,
                     fingerprint,
                     EntryKind::Route,
                     format!("Route: {path} → {}", live.group.receiver),
                     now,
-                ));
+                )));
             }
             self.waiting.insert(
                 place.clone(),
@@ -536,9 +525,9 @@ fn entry_of(
     kind: EntryKind,
     title: String,
     at: Timestamp,
-) -> Decided {
+) -> Entry {
     let incident = alerts.get(fingerprint).and_then(|a| a.incident);
-    Decided::Entry(Entry {
+    Entry {
         id: 0,
         at,
         incident,
@@ -548,7 +537,7 @@ fn entry_of(
         title,
         text: String::new(),
         good: Some(true),
-    })
+    }
 }
 
 /// When a destination may hear the next message: now, or when the oldest of its last minute is a minute old.
