@@ -4,7 +4,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test, type Page } from '@playwright/test';
-import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
+import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 const messages: any[] = [];
@@ -20,14 +20,7 @@ test.beforeAll(async ({ browser }) => {
     request.on('end', () => { messages.push(JSON.parse(body)); response.end(); });
   });
   await new Promise<void>((resolve) => { hook.listen(0, '127.0.0.1', resolve); });
-  const page = await browser.newPage();
-  await page.goto(plimsoll.setupUrl);
-  await page.getByLabel('Name').fill('Mara Lindqvist');
-  await page.getByLabel('Email').fill('mara@larkfield.example');
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Create and sign in' }).click();
-  await expect(page).toHaveURL(/\/connect$/);
-  await page.close();
+  await firstPerson(browser, plimsoll);
   key = plimsoll.run('key', 'create', 'tests', '--scope', 'admin').trim();
 });
 test.afterAll(async () => {

@@ -1,7 +1,7 @@
 // What an ML engineer does with a model that is judged: reads it, follows a feature, tries a threshold, sets a KPI.
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
+import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 const email = 'mara@larkfield.example';
@@ -34,13 +34,7 @@ function rows(next: () => number, prefix: string, from: number, hours: number, m
 test.beforeAll(async ({ browser, request }) => {
   test.setTimeout(180_000);
   await plimsoll.start();
-  const page = await browser.newPage();
-  await page.goto(plimsoll.setupUrl);
-  await page.getByLabel('Name').fill('Mara Lindqvist');
-  await page.getByLabel('Email').fill(email);
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Create and sign in' }).click();
-  await expect(page).toHaveURL(/\/connect$/);
+  await firstPerson(browser, plimsoll);
   const key = plimsoll.run('key', 'create', 'bench', '--scope', 'admin').trim();
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' };
   const next = source(11);
@@ -64,7 +58,6 @@ test.beforeAll(async ({ browser, request }) => {
     expect(windows).toHaveLength(14);
     expect(windows.every((w: any) => w.multivariate.autoencoder && w.state !== 'open')).toBe(true);
   }).toPass({ timeout: 90_000 });
-  await page.close();
 });
 test.afterAll(async () => {
   await plimsoll.stop();

@@ -1,7 +1,7 @@
 // What programs send is found again: signals, traces, logs, the map, changes; and a person connects a program.
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
+import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 const trace = '5b8efff798038103d269b633813fc60c';
@@ -9,14 +9,7 @@ const trace = '5b8efff798038103d269b633813fc60c';
 test.describe.configure({ mode: 'serial' });
 test.beforeAll(async ({ browser }) => {
   await plimsoll.start();
-  const page = await browser.newPage();
-  await page.goto(plimsoll.setupUrl);
-  await page.getByLabel('Name').fill('Mara Lindqvist');
-  await page.getByLabel('Email').fill('mara@larkfield.example');
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Create and sign in' }).click();
-  await expect(page).toHaveURL(/\/connect$/);
-  await page.close();
+  await firstPerson(browser, plimsoll);
 });
 test.afterAll(async () => {
   await plimsoll.stop();

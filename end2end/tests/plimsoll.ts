@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Page, expect } from '@playwright/test';
+import { type Browser, type Page, expect } from '@playwright/test';
 
 const program = process.env.PLIMSOLL_PROGRAM;
 if (!program) throw new Error('PLIMSOLL_PROGRAM must name the program; `cargo xtask test` sets it');
@@ -64,6 +64,18 @@ export function complaints(page: Page): string[] {
   });
   page.on('pageerror', (error) => found.push(error.message));
   return found;
+}
+
+/** Creates the first administrator, Mara Lindqvist, with the token that the start printed. */
+export async function firstPerson(browser: Browser, plimsoll: Plimsoll): Promise<void> {
+  const page = await browser.newPage();
+  await page.goto(plimsoll.setupUrl);
+  await page.getByLabel('Name').fill('Mara Lindqvist');
+  await page.getByLabel('Email').fill('mara@larkfield.example');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Create and sign in' }).click();
+  await expect(page).toHaveURL(/\/connect$/);
+  await page.close();
 }
 
 export async function signIn(page: Page, plimsoll: Plimsoll, email: string): Promise<void> {

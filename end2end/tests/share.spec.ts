@@ -1,7 +1,7 @@
 // A link shows one page to anybody who has it, nothing else, and nothing once it is ended.
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
+import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 let link = '';
@@ -9,14 +9,7 @@ let link = '';
 test.describe.configure({ mode: 'serial' });
 test.beforeAll(async ({ browser, request }) => {
   await plimsoll.start();
-  const page = await browser.newPage();
-  await page.goto(plimsoll.setupUrl);
-  await page.getByLabel('Name').fill('Mara Lindqvist');
-  await page.getByLabel('Email').fill('mara@larkfield.example');
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Create and sign in' }).click();
-  await expect(page).toHaveURL(/\/connect$/);
-  await page.close();
+  await firstPerson(browser, plimsoll);
   plimsoll.run('user', 'add', 'jonas@larkfield.example', '--name', 'Jonas Weber', '--role', 'executive');
   const key = plimsoll.run('key', 'create', 'tests', '--scope', 'admin').trim();
   const headers = { authorization: `Bearer ${key}` };

@@ -37,6 +37,16 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// That of a signal’s own unit. `1` is a share.
+    pub fn of_signal(unit: &str) -> Unit {
+        match unit {
+            "1" => Unit::Percent,
+            "By" => Unit::Bytes,
+            "By/s" => Unit::BytesPerSecond,
+            _ => Unit::Compact,
+        }
+    }
+
     pub fn show(self, value: f64) -> String {
         match self {
             Unit::Fixed(decimals) => format::fixed(value, decimals),

@@ -4,6 +4,7 @@ use domain::Timestamp;
 use domain::alert::priority::Priority;
 use domain::alert::view::{AlertRow, Suppressed};
 use domain::format;
+use domain::people::initials;
 use leptos::prelude::*;
 
 use super::icons::Icon;
@@ -19,15 +20,12 @@ pub fn Sev(of: Priority, #[prop(optional)] title: bool) -> impl IntoView {
     }
 }
 
-/// `ML` for Mara Lindqvist.
-pub fn initials(name: &str) -> String {
-    name.split(['@', '.', ' ']).filter_map(|part| part.chars().next()).take(2).flat_map(char::to_uppercase).collect()
-}
-
 #[component]
 pub fn Avatar(#[prop(into)] name: String) -> impl IntoView {
+    // An address is read as its words: mara.lindqvist@example.com is ML too.
+    let words = name.split('@').next().unwrap_or_default().replace('.', " ");
     let tone = ["", " b", " c", " d"][name.bytes().map(usize::from).sum::<usize>() % 4];
-    view! { <span class=format!("ava sm{tone}") aria-hidden="true">{initials(&name)}</span> }
+    view! { <span class=format!("ava sm{tone}") aria-hidden="true">{initials(&words)}</span> }
 }
 
 /// What state an alert is in: firing, taken on, kept quiet, over.

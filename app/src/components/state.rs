@@ -56,3 +56,16 @@ impl Place {
         if parts.is_empty() { path.to_string() } else { format!("{path}?{}", parts.join("&")) }
     }
 }
+
+/// A value as an address may hold it.
+pub fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(byte as char);
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

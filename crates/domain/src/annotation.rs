@@ -110,9 +110,4 @@ impl Annotation {
             && fits(&own.model, &shown.model)
             && fits(&own.signal, &shown.signal)
     }
-
-    /// Words after @, as far as they are names of people known here.
-    pub fn mentions<'a>(text: &str, people: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-        people.filter(|name| text.contains(&format!("@{name}"))).collect()
-    }
 }

@@ -113,6 +113,29 @@ pub struct Cause {
 }
 
 impl Incident {
+    /// One that is opened now.
+    pub fn new(title: String, priority: Priority, opened_by: String, at: Timestamp) -> Incident {
+        Incident {
+            id: 0,
+            title,
+            environment: String::new(),
+            systems: Vec::new(),
+            priority,
+            opened_by,
+            onset: at,
+            opened_at: at,
+            told_at: None,
+            acknowledged_at: None,
+            acknowledged_by: String::new(),
+            resolved_at: None,
+            resolution: String::new(),
+            responders: Vec::new(),
+            impact: String::new(),
+            cause: None,
+            review: String::new(),
+        }
+    }
+
     pub fn state(&self) -> IncidentState {
         match (self.resolved_at, self.acknowledged_at) {
             (Some(_), _) => IncidentState::Resolved,

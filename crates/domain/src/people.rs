@@ -20,9 +20,14 @@ pub struct Person {
 impl Person {
     /// `Mara Lindqvist` → `ML`
     pub fn initials(&self) -> String {
-        let letters: String = self.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
-        if letters.is_empty() { "?".to_string() } else { letters.to_uppercase() }
+        initials(&self.name)
     }
+}
+
+/// The first letters of the first two words of a name.
+pub fn initials(name: &str) -> String {
+    let letters: String = name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
+    if letters.is_empty() { "?".to_string() } else { letters.to_uppercase() }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

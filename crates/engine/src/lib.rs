@@ -24,6 +24,7 @@ mod prices;
 mod promql;
 pub mod questions;
 mod shares;
+mod signature;
 pub mod telemetry;
 mod thresholds;
 pub mod upkeep;

@@ -2,13 +2,12 @@
 
 use domain::alert::Alert;
 use domain::alert::view::{AlertAct, AlertView, Entry};
-use domain::time::HOUR;
-use domain::{Timestamp, format};
+use domain::format;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
-use super::{encoded, now_micros};
+use super::{Act, silence_or_assign};
 use crate::charts::chart::Chart;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::alert::{Sev, state, value};
@@ -17,11 +16,9 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Failed, Loading, Panel};
+use crate::components::state::encoded;
 use crate::components::status::Shape;
-use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_alerts, alert};
-
-type Act = Action<(Vec<String>, AlertAct), Result<(), Failure>>;
 
 #[component]
 pub fn AlertPage() -> impl IntoView {
@@ -76,24 +73,12 @@ fn actions(alert: &Alert, act: Act) -> AnyView {
     let run = move |what: AlertAct| {
         act.dispatch((vec![print.clone()], what));
     };
-    let (take, silence, assign, solve) = (run.clone(), run.clone(), run.clone(), run);
+    let (take, hands, solve) = (run.clone(), run.clone(), run);
     let taken = alert.acknowledged.is_some();
     view! {
         <div class="bulk" role="toolbar" aria-label="Actions">
             <button class="btn xs" type="button" on:click=move |_| take(if taken { AlertAct::Unacknowledge } else { AlertAct::Acknowledge })><Icon name="check" small=true/>{if taken { "Give back" } else { "Acknowledge" }}</button>
-            <form class="row" on:submit=move |event| {
-                let sent = Sent::of(&event);
-                let hours: i64 = sent.text("hours").parse().unwrap_or(1);
-                silence(AlertAct::Silence { until: Timestamp(now_micros()).plus(hours * HOUR), why: sent.text("why") });
-            }>
-                <select class="in xs" name="hours" aria-label="For how long"><option value="1">"1 h"</option><option value="4">"4 h"</option><option value="24">"1 day"</option><option value="168">"7 days"</option></select>
-                <input class="in xs" name="why" required maxlength="500" aria-label="Why it is silenced" placeholder="Why"/>
-                <button class="btn xs" type="submit"><Icon name="mute" small=true/>"Silence"</button>
-            </form>
-            <form class="row" on:submit=move |event| assign(AlertAct::Assign { to: Sent::of(&event).text("to") })>
-                <input class="in xs" name="to" maxlength="100" aria-label="Whom it is given to" placeholder="Who"/>
-                <button class="btn xs" type="submit"><Icon name="user" small=true/>"Assign"</button>
-            </form>
+            {silence_or_assign(hands)}
             <form class="row" on:submit=move |event| solve(AlertAct::Solve { how: Sent::of(&event).text("how") })>
                 <input class="in xs" name="how" maxlength="500" aria-label="What solved it" placeholder="What solved it"/>
                 <button class="btn xs" type="submit"><Icon name="check" small=true/>"Solve"</button>
@@ -119,11 +104,7 @@ fn chart(seen: &AlertView) -> Option<AnyView> {
         to: end,
         label: String::new(),
     });
-    let unit = match alert.unit.as_str() {
-        "1" => Unit::Percent,
-        "By" => Unit::Bytes,
-        _ => Unit::Compact,
-    };
+    let unit = Unit::of_signal(&alert.unit);
     let spec = ChartSpec::fit(200.0, Axis::Time, unit, marks, false);
     let says = format!("{} since {}, {}", alert.name(), alert.starts_at.date_clock(), alert.against);
     let (name, query) = (alert.name().to_string(), alert.query.clone());

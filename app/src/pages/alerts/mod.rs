@@ -24,7 +24,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
-use crate::components::state::{Place, use_place};
+use crate::components::state::{Place, encoded, use_place};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_alerts, alerts};
 
@@ -62,14 +62,6 @@ impl Asked {
         }
         path
     }
-}
-
-pub(crate) fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|b| {
-            if b.is_ascii_alphanumeric() || b"-_.".contains(&b) { (b as char).to_string() } else { format!("%{b:02X}") }
-        })
-        .collect()
 }
 
 type Act = Action<(Vec<String>, AlertAct), Result<(), Failure>>;
@@ -244,23 +236,30 @@ fn bulk(hands: Hands) -> impl IntoView {
         <div class="bulk" role="toolbar" aria-label="Actions for selected alerts" hidden=move || count() == 0>
             <b aria-live="polite">{move || format!("{} selected", count())}</b>
             <button class="btn xs" type="button" on:click=move |_| hands.acknowledge(all())><Icon name="check" small=true/>"Acknowledge"</button>
-            <form class="row" on:submit=move |event| {
-                let sent = Sent::of(&event);
-                let hours: i64 = sent.text("hours").parse().unwrap_or(1);
-                let until = Timestamp(now_micros()).plus(hours * HOUR);
-                run(AlertAct::Silence { until, why: sent.text("why") });
-            }>
-                <select class="in xs" name="hours" aria-label="For how long"><option value="1">"1 h"</option><option value="4">"4 h"</option><option value="24">"1 day"</option><option value="168">"7 days"</option></select>
-                <input class="in xs" name="why" required maxlength="500" aria-label="Why they are silenced" placeholder="Why"/>
-                <button class="btn xs" type="submit"><Icon name="mute" small=true/>"Silence"</button>
-            </form>
-            <form class="row" on:submit=move |event| run(AlertAct::Assign { to: Sent::of(&event).text("to") })>
-                <input class="in xs" name="to" maxlength="100" aria-label="Whom they are given to" placeholder="Who"/>
-                <button class="btn xs" type="submit"><Icon name="user" small=true/>"Assign"</button>
-            </form>
+            {silence_or_assign(run)}
             <button class="btn xs" type="button" on:click=move |_| run(AlertAct::Solve { how: "by hand".into() })><Icon name="check" small=true/>"Solve"</button>
             <span class="hint right hide-m"><kbd>"j"</kbd>" "<kbd>"k"</kbd>" move "<kbd>"x"</kbd>" select "<kbd>"a"</kbd>" acknowledge"</span>
         </div>
+    }
+}
+
+/// What alerts are silenced with, and given to somebody with.
+fn silence_or_assign(run: impl Fn(AlertAct) + Clone + 'static) -> impl IntoView {
+    let assign = run.clone();
+    view! {
+        <form class="row" on:submit=move |event| {
+            let sent = Sent::of(&event);
+            let hours: i64 = sent.text("hours").parse().unwrap_or(1);
+            run(AlertAct::Silence { until: Timestamp(now_micros()).plus(hours * HOUR), why: sent.text("why") });
+        }>
+            <select class="in xs" name="hours" aria-label="For how long"><option value="1">"1 h"</option><option value="4">"4 h"</option><option value="24">"1 day"</option><option value="168">"7 days"</option></select>
+            <input class="in xs" name="why" required maxlength="500" aria-label="Why it is silenced" placeholder="Why"/>
+            <button class="btn xs" type="submit"><Icon name="mute" small=true/>"Silence"</button>
+        </form>
+        <form class="row" on:submit=move |event| assign(AlertAct::Assign { to: Sent::of(&event).text("to") })>
+            <input class="in xs" name="to" maxlength="100" aria-label="Whom it is given to" placeholder="Who"/>
+            <button class="btn xs" type="submit"><Icon name="user" small=true/>"Assign"</button>
+        </form>
     }
 }
 

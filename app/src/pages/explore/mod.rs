@@ -16,7 +16,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
-use crate::components::state::{Place, use_place};
+use crate::components::state::{Place, encoded, use_place};
 
 const DEFAULT: RangeChoice = RangeChoice::Last(HOUR);
 
@@ -68,19 +68,6 @@ fn with(place: &Place, parameters: &[(&str, &str)]) -> String {
         text.push_str(&format!("{name}={}", encoded(value)));
     }
     text
-}
-
-/// A value as an address may hold it.
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(byte as char);
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// A parameter of the address.

@@ -157,13 +157,14 @@ fn tree(names: &[MetricName], find: &str, query: &str, place: &Place) -> AnyView
 }
 
 fn unit_of(view: &QueryView) -> Unit {
-    match view.unit.as_str() {
-        "By" => Unit::Bytes,
-        "By/s" => Unit::BytesPerSecond,
-        "1" if view.lines.iter().flat_map(|l| l.values.iter().flatten()).all(|v| (0.0..=1.0).contains(v)) => {
-            Unit::Percent
+    match Unit::of_signal(&view.unit) {
+        // A ratio that leaves 0 to 1 is no share.
+        Unit::Percent
+            if view.lines.iter().flat_map(|l| l.values.iter().flatten()).any(|v| !(0.0..=1.0).contains(v)) =>
+        {
+            Unit::Compact
         }
-        _ => Unit::Compact,
+        unit => unit,
     }
 }
 

@@ -18,8 +18,8 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Failed, Loading, Panel};
+use crate::components::state::encoded;
 use crate::components::status::Status;
-use crate::pages::alerts::encoded;
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_incident, annotate, incident};
 
@@ -196,12 +196,7 @@ fn row(s: &AlignedSignal, (from, to): (f64, f64)) -> AnyView {
         marks.push(Mark::Band { class: "bd".into(), points: vec![(from, low, high), (to, low, high)] });
     }
     marks.push(Mark::Line { name: s.label.clone(), class: "ka".into(), points });
-    let unit = match s.unit.as_str() {
-        "1" => Unit::Percent,
-        "By" => Unit::Bytes,
-        "By/s" => Unit::BytesPerSecond,
-        _ => Unit::Compact,
-    };
+    let unit = Unit::of_signal(&s.unit);
     let mut spec = ChartSpec::fit(40.0, Axis::Time, unit, marks, false);
     spec.x = (from, to);
     let shown = |v: Option<f64>| {

@@ -25,7 +25,7 @@ use leptos_router::hooks::use_params_map;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
-use crate::components::state::{Place, use_place};
+use crate::components::state::{Place, encoded, use_place};
 use crate::components::status::Status;
 use crate::server_functions::views::model;
 
@@ -141,13 +141,7 @@ fn address(name: &str, part: &str) -> String {
 fn feature_link(place: &Place, model: &str, column: &str) -> String {
     let base = place.link(&address(model, "feature"));
     let join = if base.contains('?') { '&' } else { '?' };
-    format!("{base}{join}column={}", encode(column))
-}
-
-fn encode(text: &str) -> String {
-    text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || b == b'_' { (b as char).to_string() } else { format!("%{b:02X}") })
-        .collect()
+    format!("{base}{join}column={}", encoded(column))
 }
 
 fn production(view: &ModelView) -> Vec<&WindowReport> {

@@ -9,12 +9,13 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{ModelTabs, address, encode};
+use super::{ModelTabs, address};
 use crate::charts::chart::Chart;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::state::encoded;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::server_functions::evaluation::try_limits;
@@ -92,7 +93,7 @@ fn page(
     let rows: Vec<_> = figures
         .iter()
         .map(|f| {
-            let href = format!("{base}{join}figure={}", encode(&f.figure));
+            let href = format!("{base}{join}figure={}", encoded(&f.figure));
             let current = (chosen.as_deref() == Some(f.figure.as_str())).then_some("true");
             let off = own(&f.figure).is_some_and(|m| !m.on);
             let rule = if off { "not judged".to_string() } else { f.threshold.words() };

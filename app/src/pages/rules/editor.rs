@@ -292,11 +292,7 @@ fn chart(test: &Backtest) -> Option<AnyView> {
         to: f.to.0 as f64,
         label: String::new(),
     }));
-    let unit = match test.unit.as_str() {
-        "1" => Unit::Percent,
-        "By" => Unit::Bytes,
-        _ => Unit::Compact,
-    };
+    let unit = Unit::of_signal(&test.unit);
     let mut spec = ChartSpec::fit(206.0, Axis::Time, unit, marks, false);
     spec.x = (test.from.0 as f64, test.to.0 as f64);
     let says = format!("The rule would have fired {} times.", test.firings.len());

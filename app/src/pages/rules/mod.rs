@@ -51,8 +51,7 @@ fn table(list: Vec<RuleState>) -> AnyView {
                 _ if s.evaluated.is_none() => (domain::Status::NoData, "not evaluated yet".to_string()),
                 _ => (domain::Status::Good, "quiet".to_string()),
             };
-            let computed = domain::alert::priority::priority(text.severity, text.urgency, domain::alert::priority::Criticality::Usual).0;
-            let priority = text.priority.unwrap_or(computed);
+            let priority = text.usual_priority();
             let wait = if text.pending > 0 { format!(" for {}", format::duration(text.pending)) } else { String::new() };
             let took = s.evaluated.map_or(String::new(), |_| format!("{} ms", format::fixed(s.took_ms, 1)));
             view! {

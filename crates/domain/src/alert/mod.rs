@@ -125,6 +125,34 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// One that begins to fire, with nothing known of it yet but its labels.
+    pub fn new(labels: Labels, source: Source, at: Timestamp) -> Alert {
+        Alert {
+            id: 0,
+            fingerprint: fingerprint(&labels),
+            labels,
+            annotations: Labels::new(),
+            source,
+            starts_at: at,
+            updated_at: at,
+            ends_at: None,
+            resolution: String::new(),
+            generator: String::new(),
+            priority: Priority::default(),
+            priority_reason: String::new(),
+            value: None,
+            limit: None,
+            unit: String::new(),
+            against: String::new(),
+            query: String::new(),
+            acknowledged: None,
+            assigned: String::new(),
+            incident: None,
+            runbook: String::new(),
+            remediation: String::new(),
+        }
+    }
+
     pub fn fires(&self, now: Timestamp) -> bool {
         self.ends_at.is_none_or(|end| now < end)
     }

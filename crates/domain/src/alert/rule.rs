@@ -326,6 +326,12 @@ pub struct Rule {
 }
 
 impl RuleText {
+    /// Its alerts’ priority on a system of usual weight.
+    pub fn usual_priority(&self) -> Priority {
+        let computed = || super::priority::priority(self.severity, self.urgency, super::priority::Criticality::Usual).0;
+        self.priority.unwrap_or_else(computed)
+    }
+
     pub fn timing(&self) -> Timing {
         Timing { pending: self.pending, keep: self.keep_firing_for }
     }

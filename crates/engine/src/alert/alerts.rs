@@ -11,13 +11,12 @@ use domain::alert::{ALERTNAME, Acknowledgement, Alert, Labels, Source, fingerpri
 use domain::signal::Sample;
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use store::Decided;
 
 use super::board::{Board, completed};
 use super::number;
 use crate::people::random_text;
+use crate::signature::{hex, hmac_sha256, same};
 use crate::{Engine, EngineError, Result};
 
 /// Alerts of one request at most.
@@ -137,29 +136,15 @@ impl Engine {
             let (priority, reason) = priority(severity, urgency, criticality);
             let given = labels.get("priority").and_then(|p| domain::alert::priority::Priority::parse(p));
             let alert = Alert {
-                id: 0,
-                fingerprint: print,
-                labels,
                 runbook: new.annotations.get("runbook_url").cloned().unwrap_or_default(),
                 annotations: new.annotations,
-                source: Source::Posted,
                 // Two that fired at the same instant would be one row: a sender's clock is not that fine.
                 starts_at: new.starts_at.unwrap_or(now).min(now),
-                updated_at: now,
                 ends_at,
-                resolution: String::new(),
                 generator: new.generator,
                 priority: given.unwrap_or(priority),
                 priority_reason: if given.is_some() { "said by its sender".into() } else { reason },
-                value: None,
-                limit: None,
-                unit: String::new(),
-                against: String::new(),
-                query: String::new(),
-                acknowledged: None,
-                assigned: String::new(),
-                incident: None,
-                remediation: String::new(),
+                ..Alert::new(labels, Source::Posted, now)
             };
             self.open_alert(&mut board, alert, &mut decided).await?;
         }
@@ -558,15 +543,6 @@ impl Engine {
         Ok(DryRun { at, routes, silent })
     }
 
-    /// The signature of a link that acknowledges a group.
-    fn link_signature(&self, secret: &str, key: &str, until: i64) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
-            return String::new();
-        };
-        mac.update(format!("acknowledge\n{until}\n{key}").as_bytes());
-        mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect()
-    }
-
     /// The secret of such links, made at the first start.
     pub(super) async fn load_link_secret(&self) -> Result<()> {
         if self.inner.link_secret.get().is_some() {
@@ -594,8 +570,7 @@ impl Engine {
             return String::new();
         }
         let until = now.plus(LINK_HOLDS).0;
-        let group: String = key.bytes().map(|b| format!("{b:02x}")).collect();
-        let signature = self.link_signature(secret, key, until);
+        let (group, signature) = (hex(key.as_bytes()), link_signature(secret, key, until));
         format!("{}/acknowledge?group={group}&until={until}&signature={signature}", self.inner.options.public_url)
     }
 
@@ -611,10 +586,7 @@ impl Engine {
             .collect();
         let key = bytes.and_then(|b| String::from_utf8(b).ok()).ok_or_else(unproven)?;
         let secret = self.inner.link_secret.get().ok_or_else(unproven)?;
-        let expected = self.link_signature(secret, &key, until);
-        let same = expected.len() == signature.len()
-            && expected.bytes().zip(signature.bytes()).fold(0, |d, (a, b)| d | (a ^ b)) == 0;
-        if !same || expected.is_empty() {
+        if !same(link_signature(secret, &key, until).as_bytes(), signature.as_bytes()) {
             return Err(unproven());
         }
         let now = self.now();
@@ -634,6 +606,11 @@ impl Engine {
         }
         Ok(alerts.len())
     }
+}
+
+/// The signature of a link that acknowledges a group.
+fn link_signature(secret: &str, key: &str, until: i64) -> String {
+    hex(&hmac_sha256(secret.as_bytes(), format!("acknowledge\n{until}\n{key}").as_bytes()))
 }
 
 fn said(alert: &Alert, kind: EntryKind, who: &str, title: String, text: String, at: Timestamp) -> Entry {

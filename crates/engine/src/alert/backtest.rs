@@ -1,6 +1,5 @@
 //! What a rule would have done: the same functions over the past.
 
-use domain::alert::priority::priority;
 use domain::alert::rule::{Backtest, Compare, Condition, Limit, NoData, OtherLimit, PastFiring, RuleText, replay};
 use domain::incident::Incident;
 use domain::signal::Sample;
@@ -55,8 +54,7 @@ impl Engine {
         test.incidents = incidents.len() as u32;
         test.found = found_by(&incidents, &test.firings);
         let weeks = (range.to.0 - range.from.0) as f64 / (7 * DAY) as f64;
-        let computed = priority(text.severity, text.urgency, domain::alert::priority::Criticality::Usual).0;
-        let pages = text.priority.unwrap_or(computed).pages();
+        let pages = text.usual_priority().pages();
         test.pages_a_week = if pages { test.firings.len() as f64 / weeks } else { 0.0 };
         let night = |at: Timestamp| !(7..22).contains(&(at.0.rem_euclid(DAY) / HOUR));
         test.at_night = if pages { test.firings.iter().filter(|f| night(f.from)).count() as u32 } else { 0 };

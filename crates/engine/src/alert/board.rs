@@ -565,9 +565,9 @@ pub(super) fn completed(mut labels: Labels) -> Labels {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use domain::alert::Source;
     use domain::alert::config::{Receiver, Route};
     use domain::alert::matcher::Matcher;
-    use domain::alert::{Source, fingerprint};
     use domain::time::{HOUR, SECOND};
 
     use super::*;
@@ -598,30 +598,7 @@ mod tests {
 
     fn alert(pairs: &[(&str, &str)], at: Timestamp) -> Alert {
         let labels: Labels = pairs.iter().map(|(n, v)| ((*n).to_string(), (*v).to_string())).collect();
-        Alert {
-            id: 1,
-            fingerprint: fingerprint(&labels),
-            labels,
-            annotations: Labels::new(),
-            source: Source::Posted,
-            starts_at: at,
-            updated_at: at,
-            ends_at: None,
-            resolution: String::new(),
-            generator: String::new(),
-            priority: domain::alert::priority::Priority::P3,
-            priority_reason: String::new(),
-            value: None,
-            limit: None,
-            unit: String::new(),
-            against: String::new(),
-            query: String::new(),
-            acknowledged: None,
-            assigned: String::new(),
-            incident: None,
-            runbook: String::new(),
-            remediation: String::new(),
-        }
+        Alert { id: 1, ..Alert::new(labels, Source::Posted, at) }
     }
 
     /// A turn whose messages all arrive: firing and resolved names of each.

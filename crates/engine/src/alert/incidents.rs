@@ -167,23 +167,10 @@ impl Engine {
         let by = if near.is_empty() { format!("the alert {}", alert.name()) } else { "correlation".to_string() };
         let systems = Some(alert.system().to_string()).filter(|s| !s.is_empty()).into_iter().collect();
         let incident = Incident {
-            id: 0,
-            title,
             environment,
             systems,
-            priority: alert.priority,
-            opened_by: by,
             onset: onset.unwrap_or(at),
-            opened_at: at,
-            told_at: None,
-            acknowledged_at: None,
-            acknowledged_by: String::new(),
-            resolved_at: None,
-            resolution: String::new(),
-            responders: Vec::new(),
-            impact: String::new(),
-            cause: None,
-            review: String::new(),
+            ..Incident::new(title, alert.priority, by, at)
         };
         let id = self.begin_incident(incident, "").await?;
         alert.incident = Some(id);
@@ -375,23 +362,9 @@ impl Engine {
         }
         let now = self.now();
         let incident = Incident {
-            id: 0,
-            title: title.to_string(),
             environment: environment.to_string(),
             systems: systems.into_iter().filter(|s| !s.is_empty()).take(20).collect(),
-            priority,
-            opened_by: format!("hand: {who}"),
-            onset: now,
-            opened_at: now,
-            told_at: None,
-            acknowledged_at: None,
-            acknowledged_by: String::new(),
-            resolved_at: None,
-            resolution: String::new(),
-            responders: Vec::new(),
-            impact: String::new(),
-            cause: None,
-            review: String::new(),
+            ..Incident::new(title.to_string(), priority, format!("hand: {who}"), now)
         };
         let id = self.begin_incident(incident, who).await?;
         self.audit(actor, "incident.open", &format!("INC-{id}")).await;

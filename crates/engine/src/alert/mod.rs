@@ -452,15 +452,9 @@ impl Engine {
             rule.text.condition.query().to_string()
         };
         Ok(Alert {
-            id: 0,
             fingerprint: print,
-            labels,
             annotations,
-            source: Source::Rule { id: rule.id },
             starts_at,
-            updated_at: now,
-            ends_at: None,
-            resolution: String::new(),
             generator: format!("{}/rules/{}", self.inner.options.public_url, rule.id),
             priority,
             priority_reason: reason,
@@ -469,11 +463,9 @@ impl Engine {
             unit: unit.to_string(),
             against: found.map(|f| f.against).unwrap_or_default(),
             query,
-            acknowledged: None,
-            assigned: String::new(),
-            incident: None,
             runbook: rule.text.runbook.clone(),
             remediation: rule.text.remediation.clone(),
+            ..Alert::new(labels, Source::Rule { id: rule.id }, now)
         })
     }
 

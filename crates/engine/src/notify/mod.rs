@@ -15,7 +15,7 @@ use domain::alert::config::{Destination, WATCHDOG_EVERY};
 use domain::alert::group::Why;
 use domain::alert::message::Message;
 use domain::alert::priority::Priority;
-use domain::alert::{ALERTNAME, Alert, Labels, Source, fingerprint};
+use domain::alert::{ALERTNAME, Alert, Labels, Source};
 use domain::time::SECOND;
 use store::Outgoing;
 use tokio_util::sync::CancellationToken;
@@ -180,28 +180,9 @@ impl Engine {
         let labels =
             Labels::from([(ALERTNAME.to_string(), "Test".to_string()), ("severity".to_string(), "info".to_string())]);
         let alert = Alert {
-            id: 0,
-            fingerprint: fingerprint(&labels),
-            labels: labels.clone(),
             annotations: Labels::from([("summary".into(), "This is only a test: messages arrive here.".into())]),
-            source: Source::Posted,
-            starts_at: now,
-            updated_at: now,
-            ends_at: None,
-            resolution: String::new(),
-            generator: String::new(),
             priority: Priority::P4,
-            priority_reason: String::new(),
-            value: None,
-            limit: None,
-            unit: String::new(),
-            against: String::new(),
-            query: String::new(),
-            acknowledged: None,
-            assigned: String::new(),
-            incident: None,
-            runbook: String::new(),
-            remediation: String::new(),
+            ..Alert::new(labels.clone(), Source::Posted, now)
         };
         Message {
             group_key: "test".into(),

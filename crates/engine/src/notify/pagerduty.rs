@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Problem;
 use crate::outgoing;
+use crate::signature::hex;
 
 const URL: &str = "https://events.pagerduty.com/v2/enqueue";
 /// Bytes that PagerDuty takes.
@@ -16,7 +17,7 @@ pub fn body(routing_key: &str, message: &Message) -> Value {
     let alerts = if message.fires() { &message.firing } else { &message.resolved };
     let first = alerts.iter().min_by_key(|a| a.priority);
     // A group's key may be longer than the 255 characters that are taken.
-    let dedup: String = Sha256::digest(message.group_key.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    let dedup = hex(&Sha256::digest(message.group_key.as_bytes()));
     let severity = first.map_or(Severity::Warning, |a| Severity::read(a.label("severity")));
     let severity = match severity {
         Severity::Critical => "critical",

@@ -6,12 +6,11 @@
 use domain::Timestamp;
 use domain::alert::message::Message;
 use domain::alert::{Alert, Labels};
-use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
-use sha2::Sha256;
 
 use super::Problem;
 use crate::outgoing;
+use crate::signature::{hex, hmac_sha256};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,13 +74,8 @@ pub fn body(message: &Message, external_url: &str) -> Vec<u8> {
 
 /// The signature header's value.
 pub fn signature(secret: &str, seconds: i64, body: &[u8]) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
-        return String::new();
-    };
-    mac.update(format!("{seconds}.").as_bytes());
-    mac.update(body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
-    format!("t={seconds},v1={hex}")
+    let message = [format!("{seconds}.").as_bytes(), body].concat();
+    format!("t={seconds},v1={}", hex(&hmac_sha256(secret.as_bytes(), &message)))
 }
 
 pub async fn send(url: &str, secret: &str, message: &Message, key: &str, external_url: &str) -> Result<(), Problem> {

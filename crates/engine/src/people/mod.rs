@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use store::{NewKey, Session};
 use tokio::sync::Semaphore;
 
+use crate::signature::hex;
 use crate::{Engine, EngineError, Result};
 
 /// A session ends after this long without use…
@@ -81,10 +82,6 @@ impl Guard {
             self.by_account.check_key(&account).is_ok() && self.by_address.check_key(&address.to_string()).is_ok();
         if free { Ok(()) } else { Err(EngineError::TooMany(60)) }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Random text of the 62 letters and digits.

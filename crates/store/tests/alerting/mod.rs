@@ -5,7 +5,7 @@ use domain::alert::matcher::Matcher;
 use domain::alert::message::Message;
 use domain::alert::silence::Silence;
 use domain::alert::view::{Entry, EntryKind};
-use domain::alert::{Alert, Labels, Source, fingerprint};
+use domain::alert::{Alert, Labels, Source};
 use domain::annotation::{Annotation, AnnotationText, Subject};
 use domain::incident::Incident;
 use domain::share::{Share, ShareText, SharedPage};
@@ -18,28 +18,9 @@ use super::databases::TestDatabase;
 fn alert(name: &str, starts: i64) -> Alert {
     let labels = Labels::from([("alertname".to_string(), name.to_string())]);
     Alert {
-        id: 0,
-        fingerprint: fingerprint(&labels),
-        labels,
-        annotations: Labels::new(),
-        source: Source::Posted,
-        starts_at: Timestamp(starts),
-        updated_at: Timestamp(starts),
-        ends_at: None,
-        resolution: String::new(),
-        generator: String::new(),
         priority: domain::alert::priority::Priority::P2,
-        priority_reason: String::new(),
         value: Some(f64::MAX),
-        limit: None,
-        unit: String::new(),
-        against: String::new(),
-        query: String::new(),
-        acknowledged: None,
-        assigned: String::new(),
-        incident: None,
-        runbook: String::new(),
-        remediation: String::new(),
+        ..Alert::new(labels, Source::Posted, Timestamp(starts))
     }
 }
 
@@ -121,24 +102,12 @@ pub async fn silences_incidents_and_their_notes_come_back(database: TestDatabase
     store.put_silence(&Silence { ends_at: Timestamp(200), ..silence.clone() }).await.expect("changes");
     assert_eq!(store.silences(Timestamp(150)).await.expect("reads")[0].ends_at, Timestamp(200));
     assert!(store.silences(Timestamp(250)).await.expect("reads").is_empty());
+    let title = "wrong <b>incomes</b>".to_string();
     let incident = Incident {
-        id: 0,
-        title: "wrong <b>incomes</b>".into(),
         environment: "production".into(),
         systems: vec!["credit".into()],
-        priority: domain::alert::priority::Priority::P1,
-        opened_by: "hand: mara".into(),
         onset: Timestamp(5),
-        opened_at: Timestamp(10),
-        told_at: None,
-        acknowledged_at: None,
-        acknowledged_by: String::new(),
-        resolved_at: None,
-        resolution: String::new(),
-        responders: Vec::new(),
-        impact: String::new(),
-        cause: None,
-        review: String::new(),
+        ..Incident::new(title, domain::alert::priority::Priority::P1, "hand: mara".into(), Timestamp(10))
     };
     let id = store.commit(&[Decided::Incident(incident)]).await.expect("keeps")[0];
     let before = store.newest_entry().await.expect("reads");

@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 
 use crate::ingest::privacy::{Privacy, is_text};
+use crate::signature::hex;
 
 /// Bytes of one value, and of all attributes of one event.
 const VALUE_BYTES: usize = 4096;
@@ -24,16 +25,6 @@ pub fn cut(text: &str, bytes: usize) -> &str {
         end -= 1;
     }
     &text[..end]
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)] as char);
-        text.push(DIGITS[usize::from(byte & 15)] as char);
-    }
-    text
 }
 
 fn find<'a>(attributes: &'a [KeyValue], names: &[&str]) -> Option<&'a Value> {

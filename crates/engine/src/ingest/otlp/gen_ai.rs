@@ -9,10 +9,11 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-use super::attributes::{cut, hex, number, text};
+use super::attributes::{cut, number, text};
 use super::micros;
 use super::resource::Source;
 use crate::ingest::privacy::Privacy;
+use crate::signature::hex;
 
 /// The model that is called.
 pub const MODEL: [&str; 4] = ["gen_ai.request.model", "gen_ai.response.model", "llm.model_name", "llm.request.model"];

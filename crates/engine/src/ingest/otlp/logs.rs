@@ -9,12 +9,13 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::attributes::{all, body, cut, hex, text};
+use super::attributes::{all, body, cut, text};
 use super::batch::Rows;
 use super::gen_ai;
 use super::micros;
 use super::resource::Source;
 use crate::ingest::privacy::Privacy;
+use crate::signature::hex;
 
 #[derive(Default)]
 pub struct Read {

@@ -8,12 +8,13 @@ use domain::telemetry::span;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-use super::attributes::{all, cut, hex, number, text};
+use super::attributes::{all, cut, number, text};
 use super::batch::Rows;
 use super::gen_ai::{self, Call};
 use super::resource::Source;
 use super::{Refused, micros};
 use crate::ingest::privacy::Privacy;
+use crate::signature::hex;
 
 /// What a request of spans becomes.
 #[derive(Default)]
