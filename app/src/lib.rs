@@ -5,6 +5,7 @@
 
 pub mod charts;
 pub mod components;
+mod lazy;
 pub mod pages;
 pub mod server_functions;
 
@@ -36,7 +37,7 @@ pub struct PublicUrl {
 /// The document around every page.
 pub fn shell(assets: Assets) -> impl IntoView {
     #[cfg(feature = "ssr")]
-    content_security_policy();
+    content_security_policy("'none'");
     let nonce = leptos::nonce::use_nonce();
     #[cfg(feature = "ssr")]
     let told = use_context::<engine::Engine>().map(|e| e.live().told().to_string());
@@ -71,9 +72,10 @@ pub fn shell(assets: Assets) -> impl IntoView {
     }
 }
 
-/// Scripts only with this answer's nonce; nothing from elsewhere.
+/// Scripts only with this answer's nonce; nothing from elsewhere; within other sites' pages only where
+/// `ancestors` says so.
 #[cfg(feature = "ssr")]
-fn content_security_policy() {
+pub(crate) fn content_security_policy(ancestors: &str) {
     use axum::http::{HeaderName, HeaderValue};
     let Some(nonce) = leptos::nonce::use_nonce() else {
         return;
@@ -81,7 +83,7 @@ fn content_security_policy() {
     let policy = format!(
         "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
          style-src-attr 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
-         form-action 'self'; frame-ancestors 'none'"
+         form-action 'self'; frame-ancestors {ancestors}"
     );
     if let (Some(options), Ok(value)) = (use_context::<leptos_axum::ResponseOptions>(), HeaderValue::from_str(&policy))
     {
@@ -100,48 +102,56 @@ pub fn mark_ready() {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    components::live::provide_live();
+    let shared = charts::shared::provide_shared();
+    components::live::provide_live(shared);
+    provide_context(components::palette::Overlay(RwSignal::new(None)));
+    provide_context(components::keys::Letters(RwSignal::new(true)));
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Plimsoll".to_string() } else { format!("{page} · Plimsoll") }/>
         <components::icons::Symbols/>
         <Router>
+            <components::keys::Keys/>
+            <components::palette::Palette/>
+            <components::note::NoteForm/>
             <Routes fallback=|| pages::not_found::NotFound().into_any()>
                 <Route path=path!("/") view=|| view! { <Redirect path="/overview"/> }/>
                 <Route path=path!("/sign-in") view=pages::sign_in::SignIn ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=pages::setup::SetUp ssr=SsrMode::Async/>
-                <Route path=path!("/overview") view=pages::overview::Overview ssr=SsrMode::Async/>
-                <Route path=path!("/operations") view=pages::operations::Operations ssr=SsrMode::Async/>
-                <Route path=path!("/explore") view=pages::explore::Explore ssr=SsrMode::Async/>
-                <Route path=path!("/traces/:trace") view=pages::explore::trace::TracePage ssr=SsrMode::Async/>
-                <Route path=path!("/alerts") view=pages::alerts::Alerts ssr=SsrMode::Async/>
-                <Route path=path!("/alerts/silences") view=pages::alerts::Silences ssr=SsrMode::Async/>
-                <Route path=path!("/alerts/:fingerprint") view=pages::alerts::AlertPage ssr=SsrMode::Async/>
-                <Route path=path!("/incidents") view=pages::incidents::Incidents ssr=SsrMode::Async/>
-                <Route path=path!("/incidents/:id") view=pages::incidents::IncidentPage ssr=SsrMode::Async/>
-                <Route path=path!("/rules") view=pages::rules::Rules ssr=SsrMode::Async/>
-                <Route path=path!("/rules/:id") view=pages::rules::RulePage ssr=SsrMode::Async/>
-                <Route path=path!("/on-call") view=pages::on_call::OnCall ssr=SsrMode::Async/>
-                <Route path=path!("/links") view=pages::links::Links ssr=SsrMode::Async/>
-                <Route path=path!("/share/:token") view=pages::shared::Shared ssr=SsrMode::Async/>
-                <Route path=path!("/connect") view=pages::connect::Connect ssr=SsrMode::Async/>
-                <Route path=path!("/systems/:name") view=pages::system::SystemPage ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name") view=pages::model::QualityPage ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/drift") view=pages::model::DriftPage ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/feature") view=pages::model::FeaturePage ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/fairness") view=pages::model::FairnessPage ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/data") view=pages::model::DataPage ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/thresholds") view=pages::model::Thresholds ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/setup") view=pages::model::ModelSetUp ssr=SsrMode::Async/>
-                <Route path=path!("/settings") view=pages::settings::Account ssr=SsrMode::Async/>
-                <Route path=path!("/settings/people") view=pages::settings::People ssr=SsrMode::Async/>
-                <Route path=path!("/settings/kpis") view=pages::settings::Kpis ssr=SsrMode::Async/>
-                <Route path=path!("/settings/keys") view=pages::settings::Keys ssr=SsrMode::Async/>
-                <Route path=path!("/settings/connections") view=pages::settings::Connections ssr=SsrMode::Async/>
-                <Route path=path!("/settings/scraping") view=pages::settings::Scraping ssr=SsrMode::Async/>
-                <Route path=path!("/settings/webhooks") view=pages::settings::Webhooks ssr=SsrMode::Async/>
-                <Route path=path!("/settings/prices") view=pages::settings::Prices ssr=SsrMode::Async/>
-                <Route path=path!("/settings/probes") view=pages::settings::Probes ssr=SsrMode::Async/>
-                <Route path=path!("/settings/installation") view=pages::settings::Installation ssr=SsrMode::Async/>
+                <Route path=path!("/overview") view=lazy::Overview::route() ssr=SsrMode::Async/>
+                <Route path=path!("/operations") view=lazy::Operations::route() ssr=SsrMode::Async/>
+                <Route path=path!("/explore") view=lazy::Explore::route() ssr=SsrMode::Async/>
+                <Route path=path!("/traces/:trace") view=lazy::TracePage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/alerts") view=lazy::Alerts::route() ssr=SsrMode::Async/>
+                <Route path=path!("/alerts/silences") view=lazy::Silences::route() ssr=SsrMode::Async/>
+                <Route path=path!("/alerts/:fingerprint") view=lazy::AlertPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/incidents") view=lazy::Incidents::route() ssr=SsrMode::Async/>
+                <Route path=path!("/incidents/:id") view=lazy::IncidentPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/rules") view=lazy::Rules::route() ssr=SsrMode::Async/>
+                <Route path=path!("/rules/:id") view=lazy::RulePage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/on-call") view=lazy::OnCall::route() ssr=SsrMode::Async/>
+                <Route path=path!("/links") view=lazy::Links::route() ssr=SsrMode::Async/>
+                <Route path=path!("/share/:token") view=lazy::Shared::route() ssr=SsrMode::Async/>
+                <Route path=path!("/connect") view=lazy::Connect::route() ssr=SsrMode::Async/>
+                <Route path=path!("/hosts/:name") view=lazy::HostPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/systems/:name") view=lazy::SystemPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name") view=lazy::QualityPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/drift") view=lazy::DriftPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/feature") view=lazy::FeaturePage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/prediction") view=lazy::PredictionPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/fairness") view=lazy::FairnessPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/data") view=lazy::DataPage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/thresholds") view=lazy::Thresholds::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/setup") view=lazy::ModelSetUp::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings") view=lazy::Account::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/people") view=lazy::People::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/kpis") view=lazy::Kpis::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/keys") view=lazy::Keys::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/connections") view=lazy::Connections::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/scraping") view=lazy::Scraping::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/webhooks") view=lazy::Webhooks::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/prices") view=lazy::Prices::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/probes") view=lazy::Probes::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/installation") view=lazy::Installation::route() ssr=SsrMode::Async/>
             </Routes>
         </Router>
     }

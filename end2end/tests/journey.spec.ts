@@ -36,11 +36,11 @@ test('the first administrator is created with the token from the console, and by
 test('the host is measured live, without a reload', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
   await open(page, `${plimsoll.url}/operations`);
-  await expect(page.getByRole('img', { name: /CPU and memory/ })).toBeVisible();
+  await expect(page.getByRole('img', { name: /Cores in use/ })).toBeVisible();
   const read = page.getByText(/Read at/);
   const before = await read.textContent();
   await expect(read).not.toHaveText(before ?? '', { timeout: 15_000 });
-  await expect(page.getByText('no GPU found').first()).toBeVisible();
+  await expect(page.getByText('none found').first()).toBeVisible();
 });
 
 test('a model sent by one request is judged against its baseline', async ({ page, request }) => {
@@ -74,6 +74,13 @@ test('a model sent by one request is judged against its baseline', async ({ page
   await expect(page.getByRole('row', { name: /region/ })).toContainText('None');
   await page.getByRole('link', { name: 'region' }).click();
   await expect(page).toHaveURL(/column=feature%2Eregion|column=feature\.region/);
+  await expect(page.getByRole('img', { name: /Distribution of region/ })).toBeVisible();
+  // Down to a single prediction, and back.
+  await page.getByRole('link', { name: '5999', exact: true }).click();
+  await expect(page).toHaveURL(/\/prediction\?id=5999/);
+  await expect(page.getByRole('row', { name: /income/ })).toContainText(/of 100/);
+  await expect(page.getByText('the answer was wrong').or(page.getByText(/known .* later/)).first()).toBeVisible();
+  await page.goBack();
   await expect(page.getByRole('img', { name: /Distribution of region/ })).toBeVisible();
   expect(errors).toEqual([]);
 });

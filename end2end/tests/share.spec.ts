@@ -76,3 +76,22 @@ test('its openings are counted, and ended it shows nothing', async ({ page, brow
   const result = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
   expect(result.violations.map((v) => v.id)).toEqual([]);
 });
+
+test('a link shows within another site where its author says so, and only then', async ({ browser, page }) => {
+  await signIn(page, plimsoll, 'jonas@larkfield.example');
+  const make = async (within: boolean) => {
+    await open(page, `${plimsoll.url}/links`);
+    await page.getByLabel('Page').fill('/overview');
+    if (within) await page.getByLabel('Within other sites').check();
+    await page.getByRole('button', { name: 'Make a link' }).click();
+    const field = page.getByLabel('Link', { exact: true });
+    await expect(field).toHaveValue(/\/share\/\w{40}$/);
+    return field.inputValue();
+  };
+  const [shown, hidden] = [await make(true), await make(false)];
+  const stranger = await (await browser.newContext()).newPage();
+  await stranger.setContent(`<iframe title="shown" src="${shown}"></iframe><iframe title="hidden" src="${hidden}"></iframe>`);
+  await expect(stranger.frameLocator('iframe[title=shown]').getByRole('heading', { level: 1 })).toBeVisible();
+  await expect(stranger.frameLocator('iframe[title=hidden]').getByRole('heading', { level: 1 })).toHaveCount(0);
+  await stranger.close();
+});

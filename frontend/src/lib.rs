@@ -2,12 +2,19 @@
 
 #![recursion_limit = "512"]
 
+use leptos::mount::hydrate_from_async;
+use leptos::prelude::document;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::spawn_local;
 
-/// Called once by the page after the module has loaded.
+/// Called once by the page after the module has loaded. The page answers when the part of the module that it
+/// is drawn by has come as well.
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
-    app::mark_ready();
+    spawn_local(async {
+        let Some(body) = document().body() else { return };
+        hydrate_from_async(body, app::App).await.forget();
+        app::mark_ready();
+    });
 }

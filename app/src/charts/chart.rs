@@ -1,45 +1,31 @@
-//! The Leptos half of a chart: axes, labels, crosshair, tooltip, and the same data as a table.
+//! The Leptos half of a chart: axes, words, flags, crosshair, tooltip, and what hands do to it: read,
+//! mark a span, zoom, note, go deeper.
+//!
+//! The plot itself is never drawn again because a pointer moved: a move sets one signal, from which each
+//! chart of the page moves a line, and the one under the pointer says values.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use domain::happening::Flag;
+use domain::time::RangeChoice;
+use domain::{TimeRange, Timestamp};
 use leptos::ev;
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate};
+use leptos_router::location::Location;
 
 use super::draw::draw;
+use super::reading::{data_table, nearest, place_name, places, readable, step};
+use super::shared::{Draft, Happened, Ranged, ReadOnly, use_shared};
 use super::spec::{Axis, ChartSpec, Mark};
-use super::ticks;
+use super::{flags, ticks};
+use crate::components::icons::Icon;
+use crate::components::state::{Place, use_place};
 
-/// A named series as the tooltip reads it: class, then value by place.
-#[derive(Clone, PartialEq)]
-struct Readable {
-    name: String,
-    class: String,
-    points: Vec<(f64, Option<f64>)>,
-}
-
-fn readable(spec: &ChartSpec) -> Vec<Readable> {
-    spec.marks
-        .iter()
-        .filter_map(|mark| match mark {
-            Mark::Line { name, class, points } if !name.is_empty() => {
-                Some(Readable { name: name.clone(), class: class.clone(), points: points.clone() })
-            }
-            Mark::Bars { name, class, bars } | Mark::Step { name, class, bars } if !name.is_empty() => Some(Readable {
-                name: name.clone(),
-                class: class.clone(),
-                points: bars.iter().map(|(left, right, y)| ((left + right) / 2.0, Some(*y))).collect(),
-            }),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Words for a place on the axis.
-fn place_name(axis: &Axis, x: f64) -> String {
-    match axis {
-        Axis::Time => format!("{} UTC", domain::Timestamp(x as i64).date_clock()),
-        Axis::Number => domain::format::compact(x),
-        Axis::Categories(names) => names.get(x.floor().max(0.0) as usize).cloned().unwrap_or_default(),
-    }
-}
+/// Pixels that a pointer moves before it marks rather than clicks.
+#[cfg(feature = "hydrate")]
+const DRAG: f64 = 5.0;
 
 /// A chart. `description` states the finding, for those who cannot see it.
 #[component]
@@ -51,59 +37,310 @@ pub fn Chart(
     #[prop(default = 14)]
     right: u32,
     #[prop(default = 44)] left: u32,
+    /// What happened meanwhile, where it is not what happened on the page as a whole.
+    #[prop(optional)]
+    flags: Vec<Flag>,
+    /// The page that a click on a point leads to, with the time around that point.
+    #[prop(optional, into)]
+    deeper: String,
 ) -> impl IntoView {
+    let shared = use_shared();
+    let Happened { flags: of_page, about } = use_context::<Happened>().unwrap_or_default();
+    let place = use_place();
+    let Location { pathname: path, search, .. } = use_location();
+    let go = use_navigate();
+    let timed = spec.axis == Axis::Time;
+    let writable = timed && use_context::<ReadOnly>().is_none();
+    let ranged = timed && writable && use_context::<Ranged>().is_some();
+    let id = {
+        // Of its title: the chart that is drawn again with newer data is the same one.
+        let mut hasher = DefaultHasher::new();
+        title.hash(&mut hasher);
+        hasher.finish() | 1
+    };
     let marks = draw(&spec);
     let series = readable(&spec);
-    let places: Vec<f64> = series
-        .iter()
-        .max_by_key(|s| s.points.len())
-        .map(|s| s.points.iter().map(|p| p.0).collect())
-        .unwrap_or_default();
-    let hover = RwSignal::new(None::<usize>);
-    let x_range = spec.x;
-    let nearest = {
-        let places = places.clone();
-        move |share: f64| {
-            let x = x_range.0 + share * (x_range.1 - x_range.0);
-            places.iter().enumerate().min_by(|a, b| (a.1 - x).abs().total_cmp(&(b.1 - x).abs())).map(|(i, _)| i)
+    let at_places = places(&series);
+    let apart = step(&at_places);
+    let (x0, x1) = spec.x;
+    // Charts that are not over time have a crosshair of their own.
+    let at = if timed { shared.at } else { RwSignal::new(None) };
+    let table_shown = RwSignal::new(false);
+    let share = move |x: f64| (x - x0) / (x1 - x0);
+    let is_over = move || shared.over.get() == id;
+    let marked_here = move || shared.marked.get().filter(|_| shared.marked_in.get() == id);
+
+    let note = move |from: f64, until: Option<f64>| {
+        if writable {
+            shared.draft.set(Some(Draft { at: from, until, about: about.clone() }));
         }
     };
-    let on_move = move |event: ev::PointerEvent| {
-        #[cfg(feature = "hydrate")]
-        {
-            use wasm_bindgen::JsCast;
-            let target = event.current_target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
-            if let Some(element) = target {
-                let place = element.get_bounding_client_rect();
-                let share = (f64::from(event.client_x()) - place.left()) / place.width().max(1.0);
-                hover.set(nearest(share.clamp(0.0, 1.0)));
+    let navigate = {
+        let go = go.clone();
+        move |href: &str| {
+            shared.marked.set(None);
+            go(href, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+        }
+    };
+    let look_at = {
+        let navigate = navigate.clone();
+        move |from: f64, to: f64| {
+            let range = TimeRange { from: Timestamp(from as i64), to: Timestamp(to as i64) };
+            if ranged && range.micros() > 1000 {
+                let there = Place { range: Some(RangeChoice::Fixed(range)), ..place.get_untracked() };
+                navigate(&there.here(&path.get_untracked(), &search.get_untracked()));
             }
         }
-        #[cfg(not(feature = "hydrate"))]
-        let _ = (&event, &nearest);
     };
-    let count = places.len();
-    let on_key = move |event: ev::KeyboardEvent| {
-        let step = if event.shift_key() { 10 } else { 1 };
-        let last = count.saturating_sub(1);
-        match event.key().as_str() {
-            "ArrowRight" => hover.update(|h| *h = Some(h.map_or(0, |i| (i + step).min(last)))),
-            "ArrowLeft" => hover.update(|h| *h = Some(h.map_or(last, |i| i.saturating_sub(step)))),
-            "Escape" => hover.set(None),
-            _ => return,
+    let zoom = {
+        let look_at = look_at.clone();
+        move || {
+            if let Some((from, to)) = shared.marked.get_untracked() {
+                look_at(from, to);
+            }
         }
-        event.prevent_default();
     };
+    let zoom_out = move || {
+        let (middle, half) = ((x0 + x1) / 2.0, x1 - x0);
+        look_at(middle - half, middle + half);
+    };
+    let go_deeper = {
+        let (navigate, deeper) = (navigate.clone(), deeper.clone());
+        move |x: f64| {
+            if !deeper.is_empty() && timed {
+                let around = apart.min((x1 - x0) / 20.0).max(1e6);
+                let range = TimeRange { from: Timestamp((x - around) as i64), to: Timestamp((x + around) as i64) };
+                let there = Place { range: Some(RangeChoice::Fixed(range)), ..place.get_untracked() };
+                navigate(&there.link(&deeper));
+            }
+        }
+    };
+
+    // Where the pointer went down: place on the axis and pixel.
+    let down = StoredValue::new(None::<(f64, f64)>);
+    let on_down = move |event: ev::PointerEvent| {
+        #[cfg(feature = "hydrate")]
+        if let Some((x, element)) = under(&event, x0, x1).filter(|_| timed && event.button() == 0) {
+            down.set_value(Some((x, f64::from(event.client_x()))));
+            let _ = element.set_pointer_capture(event.pointer_id());
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = (&event, down);
+    };
+    let on_move = {
+        let at_places = at_places.clone();
+        move |event: ev::PointerEvent| {
+            #[cfg(feature = "hydrate")]
+            if let Some((x, _)) = under(&event, x0, x1) {
+                let snapped = nearest(&at_places, x).map_or(x, |i| at_places[i]);
+                at.set(Some(snapped));
+                if shared.over.get_untracked() != id {
+                    shared.over.set(id);
+                }
+                if let Some((from, pixel)) = down.get_value() {
+                    if writable && (f64::from(event.client_x()) - pixel).abs() > DRAG {
+                        shared.mark(id, from, x);
+                    }
+                }
+            }
+            #[cfg(not(feature = "hydrate"))]
+            let _ = (&event, &at_places);
+        }
+    };
+    let on_up = {
+        let (note, go_deeper) = (note.clone(), go_deeper.clone());
+        move |event: ev::PointerEvent| {
+            #[cfg(feature = "hydrate")]
+            if let (Some((x, pixel)), Some((now, _))) = (down.get_value(), under(&event, x0, x1)) {
+                down.set_value(None);
+                let moved = (f64::from(event.client_x()) - pixel).abs() > DRAG;
+                match (moved, event.shift_key()) {
+                    (true, _) => {}
+                    (false, true) => note(x, None),
+                    (false, false) if shared.marked.with_untracked(Option::is_some) => shared.marked.set(None),
+                    (false, false) => go_deeper(at.get_untracked().unwrap_or(now)),
+                }
+            }
+            #[cfg(not(feature = "hydrate"))]
+            let _ = (&event, &note, &go_deeper, down);
+        }
+    };
+    let on_key = {
+        let (note, zoom, zoom_out, go_deeper) = (note.clone(), zoom.clone(), zoom_out.clone(), go_deeper.clone());
+        let keys = at_places.clone();
+        move |event: ev::KeyboardEvent| {
+            if event.ctrl_key() || event.meta_key() || event.alt_key() {
+                return;
+            }
+            let by = if event.shift_key() { 10 } else { 1 };
+            let last = keys.len().saturating_sub(1);
+            let here = at.get_untracked().and_then(|x| nearest(&keys, x));
+            let marked = shared.marked.get_untracked();
+            let step_to = |i: usize| {
+                let Some(x) = keys.get(i).copied() else { return };
+                // A span that was begun by key ends where the crosshair is.
+                if let (Some((from, to)), Some(now)) = (marked.filter(|_| marked_here().is_some()), at.get_untracked())
+                {
+                    let anchor = if (now - from).abs() < (now - to).abs() { to } else { from };
+                    shared.mark(id, anchor, x);
+                }
+                shared.over.set(id);
+                at.set(Some(x));
+            };
+            match (event.key().as_str(), here) {
+                ("ArrowRight", here) => step_to(here.map_or(0, |i| (i + by).min(last))),
+                ("ArrowLeft", here) => step_to(here.map_or(last, |i| i.saturating_sub(by))),
+                ("Enter", _) if marked.is_some() => zoom(),
+                ("Enter", Some(i)) => go_deeper(keys[i]),
+                ("m", Some(i)) if writable => shared.mark(id, keys[i], keys[i]),
+                ("c", _) if writable => match (marked, at.get_untracked()) {
+                    (Some((from, to)), _) if to > from => note(from, Some(to)),
+                    (_, at) => note(at.unwrap_or(x1), None),
+                },
+                ("t", _) => table_shown.update(|shown| *shown = !*shown),
+                ("-", _) if ranged => zoom_out(),
+                ("Escape", _) => {
+                    at.set(None);
+                    shared.marked.set(None);
+                }
+                _ => return,
+            }
+            event.prevent_default();
+            event.stop_propagation();
+        }
+    };
+
     let y_labels: Vec<_> = spec
-        .unit
-        .ticks(spec.y.0, spec.y.1)
+        .y_labels()
         .into_iter()
-        .map(|y| {
+        .map(|(y, words)| {
             let top = spec.place(0.0, y).1;
-            view! { <span class="yl" style=format!("top:{top:.1}px")>{spec.unit.show(y)}</span> }
+            view! { <span class="yl" style=format!("top:{top:.1}px")>{words}</span> }
         })
         .collect();
-    let x_ticks: Vec<(f64, String)> = match &spec.axis {
+    let x_labels: Vec<_> = x_ticks(&spec)
+        .into_iter()
+        .map(|(x, label)| {
+            let share = share(x) * 100.0;
+            let side = if share < 3.0 {
+                "xl l"
+            } else if share > 97.0 {
+                "xl r"
+            } else {
+                "xl"
+            };
+            view! { <span class=side style=format!("left:{share:.2}%")>{label}</span> }
+        })
+        .collect();
+    let words: Vec<_> = spec.marks.iter().filter_map(|mark| said_by(&spec, mark)).collect();
+    let table = data_table(&spec, &series, &title);
+    let tip = {
+        let (axis, unit, series) = (spec.axis.clone(), spec.unit, series.clone());
+        let can_go = !deeper.is_empty();
+        move || {
+            let x = at.get().filter(|_| is_over() && marked_here().is_none())?;
+            let share = (share(x) * 100.0).clamp(0.0, 100.0);
+            // Opposite the pointer, never over the newest values.
+            let side = if share > 50.0 {
+                format!("right:{:.2}%;margin-right:10px", 100.0 - share)
+            } else {
+                format!("left:{share:.2}%;margin-left:10px")
+            };
+            let rows: Vec<_> = series
+                .iter()
+                .map(|s| {
+                    let text = s.at(x, apart).map_or_else(|| "no data".to_string(), |v| unit.show(v));
+                    view! { <dt><i class=format!("key {}", s.class)></i>{s.name.clone()}</dt><dd>{text}</dd> }
+                })
+                .collect();
+            let how = match (can_go, writable) {
+                (true, _) => Some("click: look closer · drag: mark"),
+                (false, true) => Some("drag: mark · shift-click: note"),
+                (false, false) => None,
+            };
+            Some(view! {
+                <div class="tip" style=format!("{side};top:6px")>
+                    <div class="tm">{place_name(&axis, x)}</div>
+                    <dl>{rows}</dl>
+                    {how.map(|how| view! { <div class="how">{how}</div> })}
+                </div>
+            })
+        }
+    };
+    let line = move || match at.get().map(share) {
+        Some(share) if (0.0..=1.0).contains(&share) => format!("left:{:.2}%", share * 100.0),
+        _ => "display:none".to_string(),
+    };
+    let band = move || match shared.marked.get().filter(|_| timed).map(|(from, to)| (share(from), share(to))) {
+        Some((from, to)) if to >= 0.0 && from <= 1.0 => {
+            let (from, to) = (from.max(0.0), to.min(1.0));
+            format!("left:{:.2}%;width:{:.2}%", from * 100.0, (to - from) * 100.0)
+        }
+        _ => "display:none".to_string(),
+    };
+    let menu = {
+        let (zoom, note) = (zoom.clone(), note.clone());
+        move || {
+            let (from, to) = marked_here()?;
+            let (zoom, note) = (zoom.clone(), note.clone());
+            let share = (share(to) * 100.0).clamp(0.0, 100.0);
+            let style = if share > 60.0 { format!("right:{:.2}%", 100.0 - share) } else { format!("left:{share:.2}%") };
+            Some(view! {
+                <div class="mkm" style=style role="toolbar" aria-label="Marked span" on:pointerdown=|e| e.stop_propagation()
+                    on:pointerup=|e| e.stop_propagation() on:keydown=|e| e.stop_propagation()>
+                    {ranged.then(|| view! { <button class="btn xs" type="button" on:click=move |_| zoom()>"Zoom"</button> })}
+                    <button class="btn xs" type="button" on:click=move |_| note(from, (to > from).then_some(to))>"Annotate"</button>
+                    <button class="btn xs ghost" type="button" on:click=move |_| shared.marked.set(None)>"Clear"</button>
+                </div>
+            })
+        }
+    };
+    let noted = {
+        let flags = if flags.is_empty() { of_page.as_slice() } else { &flags };
+        (timed && !flags.is_empty()).then(|| flags::drawn(flags, (x0, x1), &place.get_untracked()))
+    };
+    let svg_label = format!("{title}. {description}");
+    let (menu_label, note_now, zoomed_out) = (format!("{title}: more"), note, zoom_out.clone());
+    view! {
+        <div class="chart">
+            <details class="menu cm">
+                <summary class="btn icon xs ghost" aria-label=menu_label><Icon name="dots" small=true/></summary>
+                <div class="menu-l">
+                    <button type="button" aria-pressed=move || table_shown.get().to_string() on:click=move |_| table_shown.update(|s| *s = !*s)>
+                        {move || if table_shown.get() { "Hide table" } else { "Show as table" }}</button>
+                    {writable.then(|| view! { <button type="button" on:click=move |_| note_now(at.get_untracked().unwrap_or(x1), None)>"Annotate"</button> })}
+                    {ranged.then(|| view! { <button type="button" on:click=move |_| zoomed_out()>"Zoom out"</button> })}
+                </div>
+            </details>
+            <div class="plot" class:tm=timed style=format!("--h:{:.0}px;--pl:{left}px;--pr:{right}px", spec.height) tabindex="0" role="group"
+                aria-label=format!("{title}; arrow keys read the points, t shows the table")
+                on:pointerdown=on_down on:pointermove=on_move on:pointerup=on_up on:pointercancel=move |_| down.set_value(None)
+                on:pointerleave=move |_| at.set(None) on:dblclick=move |_| zoom_out() on:keydown=on_key
+                on:focus=move |_| shared.over.set(id) on:blur=move |_| at.set(None)>
+                <svg viewBox=format!("0 0 1000 {:.0}", spec.height) preserveAspectRatio="none" role="img" aria-label=svg_label
+                    inner_html=marks></svg>
+                {noted}
+                <div class="ov" aria-hidden="true">{y_labels}{x_labels}{words}<i class="mk-b" style=band></i><i class="xline" style=line></i>{tip}</div>
+                {menu}
+            </div>
+            <div class=move || if table_shown.get() { "dtb" } else { "sr" }>{table}</div>
+        </div>
+    }
+    .into_any()
+}
+
+/// Where on the axis a pointer is, and the element that was asked.
+#[cfg(feature = "hydrate")]
+fn under(event: &ev::PointerEvent, x0: f64, x1: f64) -> Option<(f64, web_sys::Element)> {
+    use wasm_bindgen::JsCast;
+    let element = event.current_target()?.dyn_into::<web_sys::Element>().ok()?;
+    let place = element.get_bounding_client_rect();
+    let share = (f64::from(event.client_x()) - place.left()) / place.width().max(1.0);
+    Some((x0 + share.clamp(0.0, 1.0) * (x1 - x0), element))
+}
+
+fn x_ticks(spec: &ChartSpec) -> Vec<(f64, String)> {
+    match &spec.axis {
         Axis::Time => ticks::times(spec.x.0, spec.x.1),
         Axis::Number => {
             ticks::numbers(spec.x.0, spec.x.1, 5).into_iter().map(|x| (x, domain::format::compact(x))).collect()
@@ -117,114 +354,24 @@ pub fn Chart(
                 .map(|(i, n)| (i as f64 + 0.5, n.chars().take(14).collect()))
                 .collect()
         }
-    };
-    let x_labels: Vec<_> = x_ticks
-        .into_iter()
-        .map(|(x, label)| {
-            let share = spec.place(x, 0.0).0 * 100.0;
-            let side = if share < 3.0 {
-                "xl l"
-            } else if share > 97.0 {
-                "xl r"
-            } else {
-                "xl"
-            };
-            view! { <span class=side style=format!("left:{share:.2}%")>{label}</span> }
-        })
-        .collect();
-    let words: Vec<_> = spec
-        .marks
-        .iter()
-        .filter_map(|mark| match mark {
-            Mark::Rule { y, label, .. } if !label.is_empty() => {
-                let top = spec.place(0.0, *y).1;
-                Some(view! { <span class="dlb" style=format!("top:{top:.1}px")>{label.clone()}</span> }.into_any())
-            }
-            Mark::Span { from, to, label, .. } if !label.is_empty() => {
-                let (from, to) = (spec.place(from.max(spec.x.0), 0.0).0, spec.place(to.min(spec.x.1), 0.0).0);
-                let middle = (from + to) * 50.0;
-                // Words wider than their span would cover what they do not speak of.
-                (to - from > 0.24).then(|| {
-                    view! { <span class="bl" style=format!("left:{middle:.2}%;top:6px")>{label.clone()}</span> }
-                        .into_any()
-                })
-            }
-            _ => None,
-        })
-        .collect();
-    let table = data_table(&spec, &series, &title);
-    let tip = {
-        let (axis, unit, places) = (spec.axis.clone(), spec.unit, places.clone());
-        let (x0, x1) = spec.x;
-        move || {
-            let i = hover.get()?;
-            let x = *places.get(i)?;
-            let share = ((x - x0) / (x1 - x0) * 100.0).clamp(0.0, 100.0);
-            // Opposite the pointer, never over the newest values.
-            let side = if share > 50.0 {
-                format!("right:{:.2}%;margin-right:10px", 100.0 - share)
-            } else {
-                format!("left:{share:.2}%;margin-left:10px")
-            };
-            let rows: Vec<_> = series
-                .iter()
-                .map(|s| {
-                    let value = s.points.iter().find(|(at, _)| *at == x).and_then(|(_, y)| *y);
-                    let text = value.map_or_else(|| "no data".to_string(), |v| unit.show(v));
-                    view! { <dt><i class=format!("key {}", s.class)></i>{s.name.clone()}</dt><dd>{text}</dd> }
-                })
-                .collect();
-            Some(view! {
-                <i class="xline" style=format!("left:{share:.2}%")></i>
-                <div class="tip" style=format!("{side};top:6px")>
-                    <div class="tm">{place_name(&axis, x)}</div>
-                    <dl>{rows}</dl>
-                </div>
-            })
-        }
-    };
-    let svg_label = format!("{title}. {description}");
-    view! {
-        <div class="chart">
-            <div class="plot" style=format!("--h:{:.0}px;--pl:{left}px;--pr:{right}px", spec.height) tabindex="0" role="group"
-                aria-label=format!("{title}; arrow keys read the points")
-                on:pointermove=on_move on:pointerleave=move |_| hover.set(None) on:keydown=on_key>
-                <svg viewBox=format!("0 0 1000 {:.0}", spec.height) preserveAspectRatio="none" role="img" aria-label=svg_label
-                    inner_html=marks></svg>
-                <div class="ov" aria-hidden="true">{y_labels}{x_labels}{words}{tip}</div>
-            </div>
-            {table}
-        </div>
     }
-    .into_any()
 }
 
-/// The same data for those who read rather than look; long charts keep every n-th row.
-fn data_table(spec: &ChartSpec, series: &[Readable], title: &str) -> impl IntoView + use<> {
-    let longest = series.iter().max_by_key(|s| s.points.len());
-    let places: Vec<f64> = longest.map(|s| s.points.iter().map(|p| p.0).collect()).unwrap_or_default();
-    let every = places.len().div_ceil(60).max(1);
-    let head: Vec<_> = series.iter().map(|s| view! { <th scope="col">{s.name.clone()}</th> }).collect();
-    let rows: Vec<_> = places
-        .iter()
-        .step_by(every)
-        .map(|x| {
-            let cells: Vec<_> = series
-                .iter()
-                .map(|s| {
-                    let value = s.points.iter().find(|(at, _)| at == x).and_then(|(_, y)| *y);
-                    view! { <td>{value.map_or_else(|| "no data".to_string(), |v| spec.unit.show(v))}</td> }
-                })
-                .collect();
-            view! { <tr><th scope="row">{place_name(&spec.axis, *x)}</th>{cells}</tr> }
-        })
-        .collect();
-    let caption = title.to_string();
-    view! {
-        <div class="sr"><table>
-            <caption>{caption}</caption>
-            <thead><tr><th scope="col">"At"</th>{head}</tr></thead>
-            <tbody>{rows}</tbody>
-        </table></div>
+/// The words of a mark.
+fn said_by(spec: &ChartSpec, mark: &Mark) -> Option<AnyView> {
+    match mark {
+        Mark::Rule { y, label, .. } if !label.is_empty() => {
+            let top = spec.place(0.0, *y).1;
+            Some(view! { <span class="dlb" style=format!("top:{top:.1}px")>{label.clone()}</span> }.into_any())
+        }
+        Mark::Span { from, to, label, .. } if !label.is_empty() => {
+            let (from, to) = (spec.place(from.max(spec.x.0), 0.0).0, spec.place(to.min(spec.x.1), 0.0).0);
+            let middle = (from + to) * 50.0;
+            // Words wider than their span would cover what they do not speak of.
+            (to - from > 0.24).then(|| {
+                view! { <span class="bl" style=format!("left:{middle:.2}%;top:6px")>{label.clone()}</span> }.into_any()
+            })
+        }
+        _ => None,
     }
 }

@@ -25,10 +25,12 @@ fn class_of(mark: &Mark) -> String {
         Mark::Line { class, .. } => format!("ln {class}"),
         Mark::Band { class, .. } => class.clone(),
         Mark::Area { class, .. } => format!("ar {class}"),
+        Mark::Stacked { class, .. } => format!("ar stack {class}"),
+        Mark::Cells { class, .. } => class.clone(),
         Mark::Bars { class, .. } => format!("bar-r {class}"),
         Mark::Step { class, .. } => format!("ln {class}"),
         Mark::Rule { class, .. } => class.clone(),
-        Mark::Span { class, .. } => class.clone(),
+        Mark::Span { class, .. } | Mark::At { class, .. } => class.clone(),
         Mark::Points { class, .. } => format!("pt {class}"),
     }
 }
@@ -47,7 +49,8 @@ fn marks(spec: &ChartSpec, backend: ClassBackend<'_>) -> Result<(), Box<dyn std:
     let mut chart = ChartBuilder::on(&root).build_cartesian_2d(spec.x.0..spec.x.1, spec.y.0..spec.y.1)?;
     let line = |number: usize| ShapeStyle { color: class_number(number).to_rgba(), filled: false, stroke_width: 1 };
     let fill = |number: usize| ShapeStyle { color: class_number(number).to_rgba(), filled: true, stroke_width: 1 };
-    for y in spec.unit.ticks(spec.y.0, spec.y.1) {
+    let grid = if spec.rows.is_empty() { spec.unit.ticks(spec.y.0, spec.y.1) } else { Vec::new() };
+    for y in grid {
         chart.draw_series([PathElement::new(vec![(spec.x.0, y), (spec.x.1, y)], line(0))])?;
     }
     chart.draw_series([PathElement::new(vec![(spec.x.0, spec.y.0), (spec.x.1, spec.y.0)], line(1))])?;
@@ -74,10 +77,19 @@ fn marks(spec: &ChartSpec, backend: ClassBackend<'_>) -> Result<(), Box<dyn std:
                     chart.draw_series([Polygon::new(shape, fill(number))])?;
                 }
             }
-            Mark::Band { points, .. } => {
-                let upper = points.iter().map(|(x, _, high)| (*x, *high));
-                let lower = points.iter().rev().map(|(x, low, _)| (*x, *low));
-                chart.draw_series([Polygon::new(upper.chain(lower).collect::<Vec<_>>(), fill(number))])?;
+            Mark::Cells { cells, .. } => {
+                chart.draw_series(
+                    cells
+                        .iter()
+                        .map(|(left, right, low, high)| Rectangle::new([(*left, *high), (*right, *low)], fill(number))),
+                )?;
+            }
+            Mark::Band { points, .. } | Mark::Stacked { points, .. } => {
+                for run in points.split(|(_, low, high)| low.is_nan() || high.is_nan()).filter(|run| !run.is_empty()) {
+                    let upper = run.iter().map(|(x, _, high)| (*x, *high));
+                    let lower = run.iter().rev().map(|(x, low, _)| (*x, *low));
+                    chart.draw_series([Polygon::new(upper.chain(lower).collect::<Vec<_>>(), fill(number))])?;
+                }
             }
             Mark::Bars { bars, .. } => {
                 let gap = (spec.x.1 - spec.x.0) / WIDTH;
@@ -94,6 +106,9 @@ fn marks(spec: &ChartSpec, backend: ClassBackend<'_>) -> Result<(), Box<dyn std:
             }
             Mark::Rule { y, .. } => {
                 chart.draw_series([PathElement::new(vec![(spec.x.0, *y), (spec.x.1, *y)], line(number))])?;
+            }
+            Mark::At { x, .. } => {
+                chart.draw_series([PathElement::new(vec![(*x, spec.y.0), (*x, spec.y.1)], line(number))])?;
             }
             Mark::Span { from, to, .. } => {
                 let (from, to) = (from.max(spec.x.0), to.min(spec.x.1));
@@ -118,7 +133,15 @@ mod tests {
 
     fn line(points: Vec<(f64, Option<f64>)>) -> ChartSpec {
         let marks = vec![Mark::Line { name: "a".into(), class: "ka".into(), points }];
-        ChartSpec { height: 100.0, x: (0.0, 10.0), y: (0.0, 1.0), axis: Axis::Number, unit: Unit::Compact, marks }
+        ChartSpec {
+            height: 100.0,
+            x: (0.0, 10.0),
+            y: (0.0, 1.0),
+            axis: Axis::Number,
+            unit: Unit::Compact,
+            rows: vec![],
+            marks,
+        }
     }
 
     #[test]

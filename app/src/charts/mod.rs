@@ -5,6 +5,12 @@
 mod backend;
 pub mod chart;
 pub mod draw;
+pub mod flags;
+pub mod reading;
+pub mod shared;
 pub mod spark;
 pub mod spec;
+pub mod stack;
 pub mod ticks;
+pub mod timeline;
+pub mod topology;

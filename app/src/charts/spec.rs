@@ -13,7 +13,11 @@ pub enum Mark {
     /// A filled band between two lines.
     Band { class: String, points: Vec<(f64, f64, f64)> },
     /// An area from zero.
-    Area { class: String, points: Vec<(f64, Option<f64>)> },
+    Area { name: String, class: String, points: Vec<(f64, Option<f64>)> },
+    /// A layer of a stack: from what lies below to what is above.
+    Stacked { name: String, class: String, points: Vec<(f64, f64, f64)> },
+    /// Cells of a heat map in one step of the ramp: left, right, bottom, top.
+    Cells { class: String, cells: Vec<(f64, f64, f64, f64)> },
     /// Bars from zero: left, right, height.
     Bars { name: String, class: String, bars: Vec<(f64, f64, f64)> },
     /// A step outline over bars, as of a reference distribution.
@@ -22,6 +26,8 @@ pub enum Mark {
     Rule { class: String, y: f64, label: String },
     /// A vertical span with words, as where outcomes are not known yet.
     Span { class: String, from: f64, to: f64, label: String },
+    /// A vertical rule, as where the measured ends.
+    At { class: String, x: f64 },
     /// Single points.
     Points { class: String, points: Vec<(f64, f64)> },
 }
@@ -34,15 +40,28 @@ pub enum Unit {
     Bytes,
     BytesPerSecond,
     Compact,
+    /// Milliseconds.
+    Milliseconds,
+    /// Money a value, in a currency of three letters.
+    Money([u8; 3]),
 }
 
 impl Unit {
+    pub fn money(currency: &str) -> Unit {
+        let mut letters = *b"   ";
+        for (place, letter) in letters.iter_mut().zip(currency.bytes()) {
+            *place = letter;
+        }
+        Unit::Money(letters)
+    }
+
     /// That of a signal’s own unit. `1` is a share.
     pub fn of_signal(unit: &str) -> Unit {
         match unit {
             "1" => Unit::Percent,
             "By" => Unit::Bytes,
             "By/s" => Unit::BytesPerSecond,
+            "ms" => Unit::Milliseconds,
             _ => Unit::Compact,
         }
     }
@@ -59,6 +78,8 @@ impl Unit {
             Unit::Bytes => format::bytes(value),
             Unit::BytesPerSecond => format!("{}/s", format::bytes(value)),
             Unit::Compact => format::compact(value),
+            Unit::Milliseconds => format::milliseconds(value),
+            Unit::Money(letters) => format::money(value, &String::from_utf8_lossy(&letters)),
         }
     }
 
@@ -66,7 +87,7 @@ impl Unit {
     pub fn ticks(self, low: f64, high: f64) -> Vec<f64> {
         match self {
             Unit::Bytes | Unit::BytesPerSecond => super::ticks::bytes(low, high, 5),
-            Unit::Fixed(_) | Unit::Percent | Unit::Compact => super::ticks::numbers(low, high, 5),
+            _ => super::ticks::numbers(low, high, 5),
         }
     }
 }
@@ -88,6 +109,8 @@ pub struct ChartSpec {
     pub y: (f64, f64),
     pub axis: Axis,
     pub unit: Unit,
+    /// Values on the left with their words, where the unit does not say them: rows of a heat map.
+    pub rows: Vec<(f64, String)>,
     pub marks: Vec<Mark>,
 }
 
@@ -108,9 +131,15 @@ impl ChartSpec {
                 Mark::Line { points, .. } | Mark::Area { points, .. } => {
                     points.iter().for_each(|(at, v)| see(*at, v.unwrap_or(f64::NAN)));
                 }
-                Mark::Band { points, .. } => points.iter().for_each(|(at, low, high)| {
-                    see(*at, *low);
-                    see(*at, *high);
+                Mark::Band { points, .. } | Mark::Stacked { points, .. } => {
+                    points.iter().for_each(|(at, low, high)| {
+                        see(*at, *low);
+                        see(*at, *high);
+                    })
+                }
+                Mark::Cells { cells, .. } => cells.iter().for_each(|(left, right, low, high)| {
+                    see(*left, *low);
+                    see(*right, *high);
                 }),
                 Mark::Bars { bars, .. } | Mark::Step { bars, .. } => bars.iter().for_each(|(left, right, v)| {
                     see(*left, *v);
@@ -118,7 +147,7 @@ impl ChartSpec {
                 }),
                 Mark::Rule { y: at, .. } => see(f64::NAN, *at),
                 Mark::Points { points, .. } => points.iter().for_each(|(at, v)| see(*at, *v)),
-                Mark::Span { .. } => {}
+                Mark::Span { .. } | Mark::At { .. } => {}
             }
         }
         if x.0 >= x.1 {
@@ -142,7 +171,15 @@ impl ChartSpec {
                 if y.1 > *last { (last + step).min(y.1) } else { *last },
             );
         }
-        ChartSpec { height, x, y, axis, unit, marks }
+        ChartSpec { height, x, y, axis, unit, rows: Vec::new(), marks }
+    }
+
+    /// Values on the left with their words.
+    pub fn y_labels(&self) -> Vec<(f64, String)> {
+        if !self.rows.is_empty() {
+            return self.rows.clone();
+        }
+        self.unit.ticks(self.y.0, self.y.1).into_iter().map(|y| (y, self.unit.show(y))).collect()
     }
 
     /// The place of a value, as a share from the left and as units from the top.

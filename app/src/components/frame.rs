@@ -1,13 +1,18 @@
 //! The frame of every page: rail, top bar, tabs on small screens.
 
 use domain::Role;
+use domain::people::Theme;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
+use leptos_router::location::Location;
 
 use super::icons::Icon;
+use super::keys::Letters;
 use super::live::use_live;
+use super::palette::{Over, use_overlay};
 use super::state::{RANGES, use_place};
 use super::status::Shape;
+use crate::charts::shared::Ranged;
 use crate::server_functions::views::{Reader, me};
 
 /// `crumbs`: what stands before the page's own name, with its address.
@@ -20,12 +25,23 @@ pub fn Frame(
     range: Option<&'static str>,
     children: Children,
 ) -> impl IntoView {
+    if range.is_some() {
+        provide_context(Ranged);
+    }
     let live = use_live();
     let who = Resource::new(move || (live.reports.get(), live.alerts.get()), |_| me());
+    let letters = expect_context::<Letters>().0;
+    Effect::new(move |_| {
+        if let Some(Ok(me)) = who.get() {
+            letters.set(me.preferences.letters);
+            apply_theme(me.preferences.theme);
+        }
+    });
     let place = use_place();
-    let path = use_location().pathname;
+    let Location { pathname: path, search, .. } = use_location();
     // As in `use_place`: asked for before two parts ask at once.
     path.with_untracked(|_| ());
+    search.with_untracked(|_| ());
     let rail = move || {
         Suspend::new(async move {
             let me = who.await.unwrap_or_default();
@@ -35,7 +51,7 @@ pub fn Frame(
     let environments = move || {
         Suspend::new(async move {
             let known = who.await.map(|me| me.environments).unwrap_or_default();
-            environment_menu(&known, &path.get(), &place.get())
+            environment_menu(&known, &path.get(), &search.get(), &place.get())
         })
     };
     let tinted = move || if place.get().environment == "production" { "bar" } else { "bar other" };
@@ -74,7 +90,11 @@ pub fn Frame(
                         {move || share_link(&path.get(), &place.get())}
                         <button class="btn sm live hide-m" type="button" aria-pressed=move || live.on.get().to_string()
                             on:click=move |_| live.on.update(|on| *on = !*on)>
-                            {move || if live.on.get() { view! { <span class="dot"></span>"Live" }.into_any() } else { "Paused".into_any() }}
+                            {move || match (live.on.get(), live.held.get()) {
+                                (true, false) => view! { <span class="dot"></span>"Live" }.into_any(),
+                                (true, true) => format!("Paused, {} new", live.missed.get()).into_any(),
+                                (false, _) => "Paused".into_any(),
+                            }}
                         </button>
                     </div>
                 </header>
@@ -120,9 +140,11 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
         })
         .collect();
     let none = models.is_empty();
+    let overlay = use_overlay();
     let (initials, name, role) = (me.initials.clone(), me.name.clone(), me.role);
     view! {
         <a class="brand" href="/overview"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">"Plimsoll"</span></a>
+        <button class="cmdk" type="button" aria-label="Search or run a command" on:click=move |_| overlay.set(Some(Over::Palette))><Icon name="search" small=true/><span class="grow">"Search or jump to"</span><kbd>"⌘K"</kbd></button>
         <nav class="nav">
             <div class="nav-l">"Watch"</div>
             {item("/overview", "grid", "Overview")}
@@ -138,14 +160,41 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
             {item("/settings", "gear", "Settings")}
         </nav>
         <div class="foot nav">
+            <button class="navb" type="button" on:click=move |_| overlay.set(Some(Over::Shortcuts))><Icon name="inf"/><span class="lbl">"Help and shortcuts"</span><kbd class="lbl right">"?"</kbd></button>
             <a href="/settings" title=role.map_or("", Role::title)><span class="ava">{initials}</span><span class="lbl">{name}</span></a>
             <form method="post" action="/session/end"><button class="btn ghost sm lbl" type="submit">"Sign out"</button></form>
         </div>
     }
 }
 
+/// Puts the theme on the document, and where the next page finds it before anything is painted.
+fn apply_theme(theme: Theme) {
+    #[cfg(feature = "hydrate")]
+    if let Some(window) = web_sys::window() {
+        let root = window.document().and_then(|d| d.document_element());
+        let storage = window.local_storage().ok().flatten();
+        match theme {
+            Theme::System => {
+                let _ = root.map(|r| r.remove_attribute("data-theme"));
+                let _ = storage.map(|s| s.remove_item("theme"));
+            }
+            Theme::Light | Theme::Dark => {
+                let _ = root.map(|r| r.set_attribute("data-theme", theme.name()));
+                let _ = storage.map(|s| s.set_item("theme", theme.name()));
+            }
+        }
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = theme;
+}
+
 /// Which environment is looked at. Nothing to choose, nothing shown.
-fn environment_menu(known: &[String], path: &str, place: &super::state::Place) -> Option<impl IntoView + use<>> {
+fn environment_menu(
+    known: &[String],
+    path: &str,
+    search: &str,
+    place: &super::state::Place,
+) -> Option<impl IntoView + use<>> {
     let here = place.environment.clone();
     if known.iter().all(|e| *e == here) {
         return None;
@@ -155,7 +204,7 @@ fn environment_menu(known: &[String], path: &str, place: &super::state::Place) -
         .map(|environment| {
             let there = super::state::Place { environment: environment.clone(), ..place.clone() };
             let current = (*environment == here).then_some("true");
-            view! { <a href=there.link(path) aria-current=current>{environment.clone()}</a> }
+            view! { <a href=there.here(path, search) aria-current=current>{environment.clone()}</a> }
         })
         .collect();
     Some(view! {
@@ -170,21 +219,21 @@ fn environment_menu(known: &[String], path: &str, place: &super::state::Place) -
 #[component]
 fn RangePicker(words: &'static str) -> impl IntoView {
     let place = use_place();
-    let path = use_location().pathname;
+    let Location { pathname: path, search, .. } = use_location();
     let label = move || place.get().range.map_or_else(|| words.to_string(), domain::time::RangeChoice::label);
     let options = move || {
-        let (here, path) = (place.get(), path.get());
+        let (here, path, search) = (place.get(), path.get(), search.get());
         RANGES
             .into_iter()
             .map(|range| {
                 let chosen = here.range == Some(range);
                 let there = super::state::Place { range: Some(range), ..here.clone() };
-                view! { <a href=there.link(&path) aria-current=chosen.then_some("true")>{range.label()}</a> }
+                view! { <a href=there.here(&path, &search) aria-current=chosen.then_some("true")>{range.label()}</a> }
             })
             .collect::<Vec<_>>()
     };
     view! {
-        <details class="menu">
+        <details class="menu" data-ranged="">
             <summary class="btn sm"><Icon name="clock" small=true/><span>{label}</span><span class="dim hide-m">"UTC"</span><Icon name="down" small=true/></summary>
             <div class="menu-l">{options}</div>
         </details>

@@ -4,6 +4,8 @@
 
 use leptos::prelude::*;
 
+use crate::charts::shared::Shared;
+
 #[derive(Clone, Copy)]
 pub struct Live {
     /// Grows when something changed, at most every two seconds.
@@ -13,14 +15,42 @@ pub struct Live {
     /// Grows when an alert or an incident changed.
     pub alerts: RwSignal<u64>,
     pub on: RwSignal<bool>,
+    /// A page that is being read closely waits with what is new, and counts it.
+    pub held: RwSignal<bool>,
+    pub missed: RwSignal<u64>,
 }
 
-pub fn provide_live() {
-    let live =
-        Live { tick: RwSignal::new(0), reports: RwSignal::new(0), alerts: RwSignal::new(0), on: RwSignal::new(true) };
+pub fn provide_live(shared: Shared) {
+    let live = Live {
+        tick: RwSignal::new(0),
+        reports: RwSignal::new(0),
+        alerts: RwSignal::new(0),
+        on: RwSignal::new(true),
+        held: RwSignal::new(false),
+        missed: RwSignal::new(0),
+    };
     provide_context(live);
+    Effect::new(move |_| {
+        let holds = shared.holds();
+        if live.held.get_untracked() != holds {
+            live.held.set(holds);
+        }
+        if !holds && live.missed.get_untracked() > 0 {
+            live.missed.set(0);
+            live.read_again();
+        }
+    });
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| listen(live));
+}
+
+impl Live {
+    /// All that is shown is read again.
+    pub fn read_again(self) {
+        self.alerts.update(|t| *t += 1);
+        self.reports.update(|t| *t += 1);
+        self.tick.update(|t| *t += 1);
+    }
 }
 
 pub fn use_live() -> Live {
@@ -52,14 +82,22 @@ fn listen(live: Live) {
         };
         let last = last.clone();
         let changed = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
-            if live.on.get_untracked() && event.data().as_string().is_some_and(|d| d.contains("reports")) {
+            if !live.on.get_untracked() {
+                return;
+            }
+            if live.held.get_untracked() {
+                live.missed.update(|m| *m += 1);
+                return;
+            }
+            let said = event.data().as_string().unwrap_or_default();
+            if said.contains("reports") {
                 live.reports.update(|t| *t += 1);
             }
-            if live.on.get_untracked() && event.data().as_string().is_some_and(|d| d.contains("alerts")) {
+            if said.contains("alerts") {
                 live.alerts.update(|t| *t += 1);
             }
             let now = js_sys::Date::now();
-            if live.on.get_untracked() && now - last.get() >= AT_MOST_EVERY_MS {
+            if now - last.get() >= AT_MOST_EVERY_MS {
                 last.set(now);
                 live.tick.update(|t| *t += 1);
             }
@@ -82,9 +120,7 @@ fn listen(live: Live) {
                 }
             }
             if live.on.get_untracked() && (!first || drawn.as_deref() != Some(told)) {
-                live.alerts.update(|t| *t += 1);
-                live.reports.update(|t| *t += 1);
-                live.tick.update(|t| *t += 1);
+                live.read_again();
             }
             *known = Some(now.to_string());
         });

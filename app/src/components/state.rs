@@ -53,7 +53,30 @@ impl Place {
         if let Some(range) = self.range {
             parts.push(range.query());
         }
-        if parts.is_empty() { path.to_string() } else { format!("{path}?{}", parts.join("&")) }
+        let joint = if path.contains('?') { '&' } else { '?' };
+        if parts.is_empty() { path.to_string() } else { format!("{path}{joint}{}", parts.join("&")) }
+    }
+
+    /// The page that is looked at, elsewhere or at another time: its own parameters stay, filters with them.
+    pub fn here(&self, path: &str, search: &str) -> String {
+        let own: Vec<&str> = search
+            .trim_start_matches('?')
+            .split('&')
+            .filter(|pair| {
+                !pair.is_empty() && !["env", "from", "to"].contains(&pair.split('=').next().unwrap_or_default())
+            })
+            .collect();
+        if own.is_empty() { self.link(path) } else { self.link(&format!("{path}?{}", own.join("&"))) }
+    }
+
+    /// The same with parameters of the page itself; empty ones are left out.
+    pub fn link_to(&self, path: &str, parameters: &[(&str, &str)]) -> String {
+        let mut text = self.link(path);
+        for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
+            text.push(if text.contains('?') { '&' } else { '?' });
+            text.push_str(&format!("{name}={}", encoded(value)));
+        }
+        text
     }
 }
 
@@ -68,4 +91,20 @@ pub fn encoded(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_range_keeps_what_else_the_address_says() {
+        let place = Place { environment: "staging".into(), range: Some(RangeChoice::Last(HOUR)) };
+        assert_eq!(
+            place.here("/explore", "?q=up%7Ba%3D1%7D&from=now-6h&to=now&env=production&look=closer"),
+            "/explore?q=up%7Ba%3D1%7D&look=closer&env=staging&from=now-1h"
+        );
+        assert_eq!(place.here("/alerts", ""), "/alerts?env=staging&from=now-1h");
+        assert_eq!(place.link("/explore?view=map"), "/explore?view=map&env=staging&from=now-1h");
+    }
 }

@@ -4,6 +4,8 @@ use domain::Status as Of;
 use domain::format;
 use leptos::prelude::*;
 
+use super::icons::Icon;
+
 #[component]
 pub fn Status(of: Of, #[prop(optional, into)] text: Option<String>, #[prop(optional)] pill: bool) -> impl IntoView {
     let class = format!("st {}{}", of.name(), if pill { " pill" } else { "" });
@@ -61,4 +63,15 @@ pub fn LoadScale(score: Option<f64>) -> impl IntoView {
             {ticks}{names}
         </div>
     }
+}
+
+/// A difference: arrow and sign for its direction, colour for better, worse, or neither.
+#[component]
+pub fn Delta(#[prop(into)] text: String, rises: bool, better: Option<bool>) -> impl IntoView {
+    let (class, said) = match better {
+        Some(true) => ("dl better", " (better)"),
+        Some(false) => ("dl worse", " (worse)"),
+        None => ("dl flat", ""),
+    };
+    view! { <span class=class><Icon name=if rises { "up" } else { "dn" }/>{text}<span class="sr">{said}</span></span> }
 }

@@ -51,7 +51,7 @@ pub fn Links() -> impl IntoView {
                             range: moving,
                             frozen: !sent.text("frozen").is_empty(),
                             annotations: !sent.text("annotations").is_empty(),
-                            embed: false,
+                            embed: !sent.text("embed").is_empty(),
                             hours: sent.text("hours").parse().ok(),
                             note: sent.text("note"),
                         });
@@ -64,6 +64,7 @@ pub fn Links() -> impl IntoView {
                     <label class="f grow"><span>"What it is for"</span><input class="in" name="note" maxlength="500" autocomplete="off"/></label>
                     <label class="row end"><input type="checkbox" name="frozen" value="yes"/><span>"Range as it is now"</span></label>
                     <label class="row end"><input type="checkbox" name="annotations" value="yes"/><span>"With notes"</span></label>
+                    <label class="row end"><input type="checkbox" name="embed" value="yes"/><span>"Within other sites"</span></label>
                     <button class="btn pri end" type="submit"><Icon name="share" small=true/>"Make a link"</button>
                 </div>
             </form>

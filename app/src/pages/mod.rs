@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod connect;
 pub mod explore;
+pub mod host;
 pub mod incidents;
 pub mod links;
 pub mod model;

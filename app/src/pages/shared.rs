@@ -7,6 +7,7 @@ use leptos_meta::{Meta, Title};
 use leptos_router::hooks::use_params_map;
 
 use super::{incidents, model, operations, overview, system};
+use crate::charts::shared::ReadOnly;
 use crate::components::panel::{Empty, Loading};
 use crate::components::state::Place;
 use crate::server_functions::shares::shared;
@@ -30,6 +31,7 @@ pub fn Shared() -> impl IntoView {
 }
 
 fn page(seen: &SharedView) -> AnyView {
+    provide_context(ReadOnly);
     let place = Place { environment: seen.environment.clone(), range: Some(RangeChoice::Fixed(seen.range)) };
     let body = match &seen.body {
         SharedBody::Overview(view) => overview::page(view, &place).into_any(),

@@ -1,5 +1,6 @@
 //! One system: all its layers on one page, from servers to revenue.
 
+use domain::annotation::Subject;
 use domain::health::LayerHealth;
 use domain::outcome::{Experience, Impact, OutcomeView};
 use domain::signal::Layer;
@@ -12,6 +13,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 use super::overview::kpi_card;
+use crate::charts::shared::happened;
 use crate::charts::spark::Spark;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
@@ -50,6 +52,9 @@ pub fn SystemPage() -> impl IntoView {
 }
 
 pub(crate) fn page(view: &SystemView, place: &Place) -> AnyView {
+    let about =
+        Subject { system: view.health.system.clone(), environment: place.environment.clone(), ..Subject::default() };
+    happened(&view.flags, about);
     let status = view.health.status();
     let text = view
         .health
@@ -89,7 +94,7 @@ pub(crate) fn page(view: &SystemView, place: &Place) -> AnyView {
                 <p class="hint exp">"The weighted mean of its layers; what has no data is left out."</p>
             </section>
             <Panel title="Layers" sub="what each rests on" span="c-7" flush=true>{p1}</Panel>
-            {(!none).then(|| view! { <section class="panel c-12" aria-label="KPIs"><div class="kp grid">{kpis}</div></section> })}
+            {(!none).then(|| view! { <section class="c-12 kcs" aria-label="KPIs">{kpis}</section> })}
             <Panel title="Models" sub="newest windows" span="c-7" flush=true>{p4}</Panel>
             <Panel title="Changes" sub="in the range" span="c-5" flush=true>{p5}</Panel>
             <Panel title="Users" sub="what feedback says, each with its n" span="c-6" flush=true>{p2}</Panel>

@@ -1,12 +1,12 @@
 //! Alerts, rules, incidents, annotations, and who is told.
 
 use domain::Timestamp;
-use domain::alert::Labels;
 use domain::alert::config::Alerting;
 use domain::alert::priority::Priority;
 use domain::alert::rule::{Backtest, Rule, RuleText};
 use domain::alert::view::{AlertAct, AlertFilter, AlertView, AlertsView, DryRun, OnCallView, RuleState};
 use domain::annotation::{Annotation, AnnotationAct, AnnotationText, Subject};
+use domain::happening::Flag;
 use domain::incident::{IncidentAct, IncidentView, IncidentsView};
 use domain::time::RangeChoice;
 use leptos::prelude::*;
@@ -152,6 +152,15 @@ pub async fn annotations(subject: Subject, range: RangeChoice) -> Result<Vec<Ann
     Ok(engine.annotations(&actor(), range, &subject).await?)
 }
 
+/// Changes, beginnings of incidents and annotations of a range, as charts show them.
+#[server(prefix = "/do", endpoint = "flags", input = Json)]
+pub async fn flags(about: Subject, range: RangeChoice) -> Result<Vec<Flag>, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.happened(&actor(), range, &about).await?)
+}
+
 #[server(prefix = "/do", endpoint = "annotate", input = Json)]
 pub async fn annotate(text: AnnotationText) -> Result<i64, Failure> {
     use super::server::{actor, engine, name};
@@ -195,7 +204,7 @@ pub async fn who_is_told(labels: String, at: Option<Timestamp>) -> Result<DryRun
     use super::server::{actor, engine};
     let engine = engine();
     let matchers = domain::alert::matcher::Matcher::parse_all(&labels).map_err(Failure::Refused)?;
-    let labels: Labels = matchers.into_iter().map(|m| (m.name, m.value)).collect();
+    let labels: domain::alert::Labels = matchers.into_iter().map(|m| (m.name, m.value)).collect();
     let at = at.unwrap_or_else(|| engine.now());
     Ok(engine.dry_run(&actor(), labels, at).await?)
 }

@@ -5,7 +5,7 @@ use domain::health::HealthWeights;
 use domain::kpi::Kpi;
 use domain::monitor::{LimitsPreview, ThresholdRule};
 use domain::time::RangeChoice;
-use domain::view::{FeatureView, SystemView};
+use domain::view::{FeatureView, PredictionView, SystemView};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
@@ -31,6 +31,13 @@ pub async fn feature(
     let engine = engine();
     let range = range.resolve(engine.now());
     Ok(engine.feature_view(&actor(), &name, &environment, &column, range).await?)
+}
+
+/// One prediction with everything that is known of it.
+#[server(prefix = "/do", endpoint = "prediction", input = Json)]
+pub async fn prediction(model: String, environment: String, id: String) -> Result<PredictionView, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().prediction_view(&actor(), &model, &environment, &id).await?)
 }
 
 /// The lines of a query looked at closely.

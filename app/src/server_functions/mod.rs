@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod alerts;
 pub mod evaluation;
+pub mod find;
 pub mod model_set_up;
 pub mod shares;
 pub mod telemetry;
@@ -27,11 +28,16 @@ pub fn access(name: &str) -> Access {
 pub fn listed(name: &str) -> Option<Action> {
     Some(match name {
         "me" | "overview" | "system" | "look_closer" | "unusual_now" | "companions" | "kpis" | "weights_of_health"
-        | "try_limits" | "feature" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => Action::View,
+        | "try_limits" | "feature" | "prediction" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => {
+            Action::View
+        }
         "metric_names" | "run_query" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => Action::View,
         "arrivals" | "scrape_jobs" | "prices" => Action::View,
+        // Views for all need more; the engine asks.
+        "find" | "host" | "saved_views" | "save_view" | "remove_view" => Action::View,
+        "set_preferences" => Action::EditOwnAccount,
         "alerts" | "alert" | "covered" | "rules" | "rule_of" | "try_rule" | "incidents" | "incident" | "on_call"
-        | "who_is_told" | "annotations" => Action::View,
+        | "who_is_told" | "annotations" | "flags" => Action::View,
         "act_on_alerts" | "make_silence" | "end_silence" | "open_incident" => Action::Respond,
         "act_on_incident" | "annotate" | "act_on_annotation" => Action::Annotate,
         // The token is the right; there is no person.

@@ -30,6 +30,7 @@ pub struct Reader {
     /// Open alerts that nobody keeps quiet, and open incidents.
     pub alerts: u64,
     pub incidents: u64,
+    pub preferences: domain::people::Preferences,
     /// How programs reach this installation: `https://monitor.example`.
     pub origin: String,
 }
@@ -58,6 +59,7 @@ pub async fn me() -> Result<Reader, Failure> {
         role: person.map(|p| p.role),
         models,
         environments: engine().environments(&actor()).await?,
+        preferences: engine().preferences(&actor()).await?,
         origin: origin(),
     })
 }

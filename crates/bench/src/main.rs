@@ -13,6 +13,7 @@ mod kill;
 mod labels;
 mod load;
 mod otlp;
+mod pages;
 mod promql;
 mod query;
 mod samples;
@@ -123,6 +124,13 @@ enum What {
         #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
         database: load::Database,
     },
+    /// Operations over a day for twenty people at once, and every other page, drawn on the server
+    Pages {
+        #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
+        database: load::Database,
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// The same samples into Prometheus, the same questions to both: the share of answers that agree
     Promql {
         #[arg(long, value_enum, default_value_t = load::Database::Sqlite)]
@@ -193,6 +201,7 @@ fn main() -> ExitCode {
         What::Samples { on, steps } => under_load(samples::samples(on.database, on.runs, steps)),
         What::Otlp { on, seconds } => under_load(otlp::otlp(on.database, on.runs, seconds)),
         What::Alert { database } => under_load(alert::alert(database)),
+        What::Pages { database, seconds } => under_load(pages::pages(database, seconds)),
         What::Promql { database } => under_load(promql::promql(database)),
         What::Footprint { on, seconds } => under_load(footprint::footprint(on.database, on.runs, seconds)),
         What::Evaluate { database, models, rate, recomputed } => {

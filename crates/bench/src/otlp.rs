@@ -22,7 +22,7 @@ const SPANS_A_REQUEST: usize = 512;
 const POINTS_A_REQUEST: usize = 2000;
 const SERIES: usize = 10_000;
 const CONNECTIONS: usize = 4;
-const PROTOBUF: &str = "content-type: application/x-protobuf\r\n";
+pub(crate) const PROTOBUF: &str = "content-type: application/x-protobuf\r\n";
 
 fn word(key: &str, value: impl Into<String>) -> KeyValue {
     KeyValue {
@@ -45,7 +45,7 @@ fn resource(service: usize) -> Option<Resource> {
 }
 
 /// Traces of sixteen spans, about 600 bytes each.
-fn spans(random: &mut fastrand::Rng, nanos: u64) -> (Vec<u8>, usize) {
+pub(crate) fn spans(random: &mut fastrand::Rng, nanos: u64) -> (Vec<u8>, usize) {
     let mut all = Vec::with_capacity(SPANS_A_REQUEST);
     let (mut trace, mut parent) = (Vec::new(), Vec::new());
     for i in 0..SPANS_A_REQUEST {

@@ -99,15 +99,21 @@ impl AnnotationText {
     }
 }
 
-impl Annotation {
-    /// Whether it belongs on a chart of this subject: what it names must agree, what it leaves open fits
-    /// everything.
-    pub fn concerns(&self, shown: &Subject) -> bool {
-        let own = &self.body.subject;
+impl Subject {
+    /// Whether something of this subject belongs on a chart of that one: what both name must agree, what one
+    /// leaves open fits everything.
+    pub fn fits(&self, shown: &Subject) -> bool {
         let fits = |own: &str, shown: &str| own.is_empty() || shown.is_empty() || own == shown;
-        fits(&own.environment, &shown.environment)
-            && fits(&own.system, &shown.system)
-            && fits(&own.model, &shown.model)
-            && fits(&own.signal, &shown.signal)
+        fits(&self.environment, &shown.environment)
+            && fits(&self.system, &shown.system)
+            && fits(&self.model, &shown.model)
+            && fits(&self.signal, &shown.signal)
+    }
+}
+
+impl Annotation {
+    /// Whether it belongs on a chart of this subject.
+    pub fn concerns(&self, shown: &Subject) -> bool {
+        self.body.subject.fits(shown)
     }
 }

@@ -116,6 +116,48 @@ pub fn compact(value: f64) -> String {
     }
 }
 
+/// `412 ms` below a second, `1.84 s` above, `85 µs` far below.
+pub fn milliseconds(ms: f64) -> String {
+    if !ms.is_finite() {
+        "–".into()
+    } else if ms != 0.0 && ms < 1.0 {
+        format!("{} µs", fixed(ms * 1000.0, 0))
+    } else if ms < 1000.0 {
+        format!("{} ms", fixed(ms, usize::from(ms < 100.0 && ms.fract() != 0.0)))
+    } else {
+        format!("{} s", fixed(ms / 1000.0, if ms < 100_000.0 { 2 } else { 0 }))
+    }
+}
+
+/// `€21.9 k`: the currency first, three significant digits. Currencies without a sign everybody knows keep
+/// their letters.
+pub fn money(value: f64, currency: &str) -> String {
+    if !value.is_finite() {
+        return "–".into();
+    }
+    let sign = match currency {
+        "EUR" => "€",
+        "USD" => "$",
+        "GBP" => "£",
+        "JPY" => "¥",
+        other => &format!("{other} "),
+    };
+    let magnitude = value.abs();
+    let (scaled, suffix) = match magnitude {
+        m if m < 1e3 => (magnitude, ""),
+        m if m < 1e6 => (magnitude / 1e3, " k"),
+        m if m < 1e9 => (magnitude / 1e6, " M"),
+        _ => (magnitude / 1e9, " G"),
+    };
+    let minus = if value < 0.0 { "−" } else { "" };
+    let digits = match scaled {
+        s if s >= 100.0 => 0,
+        s if s >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{minus}{sign}{scaled:.digits$}{suffix}")
+}
+
 /// A value with the unit of its series: ratios as percent, bytes in binary units.
 pub fn with_unit(value: f64, unit: &str) -> (String, &'static str) {
     match unit {
@@ -139,6 +181,10 @@ mod tests {
     #[test]
     fn numbers_are_set_as_the_guide_says() {
         assert_eq!(count(2412.0), "2,412");
+        assert_eq!(money(21_934.0, "EUR"), "€21.9 k");
+        assert_eq!(money(-3_120_000.0, "CHF"), "−CHF 3.12 M");
+        assert_eq!(milliseconds(412.3), "412 ms");
+        assert_eq!(milliseconds(1_840.0), "1.84 s");
         assert_eq!(count(576_000.0), "576 k");
         assert_eq!(count(3_710_000.0), "3.71 M");
         assert_eq!(count(-1234.0), "−1,234");

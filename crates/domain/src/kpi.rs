@@ -79,8 +79,8 @@ impl Kpi {
         match self.unit {
             KpiUnit::Number => format::compact(value),
             KpiUnit::Share => format::percent(value),
-            KpiUnit::Milliseconds => format!("{} ms", format::compact(value)),
-            KpiUnit::Money => format!("{} {}", self.currency, format::compact(value)),
+            KpiUnit::Milliseconds => format::milliseconds(value),
+            KpiUnit::Money => format::money(value, &self.currency),
         }
     }
 
@@ -97,6 +97,24 @@ impl Kpi {
     }
 }
 
+/// A forecast: equally spaced values, each with what is not known about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Fan {
+    /// The last measured point.
+    pub from: Timestamp,
+    /// Microseconds between two.
+    pub step: i64,
+    /// The middle and its standard deviation, from one step after `from`.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Fan {
+    /// Half widths, in standard deviations, of the bands that hold the truth in 50, 80 and 95 of 100 such
+    /// forecasts if errors are normal.
+    pub const BANDS: [f64; 3] = [0.674, 1.282, 1.960];
+}
+
 /// A KPI with its value, as pages show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -111,6 +129,7 @@ pub struct KpiView {
     /// When the trend meets the target (or leaves the limit), where a forecast says so.
     pub meets: Option<Timestamp>,
     pub leaves: Option<Timestamp>,
+    pub ahead: Option<Fan>,
     /// Why there is no value, in words.
     pub problem: String,
 }

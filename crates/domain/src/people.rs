@@ -30,6 +30,101 @@ pub fn initials(name: &str) -> String {
     if letters.is_empty() { "?".to_string() } else { letters.to_uppercase() }
 }
 
+/// Light, dark, or as the system is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub const ALL: [Theme; 3] = [Theme::System, Theme::Light, Theme::Dark];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::System => "system",
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+}
+
+/// An address within, under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SavedView {
+    pub name: String,
+    /// Path and query, as `/alerts?state=mine`.
+    pub href: String,
+    /// Who saved it for all; empty for one's own.
+    #[serde(default)]
+    pub by: String,
+}
+
+pub const VIEWS_MAX: usize = 50;
+
+impl SavedView {
+    /// What is wrong with it, if anything.
+    pub fn problem(&self) -> Option<String> {
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > 60 {
+            return Some("a view’s name has 1 to 60 characters".into());
+        }
+        // Only ever a page of this installation: a view is followed without being read.
+        let within =
+            self.href.starts_with('/') && !self.href.starts_with("//") && !self.href.contains(['\\', '\r', '\n']);
+        (!within || self.href.len() > 2000).then(|| "a view is a page of this installation".into())
+    }
+}
+
+/// How a person wants Plimsoll to be. Kept with the person, so that it is the same in every browser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Preferences {
+    pub theme: Theme,
+    /// The page after signing in; empty for that of the role.
+    pub start: String,
+    /// Whether single letters are shortcuts.
+    pub letters: bool,
+    pub views: Vec<SavedView>,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Preferences { theme: Theme::System, start: String::new(), letters: true, views: Vec::new() }
+    }
+}
+
+/// Pages that one may start at.
+pub const STARTS: [(&str, &str); 6] = [
+    ("", "That of the role"),
+    ("/overview", "Overview"),
+    ("/operations", "Operations"),
+    ("/alerts", "Alerts"),
+    ("/incidents", "Incidents"),
+    ("/explore", "Explore"),
+];
+
+impl Preferences {
+    /// What is wrong with them, if anything.
+    pub fn problem(&self) -> Option<String> {
+        let models =
+            self.start.strip_prefix("/models/").is_some_and(|name| !name.is_empty() && !name.contains(['/', '?']));
+        if !models && !STARTS.iter().any(|(path, _)| *path == self.start) {
+            return Some("the start page is one of those offered, or a model’s".into());
+        }
+        if self.views.len() > VIEWS_MAX {
+            return Some(format!("there are at most {VIEWS_MAX} views"));
+        }
+        self.views.iter().find_map(SavedView::problem)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKey {
@@ -97,6 +192,22 @@ mod tests {
         assert!(password_problem("password1234", "a@b.c").is_some());
         assert!(password_problem("lindqvist12345", "lindqvist@x.y").is_some());
         assert_eq!(password_problem("four boats at noon", "a@b.c"), None);
+    }
+
+    #[test]
+    fn a_view_leads_nowhere_but_to_a_page_within() {
+        let view = |href: &str| SavedView { name: "mine".into(), href: href.into(), by: String::new() }.problem();
+        assert_eq!(view("/alerts?state=mine"), None);
+        for bad in ["https://evil.example", "//evil.example", "/\\evil", "alerts", "javascript:alert(1)"] {
+            assert!(view(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_start_page_is_one_that_is_offered_or_a_model() {
+        let start = |path: &str| Preferences { start: path.into(), ..Preferences::default() }.problem();
+        assert_eq!((start(""), start("/operations"), start("/models/credit")), (None, None, None));
+        assert!(start("//evil").is_some() && start("/models/").is_some() && start("/settings/keys").is_some());
     }
 
     #[test]

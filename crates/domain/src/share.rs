@@ -125,6 +125,7 @@ pub struct SharedView {
     /// What is shown, resolved.
     pub range: TimeRange,
     pub frozen: bool,
+    pub embed: bool,
     pub note: String,
     pub title: String,
     pub body: SharedBody,

@@ -9,10 +9,51 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Microseconds since 1970-01-01T00:00:00Z. Where it is sent, a time in text does as well.",
+            "anyOf": [{"type": "integer", "format": "int64"}, {"type": "string", "format": "date-time"}],
+        })
+    }
+}
+
+/// What people and programs write by hand may say the time in text, as [`Timestamp::parse`] reads it; a
+/// number is microseconds.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl serde::de::Visitor<'_> for Either {
+            type Value = Timestamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("microseconds since 1970, or a time as 2026-11-23T14:32:00Z")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, micros: i64) -> Result<Timestamp, E> {
+                Ok(Timestamp(micros))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, micros: u64) -> Result<Timestamp, E> {
+                i64::try_from(micros).map(Timestamp).map_err(|_| E::custom("a time lies too far ahead"))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                Timestamp::parse(text).ok_or_else(|| E::custom(format!("“{text}” is no time")))
+            }
+        }
+        if from.is_human_readable() { from.deserialize_any(Either) } else { i64::deserialize(from).map(Timestamp) }
+    }
+}
 
 pub const SECOND: i64 = 1_000_000;
 pub const MINUTE: i64 = 60 * SECOND;
@@ -128,6 +169,25 @@ impl Timestamp {
     pub fn form_date(self) -> String {
         let t = self.civil();
         format!("{:04}-{:02}-{:02}", t.year(), t.month() as u8, t.day())
+    }
+
+    /// `November`
+    pub fn month_name(self) -> &'static str {
+        const NAMES: [&str; 12] = [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ];
+        NAMES[(self.civil().month() as usize).clamp(1, 12) - 1]
     }
 
     /// The first instant of this instant's UTC month, and of the month after it.
@@ -283,6 +343,14 @@ mod tests {
             assert_eq!(Timestamp::from_epoch_number(number), Some(expected));
         }
         assert_eq!(Timestamp::from_epoch_number(f64::NAN), None);
+    }
+
+    #[test]
+    fn json_may_say_a_time_as_a_number_or_in_text() {
+        let read = |json: &str| serde_json::from_str::<Timestamp>(json);
+        assert_eq!(read("1000000").expect("a number"), Timestamp(SECOND));
+        assert_eq!(read("\"1970-01-01T00:00:01Z\"").expect("text"), Timestamp(SECOND));
+        assert!(read("\"soon\"").is_err() && read("1.5").is_err());
     }
 
     #[test]

@@ -136,6 +136,28 @@ pub struct Shares {
     pub current: Vec<f64>,
 }
 
+impl Shares {
+    /// Where a value lies in the baseline: for a number the share below it, half of its own bin counted; for a
+    /// category its share. `None` where the baseline has neither.
+    pub fn place(&self, value: &str) -> Option<f64> {
+        if self.edges.len() < 2 {
+            let place = self.categories.iter().position(|c| c == value)?;
+            return self.reference.get(place).copied();
+        }
+        let value: f64 = value.parse().ok()?;
+        let last = self.edges.len() - 2;
+        if value < self.edges[0] {
+            return Some(0.0);
+        }
+        if value > self.edges[last + 1] {
+            return Some(1.0);
+        }
+        let bin = (self.edges.partition_point(|e| *e <= value).max(1) - 1).min(last);
+        let below: f64 = self.reference.iter().take(bin).sum();
+        Some(below + self.reference.get(bin).copied().unwrap_or(0.0) / 2.0)
+    }
+}
+
 /// A figure with its interval and its n.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -303,6 +325,9 @@ pub struct WindowReport {
     /// The weakest first.
     #[serde(default)]
     pub segments: Vec<Segment>,
+    /// What each segment is worth, the good ones too: how quality lies.
+    #[serde(default)]
+    pub segment_values: Vec<f64>,
     /// Versions beside each other, where more than one answered.
     #[serde(default)]
     pub versions: Vec<VersionRate>,
@@ -330,4 +355,20 @@ pub struct Usual {
     #[serde(deserialize_with = "crate::number::number")]
     pub upper: f64,
     pub windows: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_lies_where_the_baseline_says() {
+        let numbers = Shares { edges: vec![0.0, 10.0, 20.0], reference: vec![0.25, 0.75], ..Shares::default() };
+        assert_eq!(
+            ["-1", "5", "10", "20", "21", "x"].map(|v| numbers.place(v)),
+            [Some(0.0), Some(0.125), Some(0.625), Some(0.625), Some(1.0), None]
+        );
+        let words = Shares { categories: vec!["a".into()], reference: vec![0.4], ..Shares::default() };
+        assert_eq!((words.place("a"), words.place("b")), (Some(0.4), None));
+    }
 }

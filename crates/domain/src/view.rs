@@ -2,14 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::priority::Priority;
 use crate::baseline::Baseline;
-use crate::evidence::EvaluatorScore;
+use crate::evidence::{EvaluatorScore, Segment};
+use crate::happening::{Flag, Happening, Timeline};
 use crate::health::{LayerHealth, SystemHealth};
-use crate::kpi::KpiView;
+use crate::kpi::{Fan, KpiView};
 use crate::model::Model;
 use crate::outcome::OutcomeView;
 use crate::signal::{Sample, Series, SeriesData};
-use crate::telemetry::Change;
+use crate::telemetry::{Change, Topology};
+use crate::traffic::Traffic;
 use crate::verdict::{Shares, Usual, WindowReport};
 use crate::window::WindowRule;
 use crate::{TimeRange, Timestamp};
@@ -41,6 +44,74 @@ pub struct OverviewView {
     /// Of the whole installation, and of its systems.
     pub kpis: Vec<KpiView>,
     pub outcome: OutcomeView,
+    /// The score over the last 30 days.
+    pub past: Vec<Sample>,
+    /// The same of each layer.
+    pub layers_past: Vec<(crate::signal::Layer, Vec<Sample>)>,
+    /// What the systems earn, day by day, with what lies ahead; `None` without business events.
+    pub money: Option<MoneyByDay>,
+    /// Open incidents, then open alerts that belong to none, the most urgent first.
+    pub attention: Vec<Concern>,
+    /// Open alerts that nobody keeps quiet.
+    pub open_alerts: u64,
+    /// What is decided or due next, soonest first.
+    pub dates: Vec<Due>,
+    pub flags: Vec<Flag>,
+}
+
+/// Money that systems bring, a value for each day, with a forecast.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MoneyByDay {
+    pub currency: String,
+    /// The start of the first day, in UTC.
+    pub from: Timestamp,
+    /// Revenue and savings less cost; `None` for a day without an event. Whole days only: today is not over.
+    pub days: Vec<Option<f64>>,
+    /// The days after the last of them.
+    pub ahead: Option<Fan>,
+    pub month: Option<MonthEnd>,
+}
+
+/// What a month will have brought when it ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MonthEnd {
+    /// `November`
+    pub name: String,
+    pub middle: f64,
+    /// The band that holds the truth in 80 of 100 such forecasts, errors of the days taken to go together.
+    pub low: f64,
+    pub high: f64,
+}
+
+/// Something that needs attention, for those who do not run it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Concern {
+    pub priority: Priority,
+    pub title: String,
+    /// In plain words; empty where nobody wrote any.
+    pub text: String,
+    /// Systems it touches.
+    pub systems: Vec<String>,
+    pub since: Timestamp,
+    /// Money lost since, with its currency.
+    pub lost: Option<(f64, String)>,
+    /// Who is on it; empty for nobody.
+    pub who: String,
+    pub href: String,
+}
+
+/// Something with a date: a target to be met, a silence that ends, a review to be written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Due {
+    /// `None` for what waits.
+    pub at: Option<Timestamp>,
+    pub title: String,
+    pub text: String,
+    pub href: String,
 }
 
 /// One system, all its layers.
@@ -54,6 +125,7 @@ pub struct SystemView {
     pub kpis: Vec<KpiView>,
     pub outcome: OutcomeView,
     pub changes: Vec<Change>,
+    pub flags: Vec<Flag>,
 }
 
 /// The newest readings of the host.
@@ -64,6 +136,20 @@ pub struct LiveHost {
     pub filesystems: Vec<(Series, Sample)>,
     /// In words: how many, or why none.
     pub gpu: String,
+    /// Cores of each host.
+    pub cores: Vec<(String, u32)>,
+    /// The disk that is full next, as its last day goes; `None` where none fills.
+    pub fills: Option<DiskFills>,
+}
+
+/// A disk on its way to being full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DiskFills {
+    pub host: String,
+    pub mount: String,
+    /// Microseconds from now.
+    pub within: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +162,61 @@ pub struct OperationsView {
     pub host: Vec<SeriesData>,
     pub live: LiveHost,
     pub probes: Vec<SeriesData>,
+    /// The most urgent open incident, and how many are open beside it.
+    pub incident: Option<IncidentBanner>,
+    pub traffic: Traffic,
+    pub map: Topology,
+    pub timeline: Timeline,
+    pub flags: Vec<Flag>,
+    pub events: Vec<Happening>,
+    /// The newest windows of all models by segment.
+    pub segments: Vec<ModelSegments>,
+    /// Predictions made in the last hour of the range.
+    pub decisions: u64,
+}
+
+/// How the quality of a model's newest window lies by segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ModelSegments {
+    pub model: String,
+    /// What each segment is worth.
+    pub values: Vec<f64>,
+    /// Those surely below the whole, worst first.
+    pub weakest: Vec<Segment>,
+}
+
+/// What stands above everything while an incident is open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct IncidentBanner {
+    pub id: i64,
+    pub title: String,
+    pub priority: Priority,
+    pub onset: Timestamp,
+    pub alerts: u64,
+    /// Who leads; empty for nobody.
+    pub lead: String,
+    /// The newest words on how it stands.
+    pub status: String,
+    pub others: u64,
+}
+
+/// One host: everything that is measured on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HostView {
+    pub now: Timestamp,
+    pub range: TimeRange,
+    pub name: String,
+    /// Of the range, down-sampled.
+    pub series: Vec<SeriesData>,
+    /// How many GPUs Plimsoll's own host has, or why none.
+    pub gpu: String,
+    pub fills: Option<DiskFills>,
+    pub flags: Vec<Flag>,
+    /// All hosts that are known.
+    pub hosts: Vec<String>,
 }
 
 /// One line of the installation's checks.
@@ -144,6 +285,53 @@ pub struct FeatureView {
     pub newest: Vec<FeatureRow>,
 }
 
+/// One value of a prediction, and where it lies among the baseline's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ValuePlace {
+    /// As the store names the column.
+    pub column: String,
+    /// Empty where it is missing.
+    pub value: String,
+    /// Of a number: the share of the baseline that lies below, to the accuracy of its bins. Of a category:
+    /// the share of the baseline that has it. `None` where the baseline says nothing.
+    pub share: Option<f64>,
+    pub is_number: bool,
+}
+
+impl ValuePlace {
+    /// What fewer than one in a hundred of the baseline have: lower, higher, or the same category.
+    pub fn is_rare(&self) -> bool {
+        self.share.is_some_and(|s| if self.is_number { !(0.01..=0.99).contains(&s) } else { s < 0.01 })
+    }
+}
+
+/// Something that was said of a prediction: feedback, a business event, an evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SaidOf {
+    /// `feedback`, `business` or `evaluations`
+    pub kind: String,
+    pub at: String,
+    /// Name and value of each field.
+    pub fields: Vec<(String, String)>,
+}
+
+/// One prediction with everything that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PredictionView {
+    pub model: Model,
+    pub id: String,
+    pub at: Timestamp,
+    pub label: Option<String>,
+    pub label_at: Option<Timestamp>,
+    /// Features first, as they were sent.
+    pub values: Vec<ValuePlace>,
+    pub trace: String,
+    pub said: Vec<SaidOf>,
+}
+
 /// How learning from a baseline goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -191,4 +379,5 @@ pub struct ModelView {
     pub scorecard: Option<Scorecard>,
     /// What evaluators said of its answers in the range.
     pub evaluators: Vec<EvaluatorScore>,
+    pub flags: Vec<Flag>,
 }

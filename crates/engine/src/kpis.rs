@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use domain::health::{HealthWeights, Status};
-use domain::kpi::{KPIS_AT_MOST, Kpi, KpiView};
+use domain::kpi::{Fan, KPIS_AT_MOST, Kpi, KpiView};
 use domain::signal::Sample;
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use evaluation::series::analyse;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::{Engine, EngineError, Result};
 
@@ -16,21 +14,6 @@ const KPIS: &str = "kpis";
 const WEIGHTS: &str = "health";
 
 impl Engine {
-    async fn document<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T> {
-        match self.store.setting(name).await? {
-            Some(text) => serde_json::from_str(&text)
-                .map_err(|e| EngineError::Invalid(format!("the setting “{name}” cannot be read: {e}"))),
-            None => Ok(T::default()),
-        }
-    }
-
-    async fn set_document<T: Serialize>(&self, actor: &Actor, name: &str, value: &T) -> Result<()> {
-        let text = serde_json::to_string(value).map_err(|e| EngineError::Invalid(e.to_string()))?;
-        self.store.set_setting(name, &text).await?;
-        self.audit(actor, "settings.change", name).await;
-        Ok(())
-    }
-
     pub async fn kpis(&self, actor: &Actor) -> Result<Vec<Kpi>> {
         self.may(actor, Action::View, &Object::Installation)?;
         self.document(KPIS).await
@@ -78,6 +61,7 @@ impl Engine {
             trend: Vec::new(),
             meets: None,
             leaves: None,
+            ahead: None,
             problem: String::new(),
         };
         let found = match self.query_view(actor, &view.kpi.query, range).await {
@@ -117,6 +101,11 @@ impl Engine {
         let met = if rises { value >= view.kpi.target } else { value <= view.kpi.target };
         let lost = if rises { value <= view.kpi.limit } else { value >= view.kpi.limit };
         view.meets = if met { None } else { crossing(view.kpi.target, rises) };
+        view.ahead = analyse(line.clone(), step, None).forecast.map(|f| Fan {
+            from: at(steps - 1.0),
+            step: (step * 1e6) as i64,
+            points: f.mean.iter().zip(&f.high).map(|(m, high)| (*m, (high - m) / Fan::BANDS[2])).collect(),
+        });
         view.leaves = if lost { None } else { crossing(view.kpi.limit, !rises) };
         Ok(view)
     }

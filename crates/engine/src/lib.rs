@@ -9,17 +9,24 @@ mod arrivals;
 pub mod collect;
 mod connections;
 mod counters;
+mod documents;
 pub mod evaluate;
 mod evaluators;
+mod executive;
 pub mod export;
+mod find;
+mod health;
+mod hosts;
 pub mod ingest;
 pub mod installation;
 mod kpis;
 pub mod live;
 pub mod notify;
+mod operations;
 mod outcomes;
 mod outgoing;
 pub mod people;
+mod preferences;
 mod prices;
 mod promql;
 pub mod questions;
@@ -27,6 +34,7 @@ mod shares;
 mod signature;
 pub mod telemetry;
 mod thresholds;
+mod traffic;
 pub mod upkeep;
 pub mod views;
 
@@ -95,6 +103,7 @@ struct Inner {
     arrivals: arrivals::Arrivals,
     index: promql::Known,
     alerts: alert::Shared,
+    operations: operations::Kept,
     /// Signs links that acknowledge.
     link_secret: std::sync::OnceLock<String>,
     options: Options,
@@ -167,6 +176,7 @@ impl Engine {
             arrivals: arrivals::Arrivals::default(),
             index: promql::Known::default(),
             alerts: alert::Shared::default(),
+            operations: operations::kept(),
             link_secret: std::sync::OnceLock::new(),
             options,
             gpu: std::sync::RwLock::new(collect::GpuState::NotAsked),
@@ -214,6 +224,7 @@ impl Engine {
         }
         keep_up("upkeep", Box::new(move |e, s| Box::pin(upkeep::run(e, keep, s))));
         keep_up("evaluation", Box::new(|e, s| Box::pin(evaluate::run(e, s))));
+        keep_up("health", Box::new(|e, s| Box::pin(health::run(e, s))));
         keep_up("outcomes", Box::new(|e, s| Box::pin(outcomes::run(e, s))));
         keep_up("alerts", Box::new(|e, s| Box::pin(alert::run(e, s))));
         keep_up("messages", Box::new(|e, s| Box::pin(notify::run(e, s))));

@@ -1,11 +1,13 @@
 //! Questions about single events and about many, asked by pages and by programs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::event::EventKind;
 use domain::signal::Series;
-use domain::view::{FeatureRow, FeatureView, QuantilePoint};
-use domain::{Action, Actor, Object, TimeRange};
+use domain::verdict::Shares;
+use domain::view::{FeatureRow, FeatureView, PredictionView, QuantilePoint, SaidOf, ValuePlace};
+use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use serde_json::{Map, Value, json};
 use store::{Aggregate, Columns, Frame, Group, GroupBy, GroupKey, Predicate, Read, Stream};
 
@@ -100,6 +102,63 @@ impl Engine {
             answer.extend(said.into_iter().map(|(name, list)| (name.to_string(), Value::Array(list))));
         }
         Ok(answer)
+    }
+
+    /// One prediction for its page: each value with its place in the baseline, and what was said of it.
+    ///
+    /// # Errors
+    /// Not allowed; no such model or prediction.
+    pub async fn prediction_view(
+        &self,
+        actor: &Actor,
+        name: &str,
+        environment: &str,
+        id: &str,
+    ) -> Result<PredictionView> {
+        let found = self.event(actor, name, environment, id).await?;
+        let model = self.known_model(name).await?;
+        let newest = self.store.newest_reports(model.id, environment, 1).await?;
+        let shares: BTreeMap<String, Shares> = match newest.last() {
+            Some(report) => self.store.shares(model.id, environment, report.range.from).await?.into_iter().collect(),
+            None => BTreeMap::new(),
+        };
+        let text = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let columns = found["columns"].as_object().cloned().unwrap_or_default();
+        let mut values: Vec<ValuePlace> = columns
+            .iter()
+            .map(|(column, value)| {
+                let shown = text(value);
+                let share = shares.get(column).and_then(|s| s.place(&shown));
+                ValuePlace { column: column.clone(), value: shown, share, is_number: value.is_number() }
+            })
+            .collect();
+        values.sort_by_key(|v| !v.column.starts_with("feature."));
+        let mut said = Vec::new();
+        for kind in ["feedback", "business", "evaluations"] {
+            for one in found[kind].as_array().into_iter().flatten().filter_map(Value::as_object) {
+                let fields = one.iter().filter(|(name, _)| *name != "timestamp");
+                said.push(SaidOf {
+                    kind: kind.to_string(),
+                    at: text(&one.get("timestamp").cloned().unwrap_or_default()),
+                    fields: fields.map(|(name, value)| (name.clone(), text(value))).collect(),
+                });
+            }
+        }
+        let instant = |name: &str| found[name].as_str().and_then(Timestamp::parse);
+        Ok(PredictionView {
+            id: id.to_string(),
+            at: instant("timestamp").unwrap_or_default(),
+            label: found["label"].as_str().map(String::from),
+            label_at: instant("label_time"),
+            trace: columns.get("trace_id").map(&text).unwrap_or_default(),
+            values,
+            said,
+            model,
+        })
     }
 
     /// How the numbers of a column lie, in all or by group.
@@ -227,7 +286,7 @@ fn event(frame: &Frame, row: usize) -> Value {
         columns.insert(column.name.clone(), value);
     }
     let label = frame.labels.as_ref().and_then(|l| l.text(row));
-    let known = frame.label_times.get(row).filter(|t| **t != domain::Timestamp::MIN);
+    let known = frame.label_times.get(row).filter(|t| **t != Timestamp::MIN);
     json!({
         "prediction_id": frame.ids.get(row),
         "timestamp": frame.times[row].to_string(),

@@ -3,6 +3,7 @@
 //! A token opens one page in one environment over one range, as was fixed when it was made. It is no actor:
 //! nothing but [`Engine::open_share`] takes one, so there is nothing else to reach with it.
 
+use domain::happening::{Flag, FlagKind};
 use domain::share::{SHARES_MAX, Share, ShareRow, ShareText, SharedBody, SharedPage, SharedView, Visit};
 use domain::time::{HOUR, RangeChoice};
 use domain::{Action, Actor, Object};
@@ -111,16 +112,40 @@ impl Engine {
         let actor = &Actor::Local;
         let (text, environment) = (&share.text, share.text.environment.as_str());
         let range = text.range.resolve(self.now());
+        // What people wrote goes along only where the author says so.
+        let without_notes = |flags: &mut Vec<Flag>| {
+            if !text.annotations {
+                flags.retain(|flag| flag.kind != FlagKind::Note);
+            }
+        };
         let body = match &text.page {
-            SharedPage::Overview => SharedBody::Overview(Box::new(self.overview(actor, environment).await?)),
+            SharedPage::Overview => {
+                let mut view = self.overview(actor, environment).await?;
+                without_notes(&mut view.flags);
+                SharedBody::Overview(Box::new(view))
+            }
             SharedPage::Operations => {
-                SharedBody::Operations(Box::new(self.operations(actor, environment, range).await?))
+                let mut view = self.operations(actor, environment, range).await?;
+                without_notes(&mut view.flags);
+                if !text.annotations {
+                    view.events.retain(|event| event.who.is_empty());
+                }
+                if text.frozen {
+                    // These are of the present, which the author did not share.
+                    view.events.clear();
+                    view.incident = None;
+                }
+                SharedBody::Operations(Box::new(view))
             }
             SharedPage::System { name } => {
-                SharedBody::System(Box::new(self.system_view(actor, name, environment, range).await?))
+                let mut view = self.system_view(actor, name, environment, range).await?;
+                without_notes(&mut view.flags);
+                SharedBody::System(Box::new(view))
             }
             SharedPage::Model { name } => {
-                SharedBody::Model(Box::new(self.model_view(actor, name, environment, Some(range)).await?))
+                let mut view = self.model_view(actor, name, environment, Some(range)).await?;
+                without_notes(&mut view.flags);
+                SharedBody::Model(Box::new(view))
             }
             SharedPage::Incident { id } => {
                 let mut view = self.incident_view(actor, *id).await?;
@@ -140,6 +165,7 @@ impl Engine {
             environment: text.environment.clone(),
             range,
             frozen: text.frozen,
+            embed: text.embed,
             note: text.note.clone(),
             title: text.page.title(),
             body,

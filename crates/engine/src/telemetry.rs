@@ -1,17 +1,11 @@
-//! Questions about spans, logs, feedback, business events and evaluations: searched, paged, one trace whole,
-//! the map of who calls whom.
+//! Questions about spans, logs, feedback, business events and evaluations: searched, paged, one trace whole.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
 
 use domain::event::{ColumnData, EventKind};
-use domain::telemetry::{
-    LogSearch, LogView, Page, SpanSearch, SpanView, Topology, TopologyEdge, TopologyNode, TraceView, log, span,
-    waterfall,
-};
+use domain::telemetry::{LogSearch, LogView, Page, SpanSearch, SpanView, TraceView, log, span, waterfall};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use serde_json::{Map, Value, json};
-use statistics::sketch::Sketch;
 use store::{Columns, Frame, Predicate, Read, Stream};
 
 use crate::ingest::environment_name;
@@ -23,10 +17,6 @@ pub const PAGE_MAX: usize = 500;
 const TRACE_MAX: usize = 200_000;
 /// Lines of a trace that are drawn at once.
 pub const TRACE_ROWS: usize = 400;
-/// Spans that the map is learned from: the newest of the range.
-const MAP_SPANS: usize = 200_000;
-/// Nodes and arrows that are shown.
-const MAP_EDGES: usize = 500;
 
 fn equals(predicates: &mut Vec<Predicate>, column: &str, value: &str) {
     if !value.is_empty() {
@@ -137,7 +127,7 @@ fn log_view(frame: &Frame, row: usize) -> LogView {
 }
 
 impl Engine {
-    async fn telemetry(&self, actor: &Actor, kind: EventKind, environment: &str) -> Result<Option<Stream>> {
+    pub(crate) async fn telemetry(&self, actor: &Actor, kind: EventKind, environment: &str) -> Result<Option<Stream>> {
         self.may(actor, Action::View, &Object::Installation)?;
         let environment = environment_name(Some(environment))?;
         Ok(self.store.existing_telemetry_stream(kind, &environment).await?)
@@ -404,49 +394,6 @@ impl Engine {
         }
         Ok(said)
     }
-
-    /// Who calls whom, learned from the newest spans of a range, and what people declared.
-    pub async fn topology(&self, actor: &Actor, environment: &str, range: TimeRange) -> Result<Topology> {
-        let stream = self.telemetry(actor, EventKind::Span, environment).await?;
-        let mut map = Topology::default();
-        if let Some(stream) = stream {
-            let columns =
-                [span::PARENT, span::SERVICE, span::KIND, span::STATUS, span::PEER, span::MODEL, span::DURATION];
-            let columns = Columns::Named(columns.iter().map(|c| (*c).to_string()).collect());
-            let read = Read { newest_first: true, ..Read::of(range, columns) }.with_ids();
-            let mut calls = Calls::default();
-            self.store
-                .scan(
-                    &stream,
-                    &read,
-                    |frame| frame,
-                    |frame| {
-                        calls.add(&frame);
-                        if calls.spans.len() >= MAP_SPANS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                    },
-                )
-                .await?;
-            map = tokio::task::block_in_place(|| calls.map());
-        }
-        for declared in self.store.dependencies().await? {
-            let known = map.edges.iter_mut().find(|e| e.from == declared.from && e.to == declared.to);
-            match known {
-                Some(edge) => edge.declared = true,
-                None => map.edges.push(TopologyEdge {
-                    from: declared.from.clone(),
-                    to: declared.to.clone(),
-                    declared: true,
-                    ..TopologyEdge::default()
-                }),
-            }
-            for (name, kind) in [(&declared.from, "service"), (&declared.to, declared.kind.as_str())] {
-                if !map.nodes.iter().any(|n| n.name == *name) {
-                    map.nodes.push(TopologyNode { name: name.clone(), kind: kind.into(), ..TopologyNode::default() });
-                }
-            }
-        }
-        Ok(map)
-    }
 }
 
 /// A row as JSON, empty values left out.
@@ -468,173 +415,6 @@ fn record(frame: &Frame, row: usize) -> Value {
     Value::Object(object)
 }
 
-/// A span as the map needs it.
-struct Seen {
-    id: u64,
-    parent: u64,
-    service: u32,
-    kind: u8,
-    failed: bool,
-    peer: u32,
-    model: u32,
-    duration: f64,
-}
-
-const NOBODY: u32 = u32::MAX;
-
-#[derive(Default)]
-struct Calls {
-    names: Vec<String>,
-    places: HashMap<String, u32>,
-    spans: Vec<Seen>,
-}
-
-impl Calls {
-    fn name(&mut self, text: Option<String>) -> u32 {
-        let Some(text) = text else {
-            return NOBODY;
-        };
-        if let Some(place) = self.places.get(&text) {
-            return *place;
-        }
-        self.names.push(text.clone());
-        let place = self.names.len() as u32 - 1;
-        self.places.insert(text, place);
-        place
-    }
-
-    fn add(&mut self, frame: &Frame) {
-        let hex = |text: &str| u64::from_str_radix(text, 16).unwrap_or(0);
-        for row in 0..frame.rows() {
-            let word = |column: &str| frame.column(column).and_then(|data| data.text(row));
-            let kind = match word(span::KIND).as_deref() {
-                Some("server" | "consumer") => 1,
-                Some("client" | "producer") => 2,
-                _ => 0,
-            };
-            let seen = Seen {
-                id: frame.ids.get(row).and_then(|id| id.get(32..)).map_or(0, hex),
-                parent: word(span::PARENT).as_deref().map_or(0, hex),
-                failed: word(span::STATUS).as_deref() == Some("error"),
-                duration: frame.numbers(span::DURATION).map_or(0.0, |d| d[row]),
-                kind,
-                service: self.name(word(span::SERVICE)),
-                peer: self.name(word(span::PEER)),
-                model: self.name(word(span::MODEL)),
-            };
-            self.spans.push(seen);
-        }
-    }
-
-    fn map(&self) -> Topology {
-        let owners: HashMap<u64, u32> = self.spans.iter().map(|s| (s.id, s.service)).collect();
-        // Calls that another service answered are known from its side.
-        let mut answered: std::collections::HashSet<u64> = std::collections::HashSet::new();
-        let mut edges: HashMap<(u32, u32), Tally> = HashMap::new();
-        let mut nodes: HashMap<u32, (Tally, &'static str)> = HashMap::new();
-        for seen in &self.spans {
-            let owner = owners.get(&seen.parent).copied();
-            let enters = seen.kind == 1 || seen.parent == 0 || owner.is_some_and(|o| o != seen.service);
-            if enters {
-                nodes.entry(seen.service).or_insert_with(|| (Tally::default(), "service")).0.add(seen);
-            }
-            if let Some(owner) = owner.filter(|o| *o != seen.service) {
-                answered.insert(seen.parent);
-                edges.entry((owner, seen.service)).or_default().add(seen);
-            }
-        }
-        for seen in &self.spans {
-            if seen.model != NOBODY {
-                edges.entry((seen.service, seen.model)).or_default().add(seen);
-                nodes.entry(seen.model).or_insert_with(|| (Tally::default(), "model")).0.add(seen);
-            } else if seen.kind == 2 && seen.peer != NOBODY && !answered.contains(&seen.id) && seen.peer != seen.service
-            {
-                let kind = kind_of(&self.names[seen.peer as usize]);
-                edges.entry((seen.service, seen.peer)).or_default().add(seen);
-                nodes.entry(seen.peer).or_insert_with(|| (Tally::default(), kind)).0.add(seen);
-            }
-        }
-        let name = |place: u32| self.names.get(place as usize).cloned().unwrap_or_default();
-        let mut edges: Vec<TopologyEdge> = edges
-            .into_iter()
-            .map(|((from, to), tally)| TopologyEdge {
-                from: name(from),
-                to: name(to),
-                calls: tally.calls,
-                errors: tally.errors,
-                p50_ms: tally.took.quantile(0.5),
-                p95_ms: tally.took.quantile(0.95),
-                declared: false,
-            })
-            .collect();
-        edges.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to))));
-        edges.truncate(MAP_EDGES);
-        let mut nodes: Vec<TopologyNode> = nodes
-            .into_iter()
-            .map(|(place, (tally, kind))| TopologyNode {
-                name: name(place),
-                kind: kind.into(),
-                calls: tally.calls,
-                errors: tally.errors,
-                p50_ms: tally.took.quantile(0.5),
-                p95_ms: tally.took.quantile(0.95),
-            })
-            .collect();
-        nodes.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.name.cmp(&b.name)));
-        nodes.truncate(MAP_EDGES);
-        Topology { nodes, edges, spans: self.spans.len() as u64, newest_only: self.spans.len() >= MAP_SPANS }
-    }
-}
-
-struct Tally {
-    calls: u64,
-    errors: u64,
-    took: Sketch,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Tally { calls: 0, errors: 0, took: Sketch::new(0.01) }
-    }
-}
-
-impl Tally {
-    fn add(&mut self, seen: &Seen) {
-        self.calls += 1;
-        self.errors += u64::from(seen.failed);
-        self.took.add(seen.duration);
-    }
-}
-
-/// What kind of thing is called, by the names that systems of its kind have.
-fn kind_of(peer: &str) -> &'static str {
-    const DATABASES: [&str; 14] = [
-        "postgres",
-        "mysql",
-        "mariadb",
-        "redis",
-        "mongodb",
-        "cassandra",
-        "elasticsearch",
-        "opensearch",
-        "sqlite",
-        "mssql",
-        "oracle",
-        "dynamodb",
-        "clickhouse",
-        "qdrant",
-    ];
-    const QUEUES: [&str; 8] = ["kafka", "rabbitmq", "nats", "sqs", "pubsub", "pulsar", "servicebus", "activemq"];
-    let peer = peer.to_ascii_lowercase();
-    if DATABASES.iter().any(|name| peer.contains(name)) {
-        "database"
-    } else if QUEUES.iter().any(|name| peer.contains(name)) {
-        "queue"
-    } else {
-        "external"
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -647,25 +427,5 @@ mod tests {
         let later = next_cursor(&[Timestamp(7)], Some((Timestamp(7), 2))).expect("a cursor");
         assert_eq!(cursor(Some(&later)).expect("reads"), Some((Timestamp(7), 3)));
         assert!(cursor(Some("x")).is_err() && cursor(None).expect("none").is_none());
-    }
-
-    #[test]
-    fn the_map_knows_who_answered_and_who_lies_outside() {
-        let mut calls = Calls::default();
-        let seen = |calls: &mut Calls, id, parent, service: &str, kind, peer: Option<&str>| {
-            let service = calls.name(Some(service.into()));
-            let peer = calls.name(peer.map(String::from));
-            calls.spans.push(Seen { id, parent, service, kind, failed: id == 3, peer, model: NOBODY, duration: 10.0 });
-        };
-        seen(&mut calls, 1, 0, "shop", 1, None);
-        seen(&mut calls, 2, 1, "shop", 2, Some("pay:443"));
-        seen(&mut calls, 3, 2, "pay", 1, None);
-        seen(&mut calls, 4, 3, "pay", 2, Some("postgresql"));
-        let map = calls.map();
-        let edges: Vec<(&str, &str, u64)> =
-            map.edges.iter().map(|e| (e.from.as_str(), e.to.as_str(), e.errors)).collect();
-        assert_eq!(edges, [("pay", "postgresql", 0), ("shop", "pay", 1)]);
-        let kinds: BTreeMap<&str, &str> = map.nodes.iter().map(|n| (n.name.as_str(), n.kind.as_str())).collect();
-        assert_eq!(kinds, BTreeMap::from([("pay", "service"), ("postgresql", "database"), ("shop", "service")]));
     }
 }

@@ -16,6 +16,8 @@ use crate::{Rows, quality};
 
 /// Rows that a segment needs.
 const LEAST: usize = 50;
+/// Parts whose worth is kept, to be drawn.
+const SPREAD: usize = 200;
 /// Values of a feature that are looked at one by one; more make it an identifier.
 const VALUES_AT_MOST: usize = 30;
 const LISTED: usize = 8;
@@ -92,14 +94,23 @@ pub fn merit(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<f64>
     scores(rows, None, task, positive).filter(|s| s.realised).map(|s| s.values)
 }
 
-/// The weakest parts, worst first.
-pub fn segments(rows: &Rows, reference: Option<&Reference>, scores: Option<&Scores>) -> Vec<Segment> {
+/// The parts of a window.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parts {
+    /// Those surely below the whole, worst first.
+    pub weakest: Vec<Segment>,
+    /// What each value of each feature is worth, where there are enough rows of it.
+    pub values: Vec<f64>,
+}
+
+/// The parts of a window by the values of its features.
+pub fn segments(rows: &Rows, reference: Option<&Reference>, scores: Option<&Scores>) -> Parts {
     let Some(scores) = scores else {
-        return Vec::new();
+        return Parts::default();
     };
     let known: Vec<f64> = scores.values.iter().copied().filter(|v| v.is_finite()).collect();
     if known.len() < 2 * LEAST {
-        return Vec::new();
+        return Parts::default();
     }
     let whole = statistics::quantile::mean(&known);
     let features: Vec<(String, Vec<u32>, Vec<String>)> = rows
@@ -126,8 +137,12 @@ pub fn segments(rows: &Rows, reference: Option<&Reference>, scores: Option<&Scor
         })
     };
     let mut found: Vec<(usize, u32, Segment)> = Vec::new();
+    let mut values_of_all = Vec::new();
     for (place, (name, places, names)) in features.iter().enumerate() {
         for (value, moments) in by_value(places, names.len(), &scores.values, |_| true).into_iter().enumerate() {
+            if moments.n as usize >= LEAST && values_of_all.len() < SPREAD {
+                values_of_all.push(moments.mean());
+            }
             if let Some(segment) = judge(format!("{name} = {}", names[value]), moments) {
                 found.push((place, value as u32, segment));
             }
@@ -161,7 +176,7 @@ pub fn segments(rows: &Rows, reference: Option<&Reference>, scores: Option<&Scor
         met.insert(parts.join(", "))
     });
     all.truncate(LISTED);
-    all
+    Parts { weakest: all, values: values_of_all }
 }
 
 /// Count, sum and sum of squares.

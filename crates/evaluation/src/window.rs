@@ -93,6 +93,7 @@ pub fn evaluate(
     rank(&mut columns);
     let keys = behaviour::input_keys(rows);
     let scores = segments::scores(rows, context.trained, task, positive);
+    let parts = segments::segments(rows, baseline, scores.as_ref());
     let usage = behaviour::usage(rows);
     let mut report = WindowReport {
         range,
@@ -110,7 +111,8 @@ pub fn evaluate(
         fairness: fairness::fairness(rows, baseline, task, positive, context.groups),
         ensemble: ensemble::ensemble(rows, task),
         calibration: quality::calibration(rows, task, positive),
-        segments: segments::segments(rows, baseline, scores.as_ref()),
+        segments: parts.weakest,
+        segment_values: parts.values,
         versions: versions::versions(rows, scores.as_ref().map(|s| (s.values.as_slice(), s.realised))),
         labels: label_lag(rows),
         multivariate: together,

@@ -326,6 +326,12 @@ impl Store {
         Ok(all)
     }
 
+    /// The last that happened to any alert or incident, the last first.
+    pub async fn entries_newest(&self, limit: i64) -> Result<Vec<Entry>> {
+        const SQL: &str = "SELECT id, body FROM entry ORDER BY id DESC LIMIT $1";
+        self.database.fetch(SQL, params![limit]).await?.iter().map(entry).collect()
+    }
+
     /// Grows with whatever happens to alerts and incidents.
     pub async fn newest_entry(&self) -> Result<i64> {
         let row = self.database.fetch_one("SELECT coalesce(max(id), 0) FROM entry", vec![]).await?;

@@ -7,6 +7,9 @@ use std::process::Command;
 use crate::command::{apt, cargo, find, output, run, step};
 use crate::places;
 
+/// The splitter that Leptos’ own lazy routes are made for.
+const WASM_SPLIT: &str = "0.2.4";
+
 const WASM: &str = "wasm32-unknown-unknown";
 /// The optimiser of the browser half, as npm has it.
 const BINARYEN: &str = "binaryen@132.0.0";
@@ -18,6 +21,7 @@ pub fn for_building() -> Result<(), String> {
     }
     wasm_target()?;
     wasm_bindgen()?;
+    wasm_split()?;
     node()?;
     wasm_opt();
     Ok(())
@@ -183,6 +187,30 @@ fn wasm_bindgen() -> Result<(), String> {
     step(&format!("wasm-bindgen {version} (the version of Cargo.lock; two minutes, once)"));
     let root = places::tools().join(format!("wasm-bindgen-{version}"));
     let install = ["install", "wasm-bindgen-cli", "--version", version.as_str(), "--root"];
+    run(cargo(&install).arg(root).env("CARGO_TARGET_DIR", places::tools().join("target")), "is crates.io reachable?")
+}
+
+pub fn wasm_split_path() -> PathBuf {
+    places::tools().join(format!("wasm-split-{WASM_SPLIT}")).join("bin/wasm-split-cli")
+}
+
+/// Cuts the module into what every page needs and what single pages need.
+fn wasm_split() -> Result<(), String> {
+    if wasm_split_path().exists() {
+        return Ok(());
+    }
+    step(&format!("wasm-split {WASM_SPLIT} (a minute, once)"));
+    let root = places::tools().join(format!("wasm-split-{WASM_SPLIT}"));
+    let install = [
+        "install",
+        "wasm_split_cli_support",
+        "--version",
+        WASM_SPLIT,
+        "--locked",
+        "--features",
+        "build-binary",
+        "--root",
+    ];
     run(cargo(&install).arg(root).env("CARGO_TARGET_DIR", places::tools().join("target")), "is crates.io reachable?")
 }
 

@@ -95,18 +95,27 @@ fn bundle(path: &Path) -> Result<String, String> {
     Ok(out)
 }
 
+/// Everything a page loads of the browser half lies in one folder named by all of it: the parts of the module
+/// and the scripts name each other.
 fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), String> {
     step("packing the site");
     let work = places::cache().join(format!("pack-{profile}"));
     let _ = fs::remove_dir_all(&work);
     let _ = fs::remove_dir_all(site);
-    fs::create_dir_all(site.join("pkg")).map_err(|e| e.to_string())?;
+    let (parts, ready) = (work.join("parts"), work.join("ready"));
+    fs::create_dir_all(&ready).map_err(|e| e.to_string())?;
     let input = places::target().join(format!("wasm32-unknown-unknown/{profile}/frontend.wasm"));
+    // What single pages need beyond the first comes when they are opened.
+    run(
+        Command::new(setup::wasm_split_path()).arg(&input).arg(&parts).args(["--out-name", "plimsoll"]),
+        "run cargo xtask setup",
+    )?;
     run(
         Command::new(setup::wasm_bindgen_path()?)
             .args([
                 "--target",
                 "web",
+                "--keep-lld-exports",
                 "--remove-name-section",
                 "--remove-producers-section",
                 "--no-typescript",
@@ -114,43 +123,64 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
                 "plimsoll",
                 "--out-dir",
             ])
-            .arg(&work)
-            .arg(&input),
+            .arg(&ready)
+            .arg(parts.join("plimsoll.wasm")),
         "run cargo xtask setup",
     )?;
-    let module = work.join("plimsoll_bg.wasm");
+    for name in names(&parts)?.into_iter().filter(|name| name != "plimsoll.wasm") {
+        fs::copy(parts.join(&name), ready.join(&name)).map_err(|e| e.to_string())?;
+    }
     if kind == Kind::Release && setup::wasm_opt_path().exists() {
-        let small = work.join("small.wasm");
-        let mut command = Command::new(setup::wasm_opt_path());
-        command.arg("-Oz").args(FEATURES).arg(&module).arg("-o").arg(&small);
-        if run(&mut command, "the module stays larger").is_ok() {
-            fs::rename(&small, &module).map_err(|e| e.to_string())?;
+        for name in names(&ready)?.into_iter().filter(|name| name.ends_with(".wasm")) {
+            let (module, small) = (ready.join(&name), work.join("small.wasm"));
+            let mut command = Command::new(setup::wasm_opt_path());
+            command.arg("-Oz").args(FEATURES).arg(&module).arg("-o").arg(&small);
+            if run(&mut command, "the module stays larger").is_ok() {
+                fs::rename(&small, &module).map_err(|e| e.to_string())?;
+            }
         }
     }
-    let (module, script) = (read(&module)?, read(&work.join("plimsoll.js"))?);
-    let named = [
-        (format!("pkg/plimsoll.{}.wasm", hash(&module)), module),
-        (format!("pkg/plimsoll.{}.js", hash(&script)), script),
-        (format!("pkg/plimsoll.{}.css", hash(style.as_bytes())), style.as_bytes().to_vec()),
-    ];
-    for (name, bytes) in &named {
-        write(&site.join(name), bytes)?;
+    let files: Vec<(String, Vec<u8>)> = names(&ready)?
+        .into_iter()
+        .map(|name| Ok((name.clone(), read(&ready.join(&name))?)))
+        .collect::<Result<_, String>>()?;
+    let all = files.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes].concat()).collect::<Vec<u8>>();
+    let folder = format!("pkg/{}", hash(&all));
+    fs::create_dir_all(site.join(&folder)).map_err(|e| e.to_string())?;
+    for (name, bytes) in &files {
+        write(&site.join(&folder).join(name), bytes)?;
     }
+    let sheet = format!("pkg/plimsoll.{}.css", hash(style.as_bytes()));
+    write(&site.join(&sheet), style.as_bytes())?;
     for (name, bytes) in public_files()?.0 {
         write(&site.join(name), &bytes)?;
     }
-    let manifest = format!("{{\"wasm\":\"/{}\",\"js\":\"/{}\",\"css\":\"/{}\"}}\n", named[0].0, named[1].0, named[2].0);
+    let manifest =
+        format!("{{\"wasm\":\"/{folder}/plimsoll_bg.wasm\",\"js\":\"/{folder}/plimsoll.js\",\"css\":\"/{sheet}\"}}\n");
     write(&site.join("manifest.json"), manifest.as_bytes())?;
     if kind == Kind::Release {
         compress(&site.join("pkg"))?;
+        compress(&site.join(&folder))?;
     }
     Ok(())
+}
+
+/// The files of a folder, in order.
+fn names(folder: &Path) -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    Ok(names)
 }
 
 /// Brotli and gzip beside each file, by Node's own zlib.
 fn compress(folder: &Path) -> Result<(), String> {
     const SCRIPT: &str = "const z=require('zlib'),f=require('fs'),p=require('path');for(const n of f.readdirSync(process.argv[1])){\
-        const b=f.readFileSync(p.join(process.argv[1],n)),o=p.join(process.argv[1],n);\
+        const o=p.join(process.argv[1],n);if(!f.statSync(o).isFile())continue;const b=f.readFileSync(o);\
         f.writeFileSync(o+'.br',z.brotliCompressSync(b,{params:{[z.constants.BROTLI_PARAM_QUALITY]:11}}));\
         f.writeFileSync(o+'.gz',z.gzipSync(b,{level:9}))}";
     run(Command::new("node").args(["-e", SCRIPT]).arg(folder), "is Node installed?")

@@ -6,12 +6,13 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use domain::TimeRange;
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
+use domain::find::Hit;
 use domain::health::HealthWeights;
 use domain::kpi::{Kpi, KpiView};
 use domain::monitor::{LimitsPreview, ThresholdRule};
 use domain::outcome::OutcomeView;
-use domain::time::DAY;
-use domain::view::{OverviewView, SystemView};
+use domain::time::{DAY, HOUR};
+use domain::view::{HostView, OperationsView, OverviewView, SystemView};
 use engine::Caller;
 use engine::ingest::environment_name;
 use serde::Deserialize;
@@ -171,6 +172,47 @@ pub async fn outcomes(
     let environment = environment_name(query.environment.as_deref())?;
     let system = query.system.unwrap_or_default();
     Ok(Json(state.engine.outcomes(&caller.actor, &system, &environment, range).await?))
+}
+
+fn last_hour(state: &State, query: &OneSystemQuery) -> ApiResult<TimeRange> {
+    let now = state.engine.now();
+    range(query.from.as_deref(), query.to.as_deref(), TimeRange { from: now.plus(-HOUR), to: now.plus(1) }, now)
+}
+
+pub async fn operations(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<OneSystemQuery>,
+) -> ApiResult<Json<OperationsView>> {
+    let range = last_hour(&state, &query)?;
+    let environment = environment_name(query.environment.as_deref())?;
+    Ok(Json(state.engine.operations(&caller.actor, &environment, range).await?))
+}
+
+pub async fn host(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Path(host): Path<String>,
+    Query(query): Query<OneSystemQuery>,
+) -> ApiResult<Json<HostView>> {
+    let range = last_hour(&state, &query)?;
+    let environment = environment_name(query.environment.as_deref())?;
+    Ok(Json(state.engine.host_view(&caller.actor, &host, &environment, range).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FindQuery {
+    q: String,
+}
+
+pub async fn find(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<FindQuery>,
+) -> ApiResult<Json<Vec<Hit>>> {
+    let typed: String = query.q.chars().take(200).collect();
+    Ok(Json(state.engine.find(&caller.actor, &typed).await?))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,6 +9,7 @@ use domain::alert::view::{AlertAct, AlertView, AlertsView, DestinationState, Dry
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::annotation::{Annotation, AnnotationAct, AnnotationText};
 use domain::conventions::SignalNote;
+use domain::find::Hit;
 use domain::health::HealthWeights;
 use domain::incident::{IncidentAct, IncidentView, IncidentsView};
 use domain::kpi::{Kpi, KpiView};
@@ -20,7 +21,7 @@ use domain::problem::{Problem, Receipt};
 use domain::signal::SeriesData;
 use domain::telemetry::{Arrival, Change, LogView, Page, SpanView, Topology};
 use domain::verdict::WindowReport;
-use domain::view::{OverviewView, SystemView};
+use domain::view::{HostView, OperationsView, OverviewView, SystemView};
 use domain::{Access, Action};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
@@ -246,6 +247,24 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
         ("PUT", "/api/v1/health/weights") => {
             let body = Body::Json(types.subschema_for::<HealthWeights>());
             made("Say how much layers and systems count", "systems", &[], body, Answer::Nothing(204))
+        }
+        ("GET", "/api/v1/operations") => {
+            let answer = json::<OperationsView>(types);
+            made(
+                "Hosts, services, calls, alerts and events",
+                "systems",
+                &[ENVIRONMENT, FROM, TO],
+                Body::Nothing,
+                answer,
+            )
+        }
+        ("GET", "/api/v1/hosts/{host}") => {
+            let answer = json::<HostView>(types);
+            made("Everything measured on one host", "systems", &[ENVIRONMENT, FROM, TO], Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/find") => {
+            let parameters = [("q", "string", "A few letters; an incident’s number")];
+            made("Anything by a few letters", "systems", &parameters, Body::Nothing, json::<Vec<Hit>>(types))
         }
         ("GET", "/api/v1/systems/{system}") => {
             let answer = json::<SystemView>(types);

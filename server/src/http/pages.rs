@@ -102,9 +102,11 @@ async fn first_things_first(
     if get && !needs_setup && path == "/setup" {
         return Redirect::to("/sign-in").into_response();
     }
-    let person = request.extensions().get::<Caller>().and_then(|c| c.person.clone());
-    if let Some(person) = person.filter(|_| get && (path == "/" || path == "/sign-in")) {
-        return Redirect::to(person.role.start_page()).into_response();
+    let caller = request.extensions().get::<Caller>().filter(|_| get && (path == "/" || path == "/sign-in"));
+    if let Some((person, actor)) = caller.and_then(|c| Some((c.person.clone()?, c.actor.clone()))) {
+        let chosen = state.engine.preferences(&actor).await.map(|p| p.start).unwrap_or_default();
+        let start = if chosen.is_empty() { person.role.start_page() } else { &chosen };
+        return Redirect::to(start).into_response();
     }
     next.run(request).await
 }

@@ -3,6 +3,7 @@
 mod alertmanager;
 mod alerts;
 mod evaluation;
+mod pages;
 mod senders;
 mod telemetry;
 mod ways_in;
@@ -214,6 +215,7 @@ use alerts::*;
 use evaluation::{
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them, what_moved_with_a_signal_is_found_across_layers,
 };
+use pages::*;
 use senders::*;
 use telemetry::*;
 use ways_in::*;
@@ -235,6 +237,8 @@ on_both!(
     schemathesis_finds_no_answer_that_is_not_described,
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them,
     what_moved_with_a_signal_is_found_across_layers,
+    operations_shows_calls_alerts_changes_and_notes_of_its_range,
+    money_is_added_up_by_day_and_goes_on_as_it_went,
     sigkill_under_load_loses_nothing_acknowledged,
     a_full_disk_is_said_and_reading_goes_on,
     a_backup_comes_back_whole,

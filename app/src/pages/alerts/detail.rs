@@ -2,6 +2,7 @@
 
 use domain::alert::Alert;
 use domain::alert::view::{AlertAct, AlertView, Entry};
+use domain::annotation::Subject;
 use domain::format;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -9,6 +10,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::{Act, silence_or_assign};
 use crate::charts::chart::Chart;
+use crate::charts::shared::happened;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::alert::{Sev, state, value};
 use crate::components::form::{Sent, outcome};
@@ -53,6 +55,14 @@ fn page(seen: AlertView, act: Act) -> AnyView {
     let ended = alert.ends_at.filter(|_| !seen.row.fires).map(|end| {
         view! { <span class="mid">"ended "<b>{end.date_clock()}</b>", "{alert.resolution.clone()}</span> }
     });
+    let about = Subject {
+        system: alert.system().into(),
+        model: alert.label("model").into(),
+        environment: alert.label("environment").into(),
+        signal: alert.query.clone(),
+        ..Subject::default()
+    };
+    happened(&seen.flags, about);
     let chart = chart(&seen);
     let trail = trail(&seen);
     let actions = seen.row.fires.then(|| actions(&alert, act));

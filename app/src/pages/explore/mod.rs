@@ -61,13 +61,7 @@ pub fn Explore() -> impl IntoView {
 
 /// The address of Explore with some parameters, environment and range kept.
 fn with(place: &Place, parameters: &[(&str, &str)]) -> String {
-    let base = place.link("/explore");
-    let mut text = base.clone();
-    for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
-        text.push(if text.contains('?') { '&' } else { '?' });
-        text.push_str(&format!("{name}={}", encoded(value)));
-    }
-    text
+    place.link_to("/explore", parameters)
 }
 
 /// A parameter of the address.
@@ -99,15 +93,4 @@ fn more(next: Option<String>, link: impl Fn(&str) -> String) -> Option<impl Into
     Some(
         view! { <footer class="pf"><a class="btn sm" href=link(&next)>"Older"<Icon name="right" small=true/></a></footer> },
     )
-}
-
-/// Milliseconds in the unit that reads best.
-fn took(ms: f64) -> String {
-    if ms < 1.0 {
-        format!("{:.0} µs", ms * 1000.0)
-    } else if ms < 1000.0 {
-        format!("{} ms", domain::format::fixed(ms, usize::from(ms < 100.0)))
-    } else {
-        format!("{} s", domain::format::fixed(ms / 1000.0, 2))
-    }
 }

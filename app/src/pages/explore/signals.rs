@@ -1,6 +1,7 @@
 //! Signals: every metric by layer, and queries in PromQL.
 
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
+use domain::annotation::Subject;
 use domain::signal::Layer;
 use domain::telemetry::{MetricName, QueryView};
 use leptos::html::Input;
@@ -8,12 +9,14 @@ use leptos::prelude::*;
 
 use super::{DEFAULT, carried, parameter, with};
 use crate::charts::chart::Chart;
+use crate::charts::shared::happened;
 use crate::charts::spark::Spark;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::{Place, use_place};
+use crate::server_functions::alerts::flags;
 use crate::server_functions::evaluation::{companions, look_closer, unusual_now};
 use crate::server_functions::telemetry::{metric_names, run_query};
 
@@ -31,6 +34,14 @@ pub fn Signals() -> impl IntoView {
     let answer = Resource::new(
         move || (query.get(), place.get().range.unwrap_or(DEFAULT), live.tick.get()),
         |(query, range, _)| run_query(query, range),
+    );
+    // What happened meanwhile explains a line; a failure to say so takes no line away.
+    let flagged = Resource::new(
+        move || (place.get(), live.tick.get()),
+        |(place, _)| async move {
+            let about = Subject { environment: place.environment, ..Subject::default() };
+            flags(about, place.range.unwrap_or(DEFAULT)).await.unwrap_or_default()
+        },
     );
     let look = parameter("look");
     let closer = Resource::new(
@@ -88,6 +99,8 @@ pub fn Signals() -> impl IntoView {
                     }
                 })}</Transition>
                 <Transition fallback=Loading>{move || Suspend::new(async move {
+                    let about = Subject { environment: place.get().environment, signal: query.get(), ..Subject::default() };
+                    happened(&flagged.await, about);
                     match answer.await {
                         Ok(Some(view)) => shown(&view),
                         Ok(None) => view! { <section class="panel"><Empty title="Choose a metric, or ask in PromQL" text="Functions of Prometheus work here: rate, histogram_quantile, sum by, topk and the others that dashboards use."/></section> }.into_any(),

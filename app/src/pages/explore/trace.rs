@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::logs::pretty;
-use super::{took, with};
+use super::with;
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Failed, Loading};
@@ -88,14 +88,14 @@ fn page(view: &TraceView, place: &Place, asked: &Asked) -> impl IntoView + use<>
     let words = if view.errors > 0 { format!("{} failed", view.errors) } else { "no error".into() };
     view! {
         <div class="strip n4 panel" role="list" aria-label="This trace">
-            <div role="listitem"><span class="lab">"Took"</span><span class="sv">{took(whole / 1000.0)}</span><span class="hint">{format!("from {} {} UTC", view.from.day_month(), view.from.clock_seconds())}</span></div>
+            <div role="listitem"><span class="lab">"Took"</span><span class="sv">{format::milliseconds(whole / 1000.0)}</span><span class="hint">{format!("from {} {} UTC", view.from.day_month(), view.from.clock_seconds())}</span></div>
             <div role="listitem"><span class="lab">"Spans"</span><span class="sv">{format::count(view.spans as f64)}</span><span class="hint"><Status of=state text=words/></span></div>
             <div role="listitem"><span class="lab">"Services"</span><span class="sv">{view.services.len()}</span><span class="hint">{view.services.join(", ")}</span></div>
             <div role="listitem"><span class="lab">"Trace id"</span><span class="sv mono tid">{view.trace_id.clone()}</span><span class="hint"><a href=logs>"Lines of logs of this trace"</a></span></div>
         </div>
         <div class=if view.chosen.is_some() { "trg two-c" } else { "trg" }>
             <section class="panel" aria-label="Spans">
-                <table class="t dense wfl"><thead><tr><th scope="col">"Span"</th><th scope="col">"Service"</th><th scope="col" class="num">"Took"</th><th scope="col">{format!("0 to {}", took(whole / 1000.0))}</th></tr></thead><tbody>{rows}</tbody></table>
+                <table class="t dense wfl"><thead><tr><th scope="col">"Span"</th><th scope="col">"Service"</th><th scope="col" class="num">"Took"</th><th scope="col">{format!("0 to {}", format::milliseconds(whole / 1000.0))}</th></tr></thead><tbody>{rows}</tbody></table>
                 {paged.then(|| view! { <footer class="pf">{before}<span class="hint">{format!("lines {} to {} of {}", view.first + 1, last, view.spans)}</span>{after}</footer> })}
             </section>
             {view.chosen.as_ref().map(|span| details(span, link(place, asked, view.first, None)))}
@@ -116,7 +116,7 @@ fn line(row: &TraceRow, view: &TraceView, whole: f64, place: &Place, asked: &Ask
             <th scope="row"><a class="wfn" style=format!("padding-left:{}px", row.depth.min(DEPTH) * 14) href=open aria-current=chosen.then_some("true")>
                 {failed.then(|| view! { <svg class="st critical" aria-hidden="true"><use href="#s-critical"></use></svg><span class="sr">"failed: "</span> })}
                 {span.name.clone()}{(!note.is_empty()).then(|| view! { <span class="hint">{note}</span> })}</a></th>
-            <td>{span.service.clone()}</td><td class="num nw">{took(span.duration_ms)}</td>
+            <td>{span.service.clone()}</td><td class="num nw">{format::milliseconds(span.duration_ms)}</td>
             <td class="wf"><i class=if failed { "wb err" } else { "wb" } style=format!("margin-left:{left:.2}%;width:{:.2}%", width.min(100.0 - left.min(99.8)))></i></td>
         </tr>
     }
@@ -134,7 +134,7 @@ fn details(span: &SpanView, close: String) -> impl IntoView + use<> {
             <header class="ph"><h2>{span.name.clone()}</h2><a class="btn icon sm ghost right" href=close aria-label="Close"><Icon name="x" small=true/></a></header>
             <div class="pb">
                 <dl class="kv">
-                    {fact("Service", span.service.clone())}{fact("Kind", span.kind.clone())}{fact("Took", took(span.duration_ms))}
+                    {fact("Service", span.service.clone())}{fact("Kind", span.kind.clone())}{fact("Took", format::milliseconds(span.duration_ms))}
                     {fact("Status", span.status.clone())}{fact("Message", span.message.clone())}{fact("Error", span.error.clone())}
                     {fact("Model", span.model.clone())}{fact("Peer", span.peer.clone())}{fact("Span id", span.span_id.clone())}
                 </dl>

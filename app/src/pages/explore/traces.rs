@@ -5,7 +5,7 @@ use domain::{Status as Of, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::{DEFAULT, carried, encoded, more, took, with};
+use super::{DEFAULT, carried, encoded, more, with};
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
@@ -95,7 +95,7 @@ fn listed(page: Page<SpanView>, place: &Place, search: &SpanSearch) -> AnyView {
             view! {
                 <tr><td class="nw">{span.at.date_clock()}</td><td>{span.service.clone()}</td>
                 <th scope="row"><a href=link>{span.name.clone()}</a></th>
-                <td class="num v nw">{took(span.duration_ms)}</td>
+                <td class="num v nw">{domain::format::milliseconds(span.duration_ms)}</td>
                 <td class="wf"><i class=if status == Of::Critical { "wb err" } else { "wb" } style=format!("width:{share:.1}%")></i></td>
                 <td><Status of=status text=words/></td></tr>
             }

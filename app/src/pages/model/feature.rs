@@ -90,7 +90,7 @@ fn page(view: &ModelView, place: &Place, column: &str, rows: Result<FeatureView,
         Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
     };
     let listed = rows
-        .map(|found| newest_rows(view, &found))
+        .map(|found| newest_rows(view, &found, place))
         .unwrap_or_else(|error| view! { <Failed text=error.to_string()/> }.into_any());
     let title = if matches!(verdict.kind, ColumnKind::Numeric) { "Quantiles" } else { "PSI over time" };
     let p1 = verdict_panel(view, verdict);
@@ -188,7 +188,7 @@ fn windows(view: &ModelView, column: &ColumnVerdict) -> AnyView {
     .into_any()
 }
 
-fn newest_rows(view: &ModelView, found: &FeatureView) -> AnyView {
+fn newest_rows(view: &ModelView, found: &FeatureView, place: &Place) -> AnyView {
     if found.newest.is_empty() {
         return view! { <Empty title="No rows in this range" text="Choose a longer range."/> }.into_any();
     }
@@ -198,7 +198,7 @@ fn newest_rows(view: &ModelView, found: &FeatureView) -> AnyView {
         .map(|row| {
             let wrong = !row.label.is_empty() && view.model.task.is_classification() && row.label != row.prediction;
             let truth = if row.label.is_empty() { view! { <span class="dim">"not known yet"</span> }.into_any() } else if wrong { view! { <Status of=Of::Fair text=row.label.clone()/> }.into_any() } else { row.label.clone().into_any() };
-            view! { <tr><td>{row.at.date_clock()}</td><th scope="row" class="mono plain">{row.id.clone()}</th><td class="num v">{row.value.clone()}</td><td class="num">{row.prediction.clone()}</td><td class="num">{row.probability.parse::<f64>().map_or_else(|_| row.probability.clone(), |p| format::fixed(p, 4))}</td><td>{truth}</td></tr> }
+            view! { <tr><td>{row.at.date_clock()}</td><th scope="row" class="mono plain"><a href=place.link_to(&format!("/models/{}/prediction", view.model.name), &[("id", &row.id)])>{row.id.clone()}</a></th><td class="num v">{row.value.clone()}</td><td class="num">{row.prediction.clone()}</td><td class="num">{row.probability.parse::<f64>().map_or_else(|_| row.probability.clone(), |p| format::fixed(p, 4))}</td><td>{truth}</td></tr> }
         })
         .collect();
     view! { <table class="t dense"><thead><tr><th scope="col">"Time "<span class="u">"UTC"</span></th><th scope="col">"Prediction id"</th><th scope="col" class="num">"Value"</th><th scope="col" class="num">"Answer"</th><th scope="col" class="num">"Probability"</th><th scope="col">"Outcome"</th></tr></thead><tbody>{rows}</tbody></table> }.into_any()

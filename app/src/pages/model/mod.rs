@@ -5,14 +5,17 @@ mod drift;
 mod fairness;
 mod feature;
 mod judged;
+mod prediction;
 mod quality;
 mod set_up;
 mod thresholds;
 
 pub use feature::FeaturePage;
+pub use prediction::PredictionPage;
 pub use set_up::ModelSetUp;
 pub use thresholds::Thresholds;
 
+use domain::annotation::Subject;
 use domain::baseline::BaselineSource;
 use domain::time::RangeChoice;
 use domain::verdict::WindowReport;
@@ -22,6 +25,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
+use crate::charts::shared::happened;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
@@ -163,6 +167,13 @@ fn window_words(report: &WindowReport) -> String {
 }
 
 fn page(view: &ModelView, place: &Place, section: Section) -> AnyView {
+    let about = Subject {
+        model: view.model.name.clone(),
+        system: view.model.system.clone(),
+        environment: place.environment.clone(),
+        ..Subject::default()
+    };
+    happened(&view.flags, about);
     let status = view.layer.as_ref().map_or(Of::NoData, |l| Of::of(l.score));
     let score = view.layer.as_ref().map(|l| format!("{} {}", format::fixed(l.score, 2), status.title()));
     let windows = production(view);

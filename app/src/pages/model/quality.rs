@@ -216,7 +216,7 @@ fn quality_chart(view: &ModelView) -> AnyView {
     );
     let title = format!("{} over time", metric_title(&view.headline));
     view! {
-        <Chart spec title description right=92/>
+        <Chart spec title description right=92 deeper=format!("/models/{}", view.model.name)/>
         <div class="leg"><span><i class="key kp"></i>"realised"</span><span><i class="key ka"></i>"estimated without outcomes"</span><span><i class="key kt"></i>"baseline"</span></div>
     }
     .into_any()

@@ -1,11 +1,18 @@
-//! One's own account: who one is here, and the password.
+//! One's own account: who one is here, how Plimsoll looks to one, the views one saved, the password.
 
 use domain::Role;
+use domain::people::{Preferences, STARTS, SavedView, Theme};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::Settings;
+use crate::components::form::{Sent, outcome};
+use crate::components::icons::Icon;
+use crate::components::live::use_live;
+use crate::components::panel::Empty;
 use crate::pages::sign_in::error_words;
+use crate::server_functions::Failure;
+use crate::server_functions::find::{remove_view, saved_views, set_preferences};
 use crate::server_functions::views::me;
 
 #[component]
@@ -21,6 +28,13 @@ pub fn Account() -> impl IntoView {
                     who.await.ok().map(|m| view! { <p>{format!("{}, {}, {}", m.name, m.email, m.role.map_or("", Role::name))}</p> })
                 })}</Transition>
             </div></div>
+            <section class="panel narrow mb-16" aria-label="How it looks">
+                <header class="ph"><h2>"How it looks"</h2><span class="sub">"in every browser you sign in with"</span></header>
+                <Transition fallback=|| ()>{move || Suspend::new(async move {
+                    who.await.ok().map(|m| view! { <Look of=m.preferences/> })
+                })}</Transition>
+            </section>
+            <Views/>
             <section class="panel narrow" aria-label="Password">
                 <header class="ph"><h2>"Password"</h2></header>
                 <form class="pb col gap-12" method="post" action="/account/password">
@@ -32,5 +46,80 @@ pub fn Account() -> impl IntoView {
                 </form>
             </section>
         </Settings>
+    }
+}
+
+#[component]
+fn Look(of: Preferences) -> impl IntoView {
+    let live = use_live();
+    let save = Action::new(move |wanted: &Preferences| {
+        let wanted = wanted.clone();
+        async move {
+            set_preferences(wanted).await?;
+            // The frame reads who is there again, and with it the theme.
+            live.reports.update(|t| *t += 1);
+            Ok::<(), Failure>(())
+        }
+    });
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        let sent = Sent::of(&event);
+        let theme = Theme::ALL.into_iter().find(|t| t.name() == sent.text("theme")).unwrap_or_default();
+        let letters = sent.text("letters") == "on";
+        save.dispatch(Preferences { theme, start: sent.text("start"), letters, views: Vec::new() });
+    };
+    let themes: Vec<_> = [(Theme::System, "As the system is set"), (Theme::Light, "Light"), (Theme::Dark, "Dark")]
+        .into_iter()
+        .map(|(theme, words)| view! { <option value=theme.name() selected=theme == of.theme>{words}</option> })
+        .collect();
+    let starts: Vec<_> = STARTS
+        .into_iter()
+        .map(|(path, words)| view! { <option value=path selected=path == of.start>{words}</option> })
+        .collect();
+    view! {
+        <form class="pb col gap-12" on:submit=submit>
+            <div class="two m0">
+                <label class="f"><span>"Theme"</span><select class="in" name="theme">{themes}</select></label>
+                <label class="f"><span>"Page after signing in"</span><select class="in" name="start">{starts}</select></label>
+            </div>
+            <label class="row"><input type="checkbox" name="letters" checked=of.letters/><span>"Single letters are shortcuts"</span></label>
+            {move || outcome(save.value().get(), "Saved.")}
+            <div><button class="btn pri" type="submit">"Save"</button></div>
+        </form>
+    }
+}
+
+#[component]
+fn Views() -> impl IntoView {
+    let changed = RwSignal::new(0_u32);
+    let views = Resource::new(move || changed.get(), |_| saved_views());
+    let remove = Action::new(move |view: &SavedView| {
+        let (name, for_all) = (view.name.clone(), !view.by.is_empty());
+        async move {
+            let result = remove_view(name, for_all).await;
+            changed.update(|c| *c += 1);
+            result
+        }
+    });
+    view! {
+        <section class="panel narrow mb-16" aria-label="Saved views">
+            <header class="ph"><h2>"Saved views"</h2><span class="sub">"⌘K, then “Save this view”"</span></header>
+            {move || outcome(remove.value().get(), "")}
+            <Transition fallback=|| ()>{move || Suspend::new(async move {
+                match views.await {
+                    Err(error) => view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any(),
+                    Ok(all) if all.is_empty() => view! { <Empty title="No view saved" text="A page with its filters and range, found again by name."/> }.into_any(),
+                    Ok(all) => {
+                        let rows: Vec<_> = all.into_iter().map(|view| {
+                            let by = if view.by.is_empty() { "yours".to_string() } else { format!("for all, by {}", view.by) };
+                            let label = format!("Remove {}", view.name);
+                            let (name, href) = (view.name.clone(), view.href.clone());
+                            view! { <li><div class="grow"><a href=href.clone()><b>{name}</b></a><p class="hint mono">{href}</p></div><span class="hint">{by}</span>
+                                <button class="btn icon xs ghost" type="button" aria-label=label on:click=move |_| { remove.dispatch(view.clone()); }><Icon name="trash" small=true/></button></li> }
+                        }).collect();
+                        view! { <ul class="list">{rows}</ul> }.into_any()
+                    }
+                }
+            })}</Transition>
+        </section>
     }
 }

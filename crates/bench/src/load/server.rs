@@ -1,6 +1,6 @@
 //! The program under load: started on a database of its own, measured from `/proc`, stopped.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,11 +55,29 @@ impl Server {
 
     /// Runs another command of the program on the same database; its standard output.
     pub(crate) fn command(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new(&self.program)
+        self.told(arguments, "")
+    }
+
+    /// Somebody who has set it up: until then every page leads there.
+    pub(crate) fn set_up(&self) -> Result<(), String> {
+        let person = ["user", "add", "bench@bench.example", "--name", "Bench", "--role", "administrator"];
+        self.told(&person, "four boats at noon\n").map(drop)
+    }
+
+    fn told(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+        let mut child = Command::new(&self.program)
             .args(["--database", &self.url, "--set", "log.level=error"])
             .args(arguments)
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .map_err(|e| e.to_string())?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program that reads nothing may be gone already.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        let output = child.wait_with_output().map_err(|e| e.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() {
             Ok(text)

@@ -290,4 +290,6 @@ pub struct AlertView {
     pub at_risk: Option<(f64, String)>,
     /// Why nobody was told, where nobody was.
     pub nobody: String,
+    /// What happened while the line ran.
+    pub flags: Vec<crate::happening::Flag>,
 }

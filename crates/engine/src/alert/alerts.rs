@@ -8,6 +8,7 @@ use domain::alert::view::{
     AlertAct, AlertFilter, AlertRow, AlertView, AlertsView, Counts, DryRoute, DryRun, Entry, EntryKind, Suppressed,
 };
 use domain::alert::{ALERTNAME, Acknowledgement, Alert, Labels, Source, fingerprint, labels_problem};
+use domain::annotation::Subject;
 use domain::signal::Sample;
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
@@ -498,7 +499,19 @@ impl Engine {
         };
         let line = self.line_of(&alert, now).await;
         let nobody = if told { String::new() } else { nobody };
-        Ok(AlertView { row, trail, line, moved, changes, before, at_risk, nobody })
+        let flags = match (line.first(), line.last()) {
+            (Some(first), Some(last)) => {
+                let about = Subject {
+                    system: alert.system().into(),
+                    model: alert.label("model").into(),
+                    environment: alert.label("environment").into(),
+                    ..Subject::default()
+                };
+                self.flags(TimeRange { from: first.at, to: last.at.plus(1) }, &about).await?
+            }
+            _ => Vec::new(),
+        };
+        Ok(AlertView { row, trail, line, moved, changes, before, at_risk, nobody, flags })
     }
 
     /// Who would be told of an alert with these labels at an instant.

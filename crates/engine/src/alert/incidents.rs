@@ -560,7 +560,12 @@ impl Engine {
     }
 
     /// What the system earned less since the onset than in as long a time before it.
-    async fn cost_of(&self, actor: &Actor, incident: &Incident, to: Timestamp) -> Result<Option<(f64, String)>> {
+    pub(super) async fn cost_of(
+        &self,
+        actor: &Actor,
+        incident: &Incident,
+        to: Timestamp,
+    ) -> Result<Option<(f64, String)>> {
         let Some(system) = incident.systems.first() else {
             return Ok(None);
         };

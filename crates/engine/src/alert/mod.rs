@@ -12,6 +12,7 @@ mod annotations;
 mod backtest;
 mod board;
 mod defaults;
+pub(crate) mod happenings;
 mod incidents;
 mod observe;
 mod rules;

@@ -1,0 +1,139 @@
+//! Alerts and incidents as bars on one time axis, with the changes that may explain them.
+
+use domain::happening::{Bar, Flag, FlagKind, Timeline, rows_of};
+use domain::{TimeRange, Timestamp};
+use leptos::prelude::*;
+
+use super::ticks;
+use crate::components::icons::Icon;
+use crate::components::state::Place;
+
+/// Pixels of a row of bars.
+const ROW: usize = 20;
+/// Rows of one lane at most: the rest is counted.
+const ROWS_MAX: usize = 6;
+/// The share of the width that a letter takes, on a page of usual width.
+const LETTER: f64 = 6.4 / 880.0;
+const LETTERS_MAX: usize = 60;
+/// Changes that are named.
+const CHANGES: usize = 5;
+
+struct Axis {
+    from: f64,
+    span: f64,
+}
+
+impl Axis {
+    fn share(&self, at: Timestamp) -> f64 {
+        ((at.0 as f64 - self.from) / self.span).clamp(0.0, 1.0)
+    }
+}
+
+fn words(title: &str) -> String {
+    if title.chars().count() <= LETTERS_MAX {
+        return title.to_string();
+    }
+    let cut: String = title.chars().take(LETTERS_MAX - 1).collect();
+    format!("{}…", cut.trim_end())
+}
+
+/// A lane with its bars, and how many bars had no room.
+fn lane(name: &str, bars: &[Bar], axis: &Axis, place: &Place) -> AnyView {
+    let shares: Vec<(f64, f64)> =
+        bars.iter().map(|b| (axis.share(b.from), b.to.map_or(1.0, |t| axis.share(t)))).collect();
+    // Words that would run out of the page stand left of their bar.
+    let late = |i: usize| {
+        let room = words(&bars[i].title).chars().count() as f64 * LETTER;
+        shares[i].0 + room > 1.0 && shares[i].0 > room
+    };
+    let extents: Vec<(i64, i64)> = (0..bars.len())
+        .map(|i| {
+            let room = words(&bars[i].title).chars().count() as f64 * LETTER + 0.01;
+            let (from, to) = shares[i];
+            let (from, to) = if late(i) { (from - room, to) } else { (from, to.max(from + room)) };
+            ((from * 1e6) as i64, (to * 1e6) as i64)
+        })
+        .collect();
+    let (rows, count) = rows_of(&extents);
+    let drawn: Vec<_> = bars
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| rows[*i] < ROWS_MAX)
+        .map(|(i, bar)| {
+            let (from, to) = shares[i];
+            let mut class = format!("ab p{}", bar.priority as u8 + 1);
+            for (is, name) in [(late(i), " late"), (bar.quiet, " sil"), (bar.to.is_some(), " res")] {
+                if is {
+                    class.push_str(name);
+                }
+            }
+            let style = format!(
+                "left:{:.2}%;width:max(4px,{:.2}%);top:{}px",
+                from * 100.0,
+                (to - from) * 100.0,
+                rows[i] * ROW + 3
+            );
+            let until = bar.to.map_or_else(|| "open".to_string(), |to| format!("until {}", to.clock()));
+            let title = format!("{}, since {} UTC, {until}{}", bar.title, bar.from.date_clock(), if bar.quiet { ", silenced" } else { "" });
+            view! { <a class=class style=style href=place.link(&bar.href) title=title.clone()><span>{words(&bar.title)}</span></a> }
+        })
+        .collect();
+    let more = rows.iter().filter(|row| **row >= ROWS_MAX).count();
+    let name = if more > 0 { format!("{name} (+{more})") } else { name.to_string() };
+    let height = format!("height:{}px", count.clamp(1, ROWS_MAX) * ROW + 6);
+    view! { <div class="lane"><div class="ll">{name}</div><div class="lb" style=height>{drawn}</div></div> }.into_any()
+}
+
+/// The timeline over a range that ends somewhere.
+pub fn timeline(timeline: &Timeline, flags: &[Flag], range: TimeRange, place: &Place) -> AnyView {
+    let axis = Axis { from: range.from.0 as f64, span: range.micros().max(1) as f64 };
+    let named: Vec<&Flag> = flags.iter().filter(|f| f.kind == FlagKind::Change).rev().take(CHANGES).collect();
+    let named: Vec<&Flag> = named.into_iter().rev().collect();
+    let changes: Vec<_> = named
+        .iter()
+        .enumerate()
+        .map(|(i, flag)| {
+            let share = axis.share(flag.at);
+            let next = named.get(i + 1).map_or(1.0, |n| axis.share(n.at));
+            let room = words(&flag.title).chars().count() as f64 * LETTER;
+            let hot = share + room > 1.0 && share > room;
+            let class = if hot { "cf hot" } else { "cf" };
+            let width = if hot { String::new() } else { format!(";max-width:max(20px,{:.2}%)", (next - share) * 100.0) };
+            let title = format!("{} UTC {}", flag.at.date_clock(), flag.title);
+            view! { <span class=class style=format!("left:{:.2}%{width}", share * 100.0) title=title><Icon name="flag" small=true/><span class="flw">{words(&flag.title)}</span></span> }
+        })
+        .collect();
+    let grid: Vec<(f64, String)> = ticks::times(axis.from, axis.from + axis.span);
+    let lines: Vec<_> = grid
+        .iter()
+        .map(|(at, _)| view! { <i style=format!("left:{:.2}%", (at - axis.from) / axis.span * 100.0)></i> })
+        .collect();
+    let onsets: Vec<_> = timeline
+        .incidents
+        .iter()
+        .filter(|i| i.to.is_none() && range.contains(i.from))
+        .map(|i| view! { <i class="on" style=format!("left:{:.2}%", axis.share(i.from) * 100.0)></i> })
+        .collect();
+    let labels: Vec<_> = grid
+        .into_iter()
+        .map(|(at, label)| {
+            let share = (at - axis.from) / axis.span * 100.0;
+            (share > 1.0 && share < 99.0).then(|| view! { <span style=format!("left:{share:.2}%")>{label}</span> })
+        })
+        .collect();
+    let mut lanes: Vec<AnyView> = Vec::new();
+    if !timeline.incidents.is_empty() {
+        lanes.push(lane("Incidents", &timeline.incidents, &axis, place));
+    }
+    lanes.extend(timeline.lanes.iter().map(|l| lane(&l.name, &l.bars, &axis, place)));
+    let no_change = changes.is_empty();
+    view! {
+        <div class="swim">
+            <div class="sg" aria-hidden="true">{lines}{onsets}</div>
+            <div class="lane"><div class="ll">"Changes"</div><div class="lb" style="height:26px">{changes}{no_change.then(|| view! { <span class="cf dim">"none in this range"</span> })}</div></div>
+            {lanes}
+            <div class="lane ax" aria-hidden="true"><div></div><div class="lb" style="height:18px">{labels}</div></div>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,306 @@
+//! One host and its GPUs: everything that is measured on it, over one range.
+
+use domain::annotation::Subject;
+use domain::format;
+use domain::signal::SeriesData;
+use domain::time::{HOUR, RangeChoice};
+use domain::view::HostView;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+use crate::charts::chart::Chart;
+use crate::charts::shared::happened;
+use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
+use crate::charts::stack::columns;
+use crate::components::frame::Frame;
+use crate::components::live::use_live;
+use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::state::{Place, use_place};
+use crate::server_functions::find::host;
+
+const DEFAULT: RangeChoice = RangeChoice::Last(HOUR);
+const HEIGHT: f64 = 150.0;
+/// Lines of one chart: the palette has so many colours; the rest is not drawn and counted.
+const LINES: usize = 6;
+const CLASSES: [&str; LINES] = ["k1", "k2", "k3", "k4", "k5", "k6"];
+/// Steps of the ramp of the map of cores.
+const STEPS: usize = 7;
+
+#[component]
+pub fn HostPage() -> impl IntoView {
+    let params = use_params_map();
+    let place = use_place();
+    let live = use_live();
+    let name = Memo::new(move |_| params.with(|p| p.get("name")).unwrap_or_default());
+    name.with_untracked(|_| ());
+    let data = Resource::new(
+        move || {
+            let here = place.get();
+            (name.get(), here.environment, here.range.unwrap_or(DEFAULT), live.tick.get())
+        },
+        |(name, environment, range, _)| host(name, environment, range),
+    );
+    view! {
+        <Title text=move || name.get()/>
+        <Frame title=Signal::derive(move || name.get()) crumbs=vec![("Operations", "/operations")] range="Last 1 h">
+            <Transition fallback=Loading>
+                {move || Suspend::new(async move {
+                    match data.await {
+                        Ok(view) => page(&view, &place.get()),
+                        Err(error) => view! { <h1 class="sr">{name.get()}</h1><Failed text=error.to_string()/> }.into_any(),
+                    }
+                })}
+            </Transition>
+        </Frame>
+    }
+    .into_any()
+}
+
+/// One chart of a host.
+struct Wanted {
+    title: &'static str,
+    sub: &'static str,
+    /// Signals, each with its words; those with several series are told apart by this label.
+    signals: &'static [(&'static str, &'static str)],
+    label: &'static str,
+    unit: Unit,
+    whole: bool,
+}
+
+const HOST: [Wanted; 6] = [
+    Wanted {
+        title: "CPU",
+        sub: "share in use, all cores",
+        signals: &[("system.cpu.utilization", "CPU")],
+        label: "",
+        unit: Unit::Percent,
+        whole: true,
+    },
+    Wanted {
+        title: "Load",
+        sub: "processes that want to run",
+        signals: &[("system.cpu.load_average.1m", "1 min"), ("system.cpu.load_average.15m", "15 min")],
+        label: "",
+        unit: Unit::Compact,
+        whole: false,
+    },
+    Wanted {
+        title: "Memory",
+        sub: "share in use",
+        signals: &[("system.memory.utilization", "memory"), ("system.swap.utilization", "swap")],
+        label: "",
+        unit: Unit::Percent,
+        whole: true,
+    },
+    Wanted {
+        title: "Disks",
+        sub: "share in use",
+        signals: &[("system.filesystem.utilization", "")],
+        label: "mount",
+        unit: Unit::Percent,
+        whole: true,
+    },
+    Wanted {
+        title: "Disk traffic",
+        sub: "bytes a second",
+        signals: &[("system.disk.read", "read"), ("system.disk.write", "written")],
+        label: "mount",
+        unit: Unit::BytesPerSecond,
+        whole: false,
+    },
+    Wanted {
+        title: "Network",
+        sub: "bytes a second",
+        signals: &[("system.network.receive", "received"), ("system.network.transmit", "sent")],
+        label: "",
+        unit: Unit::BytesPerSecond,
+        whole: false,
+    },
+];
+
+const GPU: [Wanted; 6] = [
+    Wanted {
+        title: "GPU in use",
+        sub: "share of time",
+        signals: &[("gpu.utilization", "")],
+        label: "gpu",
+        unit: Unit::Percent,
+        whole: true,
+    },
+    Wanted {
+        title: "GPU memory",
+        sub: "share in use",
+        signals: &[("gpu.memory.utilization", "")],
+        label: "gpu",
+        unit: Unit::Percent,
+        whole: true,
+    },
+    Wanted {
+        title: "GPU temperature",
+        sub: "°C, slowed down from about 85",
+        signals: &[("gpu.temperature", "")],
+        label: "gpu",
+        unit: Unit::Fixed(0),
+        whole: false,
+    },
+    Wanted {
+        title: "GPU power",
+        sub: "W",
+        signals: &[("gpu.power", "")],
+        label: "gpu",
+        unit: Unit::Fixed(0),
+        whole: false,
+    },
+    Wanted {
+        title: "GPU clocks",
+        sub: "MHz",
+        signals: &[("gpu.clock.sm", "SM"), ("gpu.clock.memory", "memory")],
+        label: "gpu",
+        unit: Unit::Fixed(0),
+        whole: false,
+    },
+    Wanted {
+        title: "GPU faults",
+        sub: "slowed down, memory errors",
+        signals: &[
+            ("gpu.throttled", "slowed down"),
+            ("gpu.ecc.corrected", "corrected"),
+            ("gpu.ecc.uncorrected", "not corrected"),
+        ],
+        label: "gpu",
+        unit: Unit::Compact,
+        whole: false,
+    },
+];
+
+fn page(view: &HostView, place: &Place) -> AnyView {
+    happened(&view.flags, Subject { environment: place.environment.clone(), ..Subject::default() });
+    let panels = |wanted: &'static [Wanted]| -> Vec<AnyView> {
+        wanted
+            .iter()
+            .map(|w| {
+                let chart = lines(view, w);
+                view! { <Panel title=w.title sub=w.sub span="c-6">{chart}</Panel> }.into_any()
+            })
+            .collect()
+    };
+    let gpus = view.series.iter().any(|s| s.series.name.starts_with("gpu."));
+    let gpu_panels = if gpus {
+        panels(&GPU).into_any()
+    } else {
+        let why = view.gpu.clone();
+        view! { <Panel title="GPU" sub="" span="c-12"><Empty title="No GPU measured here" text=why/></Panel> }
+            .into_any()
+    };
+    let others: Vec<_> = view
+        .hosts
+        .iter()
+        .filter(|h| **h != view.name)
+        .map(|h| view! { <a class="chip" href=place.link(&format!("/hosts/{h}"))>{h.clone()}</a> })
+        .collect();
+    let fills = view.fills.as_ref().map(|f| {
+        view! { <p class="note fair"><svg aria-hidden="true"><use href="#s-fair"></use></svg><span>{format!("{} is full in about {}, as its last day goes.", f.mount, format::duration(f.within))}</span></p> }
+    });
+    let cores = cores(view);
+    let own = panels(&HOST);
+    view! {
+        <div class="head"><div class="grow"><h1>{view.name.clone()}</h1><p>{format!("{} signals in the range", view.series.len())}</p></div><div class="row wrap">{others}</div></div>
+        {fills}
+        <div class="g">{own}{cores}{gpu_panels}</div>
+        <footer class="ft"><span>{format!("Read at {} UTC", view.now.clock_seconds())}</span></footer>
+    }
+    .into_any()
+}
+
+fn lines(view: &HostView, wanted: &Wanted) -> AnyView {
+    let mut found: Vec<(String, &SeriesData)> = Vec::new();
+    for (name, words) in wanted.signals {
+        for series in view.series.iter().filter(|s| s.series.name == *name) {
+            let apart = series.series.labels.get(wanted.label).map_or("", String::as_str);
+            // Of a GPU's long number the end tells it from the others.
+            let apart = if wanted.label == "gpu" { &apart[apart.len().saturating_sub(6)..] } else { apart };
+            let label = [*words, apart].into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+            found.push((label, series));
+        }
+    }
+    if found.is_empty() {
+        return view! { <Empty title="No data in this range" text="Nothing of this kind was measured."/> }.into_any();
+    }
+    let left_out = found.len().saturating_sub(LINES);
+    let (mut marks, mut keys) = (Vec::new(), Vec::new());
+    let range = view.range;
+    for ((label, series), class) in found.into_iter().zip(CLASSES) {
+        let values = columns(&series.points, range, 1.0);
+        let width = range.micros() as f64 / values.len().max(1) as f64;
+        let points: Vec<(f64, Option<f64>)> =
+            values.iter().enumerate().map(|(i, v)| (range.from.0 as f64 + (i as f64 + 0.5) * width, *v)).collect();
+        if let Some(last) = series.points.last() {
+            keys.push((label.clone(), class, last.value));
+        }
+        marks.push(Mark::Line { name: label, class: class.to_string(), points });
+    }
+    let mut spec = ChartSpec::fit(HEIGHT, Axis::Time, wanted.unit, marks, true);
+    spec.x = (range.from.0 as f64, range.to.0 as f64);
+    if wanted.whole {
+        spec.y = (0.0, 1.0);
+    }
+    let unit = wanted.unit;
+    let description = keys.iter().map(|(n, _, v)| format!("{n} {}", unit.show(*v))).collect::<Vec<_>>().join(", ");
+    let legend: Vec<_> = keys
+        .into_iter()
+        .map(|(name, class, value)| view! { <span><i class=format!("key {class}")></i>{format!("{name} {}", unit.show(value))}</span> })
+        .collect();
+    let more = (left_out > 0).then(|| view! { <span class="dim">{format!("{left_out} more are not drawn")}</span> });
+    let left = if matches!(unit, Unit::BytesPerSecond) { 72 } else { 44 };
+    view! { <Chart spec title=wanted.title description left/><div class="leg">{legend}{more}</div> }.into_any()
+}
+
+/// Each core over time: darker is busier.
+fn cores(view: &HostView) -> Option<AnyView> {
+    let mut cores: Vec<(u32, &SeriesData)> = view
+        .series
+        .iter()
+        .filter(|s| s.series.name == "system.cpu.core.utilization")
+        .filter_map(|s| Some((s.series.labels.get("cpu")?.parse().ok()?, s)))
+        .collect();
+    cores.sort_by_key(|(number, _)| *number);
+    if cores.is_empty() {
+        return None;
+    }
+    let mut steps: Vec<Vec<(f64, f64, f64, f64)>> = vec![Vec::new(); STEPS];
+    let count = cores.len();
+    for (row, (_, series)) in cores.iter().enumerate() {
+        let values = columns(&series.points, view.range, 1.0);
+        let width = view.range.micros() as f64 / values.len() as f64;
+        for (i, value) in values.iter().enumerate().filter_map(|(i, v)| Some((i, (*v)?))) {
+            let level = ((value * STEPS as f64) as usize).min(STEPS - 1);
+            let left = view.range.from.0 as f64 + i as f64 * width;
+            let bottom = (count - 1 - row) as f64;
+            steps[level].push((left, left + width, bottom, bottom + 1.0));
+        }
+    }
+    let marks =
+        steps.into_iter().enumerate().map(|(i, cells)| Mark::Cells { class: format!("hc{i}"), cells }).collect();
+    let height = (count as f64 * 12.0).clamp(48.0, 320.0);
+    let mut spec = ChartSpec::fit(height, Axis::Time, Unit::Compact, marks, true);
+    spec.x = (view.range.from.0 as f64, view.range.to.0 as f64);
+    spec.y = (0.0, count as f64);
+    let every = count.div_ceil(12).max(1);
+    spec.rows = cores
+        .iter()
+        .enumerate()
+        .filter(|(row, _)| row % every == 0)
+        .map(|(row, (number, _))| ((count - 1 - row) as f64 + 0.5, number.to_string()))
+        .collect();
+    let ramp: Vec<_> = (0..STEPS).map(|i| view! { <i class=format!("hk hk{i}")></i> }).collect();
+    Some(
+        view! {
+            <Panel title="Cores" sub="each core’s share in use" span="c-12">
+                <Chart spec title="Cores" description=format!("{count} cores") left=28/>
+                <p class="leg"><span>"idle "<span class="hkr" aria-hidden="true">{ramp}</span>" busy"</span></p>
+            </Panel>
+        }
+        .into_any(),
+    )
+}

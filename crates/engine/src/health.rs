@@ -1,0 +1,208 @@
+//! Health as it is now: every system by its layers, and the layers of all of them together. Written as
+//! signals every minute, so that it has a past, and rules may be about it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::format;
+use domain::health::{Judged, LayerHealth, SystemHealth, overall};
+use domain::kpi::Kpi;
+use domain::outcome::OutcomeView;
+use domain::signal::{Layer, Sample, Series};
+use domain::time::{DAY, MINUTE, SECOND};
+use domain::view::ModelCard;
+use domain::{Actor, TimeRange};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Engine, Result};
+
+/// A reading older than this is stale and counts as no data.
+pub(crate) const STALE: i64 = 30 * SECOND;
+/// Names of the signals.
+pub(crate) const OVERALL: &str = "health.overall";
+pub(crate) const OF_SYSTEM: &str = "health.system";
+pub(crate) const OF_LAYER: &str = "health.layer";
+
+/// Every system, every model, and what all users say.
+pub(crate) struct Systems {
+    pub systems: Vec<SystemHealth>,
+    pub cards: Vec<ModelCard>,
+    pub outcome: OutcomeView,
+}
+
+impl Engine {
+    pub(crate) async fn host_health(&self) -> Result<(Option<LayerHealth>, Option<LayerHealth>)> {
+        let now = self.now();
+        let latest = self.store.latest_samples("", now.plus(-STALE)).await?;
+        let infrastructure = latest.iter().filter_map(|(s, v)| judge_host(s, v.value)).collect();
+        // A probe asks every minute or so: look back far enough to meet its last answer.
+        let probes = self.store.latest_samples("probe.", now.plus(-5 * MINUTE)).await?;
+        let application = probes.iter().filter_map(|(s, v)| judge_probe(s, v.value)).collect();
+        Ok((LayerHealth::of(Layer::Infrastructure, infrastructure), LayerHealth::of(Layer::Application, application)))
+    }
+
+    /// Every system with its layers, and what users and business say of each.
+    pub(crate) async fn systems(&self, actor: &Actor, environment: &str) -> Result<Systems> {
+        let (infrastructure, application) = self.host_health().await?;
+        let weights = self.health_weights(actor).await?;
+        let cards = self.cards(actor, environment).await?;
+        let now = self.now();
+        let mut outcomes =
+            self.outcomes_by_system(environment, TimeRange { from: now.plus(-7 * DAY), to: now }).await?;
+        let kpis = self.judged_kpis(actor).await?;
+        let mut names: Vec<String> = cards.iter().map(|c| c.model.system.clone()).collect();
+        names.extend(outcomes.keys().chain(kpis.keys()).filter(|name| !name.is_empty()).cloned());
+        names.sort();
+        names.dedup();
+        let systems = names
+            .into_iter()
+            .map(|name| {
+                let own: Vec<&ModelCard> = cards.iter().filter(|c| c.model.system == name).collect();
+                let quality: Vec<Judged> =
+                    own.iter().filter_map(|c| c.layer.as_ref()).flat_map(|l| l.signals.clone()).collect();
+                let title = match own.as_slice() {
+                    [only] => only.model.title.clone(),
+                    _ => name.clone(),
+                };
+                let mut parts: BTreeMap<Layer, Vec<Judged>> = BTreeMap::from([(Layer::Quality, quality)]);
+                for (layer, health) in [(Layer::Infrastructure, &infrastructure), (Layer::Application, &application)] {
+                    parts.entry(layer).or_default().extend(health.iter().flat_map(|l| l.signals.clone()));
+                }
+                let outcome = outcomes.get(&name);
+                let known = kpis.get(&name).map(Vec::as_slice).unwrap_or_default();
+                for (layer, judged) in judge_outcome(outcome, known) {
+                    parts.entry(layer).or_default().push(judged);
+                }
+                let own_word = parts.iter().any(|(layer, judged)| *layer >= Layer::Quality && !judged.is_empty());
+                let layers = parts.into_iter().filter_map(|(layer, judged)| LayerHealth::of(layer, judged)).collect();
+                let mut system = SystemHealth::of(name, title, &weights, layers);
+                // Without a word on its own doings, a healthy host says nothing of a system.
+                if !own_word {
+                    system.score = None;
+                }
+                system
+            })
+            .collect();
+        Ok(Systems { systems, cards, outcome: outcomes.remove("").unwrap_or_default() })
+    }
+
+    /// The layers of all systems together.
+    pub(crate) async fn layers(&self, systems: &[SystemHealth]) -> Result<Vec<LayerHealth>> {
+        let (infrastructure, application) = self.host_health().await?;
+        // The host is one, whatever the number of systems on it.
+        let mut layers: Vec<LayerHealth> = infrastructure.into_iter().chain(application).collect();
+        for layer in [Layer::Quality, Layer::Users, Layer::Business] {
+            let own = systems.iter().filter_map(|s| s.layer(layer)).flat_map(|l| l.signals.clone()).collect();
+            layers.extend(LayerHealth::of(layer, own));
+        }
+        Ok(layers)
+    }
+
+    async fn publish_health(&self) -> Result<()> {
+        let at = self.now();
+        for environment in self.store.environments().await? {
+            let found = self.systems(&Actor::Local, &environment).await?;
+            let layers = self.layers(&found.systems).await?;
+            let one = |name: &str, label: Option<(&str, &str)>, layer: Layer, value: f64| {
+                let mut labels = BTreeMap::from([("environment".to_string(), environment.clone())]);
+                labels.extend(label.map(|(name, value)| (name.to_string(), value.to_string())));
+                let unit = "1".to_string();
+                let series = Series { name: name.into(), labels, unit, layer, higher_is_better: Some(true) };
+                (series, Sample { at, value })
+            };
+            let samples: Vec<(Series, Sample)> = overall(&found.systems)
+                .map(|score| one(OVERALL, None, Layer::Business, score))
+                .into_iter()
+                .chain(found.systems.iter().filter_map(|s| {
+                    Some(one(OF_SYSTEM, Some(("system", s.system.as_str())), Layer::Business, s.score?))
+                }))
+                .chain(layers.iter().map(|l| one(OF_LAYER, Some(("of", l.layer.name())), l.layer, l.score)))
+                .collect();
+            if !samples.is_empty() {
+                self.store.append_samples(&samples).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
+    loop {
+        if let Err(error) = engine.under_lease("health".into(), engine.publish_health()).await {
+            tracing::error!(%error, "the signals of health were not written; they are tried again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+    }
+}
+
+/// The two upper layers: what people set as KPIs, and where they set none, trust and return.
+fn judge_outcome(outcome: Option<&OutcomeView>, kpis: &[(Kpi, f64)]) -> Vec<(Layer, Judged)> {
+    let mut all: Vec<(Layer, Judged)> = kpis.iter().map(|(kpi, value)| (kpi.layer, kpi.judged(*value))).collect();
+    let own = |layer: Layer| kpis.iter().any(|(kpi, _)| kpi.layer == layer);
+    let Some(outcome) = outcome else {
+        return all;
+    };
+    if let Some(trust) = outcome.experience.trust.filter(|t| t.n >= 30 && !own(Layer::Users)) {
+        let judged = Judged {
+            name: "Trust".into(),
+            value: trust.value,
+            target: 0.8,
+            limit: 0.6,
+            weight: 1.0,
+            shown: format::percent(trust.value),
+        };
+        all.push((Layer::Users, judged));
+    }
+    if let (Some(roi), false) = (outcome.impact.first().and_then(|i| i.roi), own(Layer::Business)) {
+        let judged = Judged {
+            name: "Return on cost".into(),
+            value: roi,
+            target: 0.5,
+            limit: 0.0,
+            weight: 1.0,
+            shown: format!("{} for 1 spent", format::fixed(roi + 1.0, 2)),
+        };
+        all.push((Layer::Business, judged));
+    }
+    all
+}
+
+fn judge_host(series: &Series, value: f64) -> Option<Judged> {
+    let (name, target, limit) = match series.name.as_str() {
+        "system.cpu.utilization" => ("CPU".to_string(), 0.70, 0.95),
+        "system.memory.utilization" => ("Memory".to_string(), 0.80, 0.95),
+        "system.filesystem.utilization" => (format!("Disk {}", series.labels.get("mount")?), 0.80, 0.95),
+        "gpu.memory.utilization" => ("GPU memory".to_string(), 0.90, 0.99),
+        "gpu.temperature" => ("GPU temperature".to_string(), 80.0, 90.0),
+        "gpu.throttled" => ("GPU slowed down".to_string(), 0.0, 1.0),
+        _ => return None,
+    };
+    let (number, unit) = format::with_unit(value, &series.unit);
+    Some(Judged { name, value, target, limit, weight: 1.0, shown: format!("{number}{unit}") })
+}
+
+fn judge_probe(series: &Series, value: f64) -> Option<Judged> {
+    let probe = series.labels.get("probe")?;
+    match series.name.as_str() {
+        "probe.availability" => Some(Judged {
+            name: format!("{probe} answers"),
+            value,
+            target: 1.0,
+            limit: 0.7,
+            weight: 2.0,
+            shown: if value >= 1.0 { "yes".into() } else { "no".into() },
+        }),
+        "probe.certificate.days_left" => Some(Judged {
+            name: format!("{probe} certificate"),
+            value,
+            target: 21.0,
+            limit: 7.0,
+            weight: 1.0,
+            shown: format!("{value:.0} d left"),
+        }),
+        _ => None,
+    }
+}

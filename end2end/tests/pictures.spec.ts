@@ -1,0 +1,54 @@
+// A picture of every page in both themes, wide and narrow, kept beside the tests for whoever compares them with the design.
+// No page complains, and none runs out of a narrow screen.
+import { expect, test } from '@playwright/test';
+import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
+
+const plimsoll = new Plimsoll();
+const pages = ['/overview', '/operations?from=now-6h', '/alerts', '/alerts/silences', '/incidents', '/incidents/1', '/explore?q=orders_open&from=now-1h',
+  '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes', '/rules', '/rules/new', '/on-call', '/links',
+  '/models/employment-demo', '/models/employment-demo/drift', '/models/employment-demo/fairness', '/models/employment-demo/data',
+  '/models/employment-demo/thresholds', '/models/employment-demo/setup', '/connect', '/settings', '/settings/kpis', '/settings/people', '/settings/keys',
+  '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/prices', '/settings/probes', '/settings/installation'];
+
+test.describe.configure({ mode: 'serial', timeout: 180_000 });
+test.beforeAll(async ({ browser, request }) => {
+  await plimsoll.start();
+  await firstPerson(browser, plimsoll);
+  plimsoll.run('demo');
+  const key = plimsoll.run('key', 'create', 'pictures', '--scope', 'admin').trim();
+  const headers = { authorization: `Bearer ${key}` };
+  const now = Date.now() / 1000;
+  const lines = Array.from({ length: 120 }, (_, i) => JSON.stringify({ name: 'orders_open', value: 40 + Math.sin(i / 9) * 10, timestamp: now - (120 - i) * 30 }));
+  const samples = await request.post(`${plimsoll.url}/api/v1/samples`, { headers: { ...headers, 'content-type': 'application/x-ndjson' }, data: lines.join('\n') });
+  expect(samples.status()).toBe(200);
+  const alerts = [{ labels: { alertname: 'Basket empty', severity: 'critical', system: 'shop' }, annotations: { summary: 'Baskets are empty' } }];
+  expect((await request.post(`${plimsoll.url}/api/v2/alerts`, { headers, data: alerts })).status()).toBe(200);
+  const incident = { title: 'Baskets are empty', systems: ['shop'], environment: 'production' };
+  expect((await request.post(`${plimsoll.url}/api/v1/incidents`, { headers, data: incident })).status()).toBe(201);
+});
+test.afterAll(async () => {
+  await plimsoll.stop();
+  plimsoll.clean();
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of [1440, 390]) {
+    test(`every page at ${width}, ${colorScheme}`, async ({ browser }) => {
+      const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
+      const page = await context.newPage();
+      await signIn(page, plimsoll, 'mara@larkfield.example');
+      const said = complaints(page);
+      const wide: string[] = [];
+      for (const path of pages) {
+        await open(page, `${plimsoll.url}${path}`);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        if (over > 0) wide.push(`${path} by ${over}`);
+        const name = path.slice(1).replace(/[^a-z-]+/g, '_');
+        await page.screenshot({ path: `pictures/${name}-${colorScheme}-${width}.png`, fullPage: true });
+      }
+      expect(said).toEqual([]);
+      expect(wide).toEqual([]);
+      await context.close();
+    });
+  }
+}

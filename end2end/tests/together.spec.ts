@@ -1,0 +1,222 @@
+// What a page is to those who read it: one crosshair, marked spans, notes on every chart, anything by a few letters.
+import AxeBuilder from '@axe-core/playwright';
+import { type Page, expect, test } from '@playwright/test';
+import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
+
+const plimsoll = new Plimsoll();
+const mara = 'mara@larkfield.example';
+let key = '';
+
+test.describe.configure({ mode: 'serial' });
+test.beforeAll(async ({ browser, request }) => {
+  await plimsoll.start();
+  await firstPerson(browser, plimsoll);
+  key = plimsoll.run('key', 'create', 'together', '--scope', 'admin').trim();
+  const send = (path: string, data: string, type: string) => request.post(`${plimsoll.url}${path}`,
+    { headers: { authorization: `Bearer ${key}`, 'content-type': type }, data });
+  const now = Date.now() / 1000;
+  const lines = Array.from({ length: 120 }, (_, i) => JSON.stringify(
+    { name: 'orders_open', labels: { service: 'shop' }, value: 40 + Math.sin(i / 9) * 10, timestamp: now - (120 - i) * 30 }));
+  expect((await send('/api/v1/samples', lines.join('\n'), 'application/x-ndjson')).status()).toBe(200);
+  const money = Array.from({ length: 40 * 5 }, (_, i) => JSON.stringify(
+    { event: 'revenue', amount: 900 + (i % 7) * 30, currency: 'EUR', system: 'shop', timestamp: now - (1 + i / 5) * 86400 }));
+  expect((await send('/api/v1/business', money.join('\n'), 'application/x-ndjson')).status()).toBe(200);
+  const nanos = (seconds: number) => String(Math.round(seconds * 1e9));
+  const hex = (n: number, width: number) => n.toString(16).padStart(width, '0');
+  const spans = Array.from({ length: 200 }, (_, i) => ({ traceId: hex(i + 1, 32), spanId: hex(i + 1, 16), name: 'GET /basket', kind: 2,
+    startTimeUnixNano: nanos(now - i * 15), endTimeUnixNano: nanos(now - i * 15 + 0.05 + (i % 9) * 0.02), status: { code: i % 40 ? 1 : 2 } }));
+  const traces = { resourceSpans: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] }, scopeSpans: [{ spans }] }] };
+  expect((await send('/v1/traces', JSON.stringify(traces), 'application/json')).status()).toBe(200);
+  const change = { kind: 'deploy', title: 'shop 3.8 goes live', service: 'shop', at: new Date((now - 1200) * 1000).toISOString() };
+  expect((await send('/api/v1/changes', JSON.stringify(change), 'application/json')).status()).toBe(200);
+  const alerts = [{ labels: { alertname: 'Basket empty', severity: 'critical', system: 'shop' }, annotations: { summary: 'Baskets are empty' } }];
+  expect((await send('/api/v2/alerts', JSON.stringify(alerts), 'application/json')).status()).toBe(200);
+});
+test.afterAll(async () => {
+  await plimsoll.stop();
+  plimsoll.clean();
+});
+
+const chart = (page: Page, name: RegExp) => page.getByRole('group', { name });
+
+async function drag(page: Page, name: RegExp, from: number, to: number): Promise<void> {
+  const box = (await chart(page, name).boundingBox())!;
+  const y = box.y + box.height / 2;
+  await page.mouse.move(box.x + box.width * from, y);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * (from + to) / 2, y);
+  await page.mouse.move(box.x + box.width * to, y);
+  await page.mouse.up();
+}
+
+test('Operations shows services, the map, the timeline and the newest events', async ({ page }) => {
+  const errors = complaints(page);
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/operations?from=now-1h`);
+  await expect(page.getByRole('region', { name: 'Services' }).getByRole('row', { name: /shop/ })).toContainText('ms');
+  await expect(page.getByRole('group', { name: 'Map of calls' })).toContainText('shop');
+  await expect(page.getByRole('region', { name: 'Alerts and incidents' })).toContainText('Baskets are empty');
+  await expect(page.getByRole('region', { name: 'Alerts and incidents' })).toContainText('shop 3.8 goes live');
+  await expect(page.getByRole('region', { name: 'Live events' })).toContainText('shop 3.8 goes live');
+  await expect(page.getByRole('img', { name: /Response time\. 200 calls/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Memory', exact: true }).click();
+  await expect(page.getByRole('img', { name: /Memory in use/ })).toBeVisible();
+  expect(errors).toEqual([]);
+});
+
+test('one crosshair stands on all charts, and one tooltip', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/operations?from=now-1h`);
+  await chart(page, /Response time/).hover();
+  await expect.poll(() => page.locator('.xline:visible').count()).toBeGreaterThan(1);
+  await expect(page.locator('.tip')).toHaveCount(1);
+});
+
+test('a marked span becomes a note that stands on every chart', async ({ page }) => {
+  const errors = complaints(page);
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/explore?q=orders_open&from=now-1h`);
+  await drag(page, /orders_open/, 0.3, 0.5);
+  await expect(page.getByRole('button', { name: /Paused/ })).toBeVisible();
+  await page.getByRole('toolbar', { name: 'Marked span' }).getByRole('button', { name: 'Annotate' }).click();
+  const form = page.getByRole('dialog', { name: 'Annotate' });
+  await expect(form.getByLabel('Until, empty for an instant')).toHaveValue(/Z$/);
+  await form.getByLabel('What is there to know').fill('Half-price day');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await expect(form).toBeHidden();
+  await expect(page.locator('.fls').getByText('Half-price day')).toBeAttached();
+  await open(page, `${plimsoll.url}/operations?from=now-1h`);
+  await expect(page.getByRole('region', { name: 'Live events' })).toContainText('Half-price day');
+  await expect(page.locator('.fls [title*="Half-price day"]').first()).toBeAttached();
+  expect(errors).toEqual([]);
+});
+
+test('a chart is read, marked, noted and shown as a table by keys alone', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/explore?q=orders_open&from=now-1h`);
+  await chart(page, /orders_open/).focus();
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('Shift+ArrowLeft');
+  await expect(page.locator('.tip')).toContainText('UTC');
+  await page.keyboard.press('c');
+  const form = page.getByRole('dialog', { name: 'Annotate' });
+  await expect(form.getByLabel('What is there to know')).toBeFocused();
+  await page.keyboard.type('Written by keys');
+  await form.getByLabel('What is there to know').press('Tab');
+  await form.getByRole('button', { name: 'Save' }).press('Enter');
+  await expect(form).toBeHidden();
+  await chart(page, /orders_open/).focus();
+  await page.keyboard.press('t');
+  await expect(page.getByRole('table', { name: /orders_open/ })).toBeVisible();
+});
+
+test('a span is zoomed into, and Back shows what was there before', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/explore?q=orders_open&from=now-1h`);
+  await drag(page, /orders_open/, 0.4, 0.7);
+  await page.getByRole('toolbar', { name: 'Marked span' }).getByRole('button', { name: 'Zoom' }).click();
+  await expect(page).toHaveURL(/q=orders_open.*from=20.*to=20|from=20.*to=20.*q=orders_open/);
+  await expect(page.getByRole('img', { name: /orders_open\. / })).toBeVisible();
+  await page.goBack();
+  await expect(page).toHaveURL(/from=now-1h/);
+});
+
+test('anything is found by a few letters, and pages by two', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/overview`);
+  await page.keyboard.press('Control+k');
+  const palette = page.getByRole('combobox', { name: 'Search or run a command' });
+  await expect(palette).toBeFocused();
+  await palette.fill('baskets');
+  await expect(page.getByRole('option', { name: /Baskets are empty/ })).toBeVisible();
+  await palette.fill('orders_o');
+  await page.getByRole('option', { name: /orders_open/ }).click();
+  await expect(page).toHaveURL(/\/explore\?q=orders_open/);
+  await page.locator('body').press('g');
+  await page.locator('body').press('a');
+  await expect(page).toHaveURL(/\/alerts$/);
+  await page.locator('body').press('?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeHidden();
+});
+
+test('a view is saved with its filters and found again', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/alerts?state=unowned`);
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox', { name: 'Search or run a command' }).fill('save this');
+  await page.keyboard.press('Enter');
+  const form = page.getByRole('dialog', { name: 'Save this view' });
+  await form.getByLabel('Name').fill('Nobody has these');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await expect(form).toBeHidden();
+  await open(page, `${plimsoll.url}/overview`);
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox', { name: 'Search or run a command' }).fill('nobody has');
+  await page.getByRole('option', { name: /Nobody has these/ }).click();
+  await expect(page).toHaveURL(/\/alerts\?state=unowned/);
+});
+
+test('theme and start page follow the person', async ({ browser, page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/settings`);
+  await page.getByLabel('Theme').selectOption({ label: 'Dark' });
+  await page.getByLabel('Page after signing in').selectOption({ label: 'Alerts' });
+  await page.getByRole('region', { name: 'How it looks' }).getByRole('button', { name: 'Save' }).click();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  const other = await browser.newPage();
+  await signIn(other, plimsoll, mara);
+  await expect(other).toHaveURL(/\/alerts$/);
+  await expect(other.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await other.close();
+  await page.getByLabel('Theme').selectOption({ label: 'As the system is set' });
+  await page.getByRole('region', { name: 'How it looks' }).getByRole('button', { name: 'Save' }).click();
+  await expect(page.locator('html')).not.toHaveAttribute('data-theme', 'dark');
+});
+
+test('an executive reads money with a forecast and what needs attention, and prints it', async ({ browser }) => {
+  plimsoll.run('user', 'add', 'elena@larkfield.example', '--name', 'Elena Duarte', '--role', 'executive');
+  const page = await browser.newPage();
+  await signIn(page, plimsoll, 'elena@larkfield.example');
+  await expect(page).toHaveURL(/\/overview$/);
+  await expect(page.getByRole('img', { name: /What the systems bring, per day/ })).toBeVisible();
+  await expect(page.getByText(/most likely €/)).toBeVisible();
+  await expect(page.getByRole('region', { name: 'What needs attention' })).toContainText('Basket empty');
+  await expect(page.locator('main')).not.toContainText(/AUC|PSI|p95|p-value/);
+  await page.emulateMedia({ media: 'print' });
+  await expect(page.getByRole('navigation', { name: 'Breadcrumb' })).toBeHidden();
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await page.close();
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  test(`no page of these breaks a rule of accessibility, ${scheme}`, async ({ browser }) => {
+    const context = await browser.newContext({ colorScheme: scheme });
+    const page = await context.newPage();
+    await signIn(page, plimsoll, mara);
+    await open(page, `${plimsoll.url}/operations`);
+    const host = await page.getByRole('listitem').getByRole('link', { name: 'CPU' }).getAttribute('href');
+    for (const path of ['/overview', '/operations?from=now-1h', host!, '/explore?q=orders_open&from=now-1h', '/explore?view=map', '/settings']) {
+      await open(page, `${plimsoll.url}${path}`);
+      const found = await new AxeBuilder({ page }).analyze();
+      expect(found.violations.map((v) => `${path}: ${v.id} ${v.nodes[0]?.target}`)).toEqual([]);
+    }
+    await page.keyboard.press('Control+k');
+    await expect(page.getByRole('combobox', { name: 'Search or run a command' })).toBeFocused();
+    const found = await new AxeBuilder({ page }).analyze();
+    expect(found.violations.map((v) => `palette: ${v.id} ${v.nodes[0]?.target}`)).toEqual([]);
+    await context.close();
+  });
+}
+
+test('at 320 pixels nothing runs out of the page', async ({ browser }) => {
+  const page = await browser.newPage({ viewport: { width: 320, height: 700 } });
+  await signIn(page, plimsoll, mara);
+  for (const path of ['/overview', '/operations?from=now-1h', '/explore?q=orders_open&from=now-1h', '/settings', '/alerts', '/incidents/1']) {
+    await open(page, `${plimsoll.url}${path}`);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(over, path).toBeLessThanOrEqual(0);
+  }
+  await page.close();
+});
