@@ -11,6 +11,10 @@ fn micros(seconds_ago: i64) -> i64 {
 
 pub fn operations_shows_calls_alerts_changes_and_notes_of_its_range(server: Server) {
     let key = server.key("admin");
+    let say = |path: &str, body: &Value| {
+        let kind = [("content-type", "application/json")];
+        server.ask("POST", path, &key, &kind, body.to_string().as_bytes()).status
+    };
     let spans: Vec<Value> = (0..120_i64)
         .map(|i| {
             let start = micros(30 + i * 20) as i128 * 1000;
@@ -22,16 +26,16 @@ pub fn operations_shows_calls_alerts_changes_and_notes_of_its_range(server: Serv
         .collect();
     let resource = json!({"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]});
     let traces = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]});
-    assert_eq!(server.post("/v1/traces", &key, traces.to_string().as_bytes()).status, 200);
+    assert_eq!(say("/v1/traces", &traces), 200);
     let change = json!({"kind": "deploy", "title": "shop 3.8", "service": "shop", "at": micros(900)});
-    assert_eq!(server.post("/api/v1/changes", &key, change.to_string().as_bytes()).status, 200);
+    assert_eq!(say("/api/v1/changes", &change), 200);
     // A time in text does as well as a number.
     let note = json!({"at": "2020-01-01T00:00:00Z", "text": "long ago", "subject": {"environment": "production"}});
-    assert!(server.post("/api/v1/annotations", &key, note.to_string().as_bytes()).status < 300);
+    assert_eq!(say("/api/v1/annotations", &note), 201);
     let note = json!({"at": micros(600), "text": "campaign", "subject": {"environment": "production"}});
-    assert!(server.post("/api/v1/annotations", &key, note.to_string().as_bytes()).status < 300);
+    assert_eq!(say("/api/v1/annotations", &note), 201);
     let alert = json!([{"labels": {"alertname": "Slow", "severity": "critical", "system": "shop"}, "annotations": {"summary": "The shop is slow"}}]);
-    assert_eq!(server.post("/api/v2/alerts", &key, alert.to_string().as_bytes()).status, 200);
+    assert_eq!(say("/api/v2/alerts", &alert), 200);
 
     let view = server.wait_for("/api/v1/operations?from=now-1h", &key, |v| v["incident"].is_object());
     let shop = &view["traffic"]["services"][0];
