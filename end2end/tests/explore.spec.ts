@@ -91,10 +91,10 @@ test('a query draws its series, and the map says who calls whom', async ({ page 
   await page.getByRole('link', { name: 'queue_length' }).click();
   await expect(page.getByRole('img', { name: /queue_length/ }).first()).toBeVisible();
   await page.getByLabel('Query in PromQL').fill('max_over_time(queue_length[5m]) * 2');
-  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
   await expect(page.getByRole('region', { name: 'Values' }).getByRole('row', { name: /queue=offers/ })).toContainText('28');
   await page.getByLabel('Query in PromQL').fill('sum((');
-  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
   await expect(page.getByRole('alert')).toBeVisible();
   // What is typed while the page is still coming alive is not taken away.
   let typed = () => {};

@@ -1,4 +1,6 @@
 // A link shows one page to anybody who has it, nothing else, and nothing once it is ended.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
@@ -77,6 +79,35 @@ test('its openings are counted, and ended it shows nothing', async ({ page, brow
   expect(result.violations.map((v) => v.id)).toEqual([]);
 });
 
+test('a link is posted where people talk, and only links of this installation', async ({ page, request }) => {
+  const got: { text: string; blocks: unknown[] }[] = [];
+  const chat = createServer((asked, answer) => {
+    let body = '';
+    asked.on('data', (data) => { body += data; });
+    asked.on('end', () => { got.push(JSON.parse(body)); answer.end('ok'); });
+  });
+  await new Promise<void>((resolve) => { chat.listen(0, '127.0.0.1', resolve); });
+  const { port } = chat.address() as AddressInfo;
+  const key = plimsoll.run('key', 'create', 'chat', '--scope', 'admin').trim();
+  const document = { route: { receiver: 'Credit ML' }, receivers: [{ name: 'Credit ML', destinations: [{ to: 'slack', url: `http://127.0.0.1:${port}/` }] }] };
+  expect((await request.put(`${plimsoll.url}/api/v1/alerting`, { headers: { authorization: `Bearer ${key}` }, data: document })).status()).toBeLessThan(300);
+  await signIn(page, plimsoll, 'jonas@larkfield.example');
+  await open(page, `${plimsoll.url}/links?of=/overview`);
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const form = page.getByRole('form', { name: 'Post the link' });
+  await form.getByLabel('With words').fill('for the *board*');
+  await form.getByRole('button', { name: 'Post' }).click();
+  await expect(page.getByText('Posted.')).toBeVisible();
+  expect(got[0].text).toBe('Jonas Weber shares Overview');
+  expect(JSON.stringify(got[0].blocks)).toContain('/share/');
+  expect(JSON.stringify(got[0].blocks)).not.toContain('*board*');
+  const forged = await page.request.post(`${plimsoll.url}/do/post_link`, { headers: { origin: plimsoll.url },
+    data: { receiver: 'Credit ML', title: 'x', text: '', link: 'https://evil.example/' } });
+  expect(forged.ok()).toBe(false);
+  expect(got).toHaveLength(1);
+  await new Promise((resolve) => { chat.close(resolve); });
+});
+
 test('a link shows within another site where its author says so, and only then', async ({ browser, page }) => {
   await signIn(page, plimsoll, 'jonas@larkfield.example');
   const make = async (within: boolean) => {
@@ -90,8 +121,14 @@ test('a link shows within another site where its author says so, and only then',
   };
   const [shown, hidden] = [await make(true), await make(false)];
   const stranger = await (await browser.newContext()).newPage();
-  await stranger.setContent(`<iframe title="shown" src="${shown}"></iframe><iframe title="hidden" src="${hidden}"></iframe>`);
+  const site = createServer((_, answer) => {
+    answer.setHeader('content-type', 'text/html');
+    answer.end(`<iframe title="shown" src="${shown}"></iframe><iframe title="hidden" src="${hidden}"></iframe>`);
+  });
+  await new Promise<void>((resolve) => { site.listen(0, '127.0.0.1', resolve); });
+  await stranger.goto(`http://localhost:${(site.address() as AddressInfo).port}/`);
   await expect(stranger.frameLocator('iframe[title=shown]').getByRole('heading', { level: 1 })).toBeVisible();
   await expect(stranger.frameLocator('iframe[title=hidden]').getByRole('heading', { level: 1 })).toHaveCount(0);
   await stranger.close();
+  await new Promise((resolve) => { site.close(resolve); });
 });

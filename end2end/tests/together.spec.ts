@@ -1,7 +1,7 @@
 // What a page is to those who read it: one crosshair, marked spans, notes on every chart, anything by a few letters.
 import AxeBuilder from '@axe-core/playwright';
 import { type Page, expect, test } from '@playwright/test';
-import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
+import { Plimsoll, complaints, firstPerson, open, password, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 const mara = 'mara@larkfield.example';
@@ -188,6 +188,69 @@ test('an executive reads money with a forecast and what needs attention, and pri
   await expect(page.getByRole('navigation', { name: 'Breadcrumb' })).toBeHidden();
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
   await page.close();
+});
+
+test('without a script the pages still say how things stand', async ({ browser }) => {
+  const page = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
+  await signIn(page, plimsoll, mara);
+  await page.goto(`${plimsoll.url}/operations?from=now-1h`);
+  await expect(page.getByRole('region', { name: 'Services' }).getByRole('row', { name: /shop/ })).toContainText('ms');
+  await expect(page.getByRole('img', { name: /Response time\. 200 calls/ })).toBeVisible();
+  await page.getByText('Last 1 h').click();
+  await page.getByLabel('From, UTC').fill('2026-01-01T00:00');
+  await page.getByLabel('To, UTC').fill('2026-01-02T00:00');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await expect(page).toHaveURL(/from=2026-01-01T00%3A00&to=2026-01-02T00%3A00/);
+  await expect(page.getByText('1 Jan 2026, 00:00 – 2 Jan 2026, 00:00')).toBeVisible();
+  await page.close();
+});
+
+test('an incident is found, annotated and shared by keys alone', async ({ browser }) => {
+  const page = await (await browser.newContext()).newPage();
+  const tabTo = async (role: 'textbox' | 'button' | 'link', name: RegExp) => {
+    const wanted = page.getByRole(role, { name }).first();
+    for (let i = 0; i < 120; i += 1) {
+      if (await wanted.evaluate((e) => e === document.activeElement).catch(() => false)) return;
+      await page.keyboard.press('Tab');
+    }
+    throw new Error(`no ${role} ${name} within 120 steps`);
+  };
+  await open(page, `${plimsoll.url}/sign-in`);
+  await tabTo('textbox', /Email/);
+  await page.keyboard.type(mara);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(password);
+  await page.keyboard.press('Enter');
+  await expect(page).not.toHaveURL(/sign-in/);
+  await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('INC-1');
+  await expect(page.getByRole('option').first()).toContainText('INC-1');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/incidents\/1$/);
+  await tabTo('textbox', /A note/);
+  await page.keyboard.type('Seen by keys');
+  await tabTo('button', /^Post/);
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Seen by keys').first()).toBeVisible();
+  await tabTo('link', /^Share/);
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/links/);
+  await tabTo('button', /Make a link/);
+  await page.keyboard.press('Enter');
+  await expect(page.getByLabel('Link', { exact: true })).toHaveValue(/\/share\/\w{40}$/);
+  await page.close();
+});
+
+test('whoever looks at an incident sees who else does', async ({ browser, page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/incidents/1`);
+  const other = await (await browser.newContext()).newPage();
+  await signIn(other, plimsoll, 'elena@larkfield.example');
+  await open(other, `${plimsoll.url}/incidents/1`);
+  await expect(other.getByText('Mara Lindqvist looks at this too')).toBeVisible();
+  await expect(page.getByText('Elena Duarte looks at this too')).toBeVisible({ timeout: 20_000 });
+  await other.close();
 });
 
 for (const scheme of ['light', 'dark'] as const) {

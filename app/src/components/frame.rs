@@ -2,8 +2,9 @@
 
 use domain::Role;
 use domain::people::Theme;
+use domain::time::RangeChoice;
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
+use leptos_router::hooks::{use_location, use_query_map};
 use leptos_router::location::Location;
 
 use super::icons::Icon;
@@ -220,7 +221,7 @@ fn environment_menu(
 fn RangePicker(words: &'static str) -> impl IntoView {
     let place = use_place();
     let Location { pathname: path, search, .. } = use_location();
-    let label = move || place.get().range.map_or_else(|| words.to_string(), domain::time::RangeChoice::label);
+    let label = move || place.get().range.map_or_else(|| words.to_string(), RangeChoice::label);
     let options = move || {
         let (here, path, search) = (place.get(), path.get(), search.get());
         RANGES
@@ -232,10 +233,32 @@ fn RangePicker(words: &'static str) -> impl IntoView {
             })
             .collect::<Vec<_>>()
     };
+    // A form of the browser's own: it carries what else the address says, and needs no script.
+    let query = use_query_map();
+    query.with_untracked(|_| ());
+    let carried = move || {
+        query
+            .get()
+            .into_iter()
+            .filter(|(name, _)| !["from", "to"].contains(&name.as_ref()))
+            .map(|(name, value)| view! { <input type="hidden" name=name.to_string() value=value/> })
+            .collect::<Vec<_>>()
+    };
+    let fixed = move |end: bool| match place.get().range {
+        Some(RangeChoice::Fixed(range)) => if end { range.to } else { range.from }.form_minute(),
+        _ => String::new(),
+    };
     view! {
         <details class="menu" data-ranged="">
             <summary class="btn sm"><Icon name="clock" small=true/><span>{label}</span><span class="dim hide-m">"UTC"</span><Icon name="down" small=true/></summary>
-            <div class="menu-l">{options}</div>
+            <div class="menu-l">{options}
+                <form class="rpf" method="get" action=move || path.get()>
+                    {carried}
+                    <label class="f"><span>"From, UTC"</span><input class="in sm" type="datetime-local" name="from" required value=move || fixed(false)/></label>
+                    <label class="f"><span>"To, UTC"</span><input class="in sm" type="datetime-local" name="to" required value=move || fixed(true)/></label>
+                    <button class="btn sm" type="submit">"Show"</button>
+                </form>
+            </div>
         </details>
     }
 }

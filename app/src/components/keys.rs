@@ -100,6 +100,9 @@ mod listen {
                 overlay.update(|o| *o = if *o == Some(Over::Palette) { None } else { Some(Over::Palette) });
                 return;
             }
+            if key == "Escape" {
+                close_menus(|_| true);
+            }
             let plain = !(event.meta_key() || event.ctrl_key() || event.alt_key());
             if !plain || !letters.get_untracked() || in_field(&event) || overlay.get_untracked().is_some() {
                 return;
@@ -140,5 +143,24 @@ mod listen {
             event.prevent_default();
         });
         on_cleanup(move || handle.remove());
+        // A menu is done with when something in it was chosen, or the reader turned elsewhere.
+        let handle = window_event_listener(leptos::ev::click, move |event| {
+            let target = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
+            let Some(target) = target else { return };
+            let chosen = target.closest(".menu-l a, .menu-l > button").ok().flatten().is_some();
+            close_menus(|menu| chosen || !menu.contains(Some(&target)));
+        });
+        on_cleanup(move || handle.remove());
+    }
+
+    /// Closes the open menus that fit.
+    fn close_menus(fits: impl Fn(&web_sys::Element) -> bool) {
+        let Some(open) = document().and_then(|d| d.query_selector_all("details.menu[open]").ok()) else { return };
+        for place in 0..open.length() {
+            let menu = open.item(place).and_then(|node| node.dyn_into::<web_sys::Element>().ok());
+            if let Some(menu) = menu.filter(|m| fits(m)) {
+                let _ = menu.remove_attribute("open");
+            }
+        }
     }
 }

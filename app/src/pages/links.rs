@@ -11,7 +11,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::use_place;
-use crate::server_functions::shares::{end_share, make_share, shares};
+use crate::server_functions::shares::{end_share, make_share, post_link, receivers, shares};
 
 #[component]
 pub fn Links() -> impl IntoView {
@@ -22,11 +22,38 @@ pub fn Links() -> impl IntoView {
     let end = Action::new(|id: &i64| end_share(*id));
     let wrong = RwSignal::new(None::<String>);
     let found = Resource::new(move || (make.version().get(), end.version().get()), |_| shares());
+    let known = Resource::new(|| (), |()| receivers());
+    let post = Action::new(|(receiver, title, text, link): &(String, String, String, String)| {
+        post_link(receiver.clone(), title.clone(), text.clone(), link.clone())
+    });
     let made = move || {
         let url = make.value().get()?.ok()?;
+        let link = url.clone();
+        let to = move || {
+            let link = link.clone();
+            Suspend::new(async move {
+                let names = known.await.unwrap_or_default();
+                (!names.is_empty()).then(|| {
+                    let options: Vec<_> = names.into_iter().map(|n| view! { <option value=n.clone()>{n.clone()}</option> }).collect();
+                    view! {
+                        <form class="row wrap gap-8 mt-8" aria-label="Post the link" on:submit=move |event| {
+                            let sent = Sent::of(&event);
+                            let title = SharedPage::of(&of.get_untracked()).map(|p| p.title()).unwrap_or_else(|| "a page".into());
+                            post.dispatch((sent.text("receiver"), title, sent.text("words"), link.clone()));
+                        }>
+                            <label class="f"><span>"Post it to"</span><select class="in" name="receiver">{options}</select></label>
+                            <label class="f grow"><span>"With words"</span><input class="in" name="words" maxlength="500" autocomplete="off"/></label>
+                            <button class="btn end" type="submit" disabled=move || post.pending().get()><Icon name="msg" small=true/>"Post"</button>
+                        </form>
+                    }
+                })
+            })
+        };
         Some(view! {
             <div class="note good" role="status"><div class="grow"><b>"The link is ready. Copy it now, it is not shown again."</b>
-            <label class="f"><span>"Link"</span><input class="in mono w" readonly value=url/></label></div></div>
+            <label class="f"><span>"Link"</span><input class="in mono w" readonly value=url/></label>
+            <Transition fallback=|| ()>{to}</Transition></div></div>
+            {move || outcome(post.value().get(), "Posted.")}
         })
     };
     view! {

@@ -152,6 +152,13 @@ pub async fn annotations(subject: Subject, range: RangeChoice) -> Result<Vec<Ann
     Ok(engine.annotations(&actor(), range, &subject).await?)
 }
 
+/// Says that the caller looks at an incident; the names of the others who do.
+#[server(prefix = "/do", endpoint = "look_at_incident", input = Json)]
+pub async fn look_at_incident(id: i64) -> Result<Vec<String>, Failure> {
+    use super::server::{actor, engine, name};
+    Ok(engine().look_at_incident(&actor(), &name(), id).await?)
+}
+
 /// Changes, beginnings of incidents and annotations of a range, as charts show them.
 #[server(prefix = "/do", endpoint = "flags", input = Json)]
 pub async fn flags(about: Subject, range: RangeChoice) -> Result<Vec<Flag>, Failure> {

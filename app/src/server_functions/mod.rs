@@ -37,12 +37,12 @@ pub fn listed(name: &str) -> Option<Action> {
         "find" | "host" | "saved_views" | "save_view" | "remove_view" => Action::View,
         "set_preferences" => Action::EditOwnAccount,
         "alerts" | "alert" | "covered" | "rules" | "rule_of" | "try_rule" | "incidents" | "incident" | "on_call"
-        | "who_is_told" | "annotations" | "flags" => Action::View,
+        | "who_is_told" | "annotations" | "flags" | "look_at_incident" => Action::View,
         "act_on_alerts" | "make_silence" | "end_silence" | "open_incident" => Action::Respond,
         "act_on_incident" | "annotate" | "act_on_annotation" => Action::Annotate,
         // The token is the right; there is no person.
         "shared" => Action::Enter,
-        "share" | "shares" | "end_share" | "share_visits" => Action::Share,
+        "share" | "shares" | "end_share" | "share_visits" | "post_link" | "receivers" => Action::Share,
         "save_rule" | "delete_rule" | "alerting_document" | "set_alerting" | "test_destination" => Action::EditAlerting,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,

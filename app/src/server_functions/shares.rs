@@ -27,6 +27,25 @@ pub async fn make_share(text: ShareText) -> Result<String, Failure> {
     Ok(format!("{}/share/{token}", origin()))
 }
 
+/// Posts a link of this installation where people of a receiver talk; how many places took it.
+#[server(prefix = "/do", endpoint = "post_link", input = Json)]
+pub async fn post_link(receiver: String, title: String, text: String, link: String) -> Result<usize, Failure> {
+    use super::server::{actor, engine, name, origin};
+    // Only what is here: this is no way to send people elsewhere under Plimsoll's name.
+    if !link.starts_with(&format!("{}/", origin())) {
+        return Err(Failure::Refused("only links of this installation can be posted".into()));
+    }
+    let words = domain::alert::message::Words { by: name(), title, text };
+    Ok(engine().post_link(&actor(), &receiver, words, &link).await?)
+}
+
+/// Names of those who can be told.
+#[server(prefix = "/do", endpoint = "receivers", input = Json)]
+pub async fn receivers() -> Result<Vec<String>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().receivers(&actor()).await?)
+}
+
 #[server(prefix = "/do", endpoint = "shares", input = Json)]
 pub async fn shares() -> Result<Vec<ShareRow>, Failure> {
     use super::server::{actor, engine};

@@ -229,6 +229,20 @@ impl Store {
         rows.iter().map(|row| Ok((row.time(0)?, row.opt_int(1)?.map(Timestamp)))).collect()
     }
 
+    /// How many alerts were open at some time of a range.
+    pub async fn alerts_counted(&self, range: TimeRange) -> Result<u64> {
+        const SQL: &str = "SELECT count(*) FROM alert WHERE starts_at < $2 AND (ends_at IS NULL OR ends_at > $1)";
+        let row = self.database.fetch_one(SQL, params![range.from, range.to]).await?;
+        row.map_or(Ok(0), |row| row.int(0)).map(|n| n.max(0) as u64)
+    }
+
+    /// How many messages were sent since an instant.
+    pub async fn messages_sent(&self, since: Timestamp) -> Result<u64> {
+        const SQL: &str = "SELECT count(*) FROM notification WHERE state = 'sent' AND created_at >= $1";
+        let row = self.database.fetch_one(SQL, params![since]).await?;
+        row.map_or(Ok(0), |row| row.int(0)).map(|n| n.max(0) as u64)
+    }
+
     /// Alerts of the same labels, newest first.
     pub async fn alerts_of(&self, fingerprint: &str, limit: i64) -> Result<Vec<Alert>> {
         const SQL: &str = "SELECT id, body FROM alert WHERE fingerprint = $1 ORDER BY starts_at DESC, id DESC LIMIT $2";

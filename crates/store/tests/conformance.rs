@@ -326,6 +326,14 @@ async fn people_sessions_and_leases(database: TestDatabase) {
         store.claim("evaluate", "two", Timestamp(31), Timestamp(40)).await.expect("asks"),
         "an expired lease is free"
     );
+
+    for (name, holder, until) in [("look/7/1", "Ada", 50), ("look/7/2", "Eve", 90), ("look/70/1", "Ada", 90)] {
+        store.claim(name, holder, Timestamp(40), Timestamp(until)).await.expect("asks");
+    }
+    let holders = store.holders("look/7/", Timestamp(60)).await.expect("reads");
+    assert_eq!(holders, [("look/7/2".to_string(), "Eve".to_string())], "of this beginning, and not run out");
+    assert_eq!(store.forget_leases("look/", Timestamp(60)).await.expect("removes"), 1);
+    assert_eq!(store.holders("look/", Timestamp(45)).await.expect("reads").len(), 2);
 }
 
 async fn damage_is_named(database: TestDatabase) {

@@ -85,8 +85,11 @@ fn start(rest: &[String]) -> Result<(), String> {
 fn bench(rest: &[String]) -> Result<(), String> {
     let mut bench = std::process::Command::new(places::target().join("release/bench"));
     let name = rest.first().map_or("", String::as_str);
+    if name == "browser" {
+        return browser();
+    }
     let under_load =
-        ["ingest", "labels", "samples", "query", "footprint", "kill", "otlp", "promql", "evaluate", "alert"]
+        ["ingest", "labels", "samples", "query", "footprint", "kill", "otlp", "promql", "evaluate", "alert", "pages"]
             .contains(&name);
     if under_load || ["drift", "wide"].contains(&name) {
         bench.env("PLIMSOLL_PROGRAM", program()?);
@@ -105,6 +108,20 @@ fn bench(rest: &[String]) -> Result<(), String> {
     )?;
     // Run where the person is: the paths are meant from there.
     command::run(bench.args(rest), "see above")
+}
+
+/// What pages cost a browser: measured by the browser, so by its own script.
+fn browser() -> Result<(), String> {
+    setup::for_testing()?;
+    let chromium = setup::chromium().ok_or("Chromium is missing; run cargo xtask setup")?;
+    command::run(
+        std::process::Command::new("node")
+            .arg("figures.mjs")
+            .current_dir(places::root().join("end2end"))
+            .env("PLIMSOLL_PROGRAM", program()?)
+            .env("PLIMSOLL_CHROMIUM", chromium),
+        "see above",
+    )
 }
 
 fn golden(rest: &[String]) -> Result<(), String> {

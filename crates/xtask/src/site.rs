@@ -3,7 +3,7 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::command::{cargo, run, step};
 use crate::{places, setup};
@@ -134,7 +134,8 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
         for name in names(&ready)?.into_iter().filter(|name| name.ends_with(".wasm")) {
             let (module, small) = (ready.join(&name), work.join("small.wasm"));
             let mut command = Command::new(setup::wasm_opt_path());
-            command.arg("-Oz").args(FEATURES).arg(&module).arg("-o").arg(&small);
+            // It wonders aloud at names that it then drops.
+            command.arg("-Oz").args(FEATURES).arg(&module).arg("-o").arg(&small).stderr(Stdio::null());
             if run(&mut command, "the module stays larger").is_ok() {
                 fs::rename(&small, &module).map_err(|e| e.to_string())?;
             }

@@ -10,9 +10,13 @@ use domain::{Access, Action, Actor, Object, authorize};
 use engine::Caller;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::problem::Answer;
 use super::{State, site};
+
+/// What of an address stays as it is in a parameter of another.
+const NEXT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/');
 
 pub fn router(state: &State) -> Router<State> {
     let routes = generate_route_list(App);
@@ -66,17 +70,7 @@ async fn guard(request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         Err(_) if actor == Actor::Anonymous && !path.starts_with("/do/") => {
             let target = request.uri().path_and_query().map_or("/", |p| p.as_str());
-            let next: String =
-                target
-                    .bytes()
-                    .map(|b| {
-                        if b.is_ascii_alphanumeric() || b == b'/' {
-                            (b as char).to_string()
-                        } else {
-                            format!("%{b:02X}")
-                        }
-                    })
-                    .collect();
+            let next = utf8_percent_encode(target, NEXT);
             Redirect::to(&format!("/sign-in?next={next}")).into_response()
         }
         Err(denied) => Answer::from(denied).into_response(),

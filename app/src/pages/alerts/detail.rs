@@ -50,7 +50,7 @@ fn page(seen: AlertView, act: Act) -> AnyView {
     let (figure, unit, against) = value(&seen.row);
     let incident = alert.incident.map(|id| view! { <a href=format!("/incidents/{id}")>{format!("INC-{id}")}</a> });
     let risk = seen.at_risk.as_ref().map(|(money, currency)| {
-        view! { <span class="mid">"At risk "<b>{format!("{currency} {}", format::count(*money))}</b>" a day"</span> }
+        view! { <span class="mid">"At risk "<b>{format::money(*money, currency)}</b>" a day"</span> }
     });
     let ended = alert.ends_at.filter(|_| !seen.row.fires).map(|end| {
         view! { <span class="mid">"ended "<b>{end.date_clock()}</b>", "{alert.resolution.clone()}</span> }

@@ -1,6 +1,8 @@
 //! One incident: likely cause, signals of all layers on one axis, timeline, notes, people, and why somebody
 //! was told.
 
+use std::time::Duration;
+
 use domain::alert::view::{Entry, EntryKind};
 use domain::annotation::{AnnotationText, Subject};
 use domain::incident::{AlignedSignal, Incident, IncidentAct, IncidentState, IncidentView};
@@ -21,8 +23,10 @@ use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::state::encoded;
 use crate::components::status::Status;
 use crate::server_functions::Failure;
-use crate::server_functions::alerts::{act_on_incident, annotate, incident};
+use crate::server_functions::alerts::{act_on_incident, annotate, incident, look_at_incident};
 
+/// How often a page says that it is open.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// Steps of the way to a person that the page names.
 const WHY_STEPS: usize = 16;
 
@@ -46,6 +50,7 @@ pub fn IncidentPage() -> impl IntoView {
         <Frame title=Signal::derive(move || format!("INC-{}", id.get())) crumbs=vec![("Incidents", "/incidents")]>
             {move || outcome(act.value().get().map(|r| r.map(|_| ())), "")}
             {move || outcome(flag.value().get().map(|r| r.map(|_| ())), "")}
+            <Presence id/>
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
                     Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
@@ -53,6 +58,36 @@ pub fn IncidentPage() -> impl IntoView {
                 }
             })}</Transition>
         </Frame>
+    }
+}
+
+/// Who else looks at this incident now.
+#[component]
+fn Presence(id: Memo<i64>) -> impl IntoView {
+    let others = RwSignal::new(Vec::<String>::new());
+    // Effects run in the browser alone: the server, which draws the page, does not look.
+    Effect::new(move |_| {
+        let id = id.get();
+        let look = move || {
+            leptos::task::spawn_local(async move {
+                if let Ok(names) = look_at_incident(id).await {
+                    let _ = others.try_set(names);
+                }
+            });
+        };
+        look();
+        if let Ok(handle) = set_interval_with_handle(look, LOOK_EVERY) {
+            on_cleanup(move || handle.clear());
+        }
+    });
+    move || {
+        let names = others.get();
+        (!names.is_empty()).then(|| {
+            let faces: Vec<_> = names.iter().map(|n| view! { <Avatar name=n.clone()/> }).collect();
+            let verb = if names.len() == 1 { "looks" } else { "look" };
+            let words = format!("{} {verb} at this too", names.join(", "));
+            view! { <p class="row hint mb-12" role="status">{faces}{words}</p> }
+        })
     }
 }
 
@@ -67,7 +102,9 @@ fn page(seen: IncidentView, act: Act, flag: Annotate, filter: RwSignal<&'static 
     let state = format!("{}, {}", i.state().title(), format::duration(i.lasted(now)));
     let at = |label: &'static str, at: Option<Timestamp>| at.map(|t| view! { " · "{label}" "<b>{t.clock()}</b> });
     let times = view! { <span class="mid">"Onset "<b>{i.onset.date_clock()}</b>{at("opened", Some(i.opened_at))}{at("told", i.told_at)}{at("acknowledged", i.acknowledged_at)}{at("resolved", i.resolved_at)}</span> };
-    let cost = seen.cost.as_ref().map(|(money, currency)| view! { <span class="mid">"Cost so far "<b>{format!("{currency} {}", format::count(*money))}</b></span> });
+    let cost = seen.cost.as_ref().map(
+        |(money, currency)| view! { <span class="mid">"Cost so far "<b>{format::money(*money, currency)}</b></span> },
+    );
     let impact = (!i.impact.is_empty()).then(|| view! { <p>{i.impact.clone()}</p> });
     let open = i.resolved_at.is_none();
     let take = (i.acknowledged_at.is_none() && open).then(|| {
@@ -101,7 +138,9 @@ pub(crate) fn read_only(seen: &IncidentView) -> AnyView {
     let state = format!("{}, {}", i.state().title(), format::duration(i.lasted(seen.now)));
     let status = if i.resolved_at.is_some() { domain::Status::Good } else { domain::Status::Critical };
     let impact = (!i.impact.is_empty()).then(|| view! { <p>{i.impact.clone()}</p> });
-    let cost = seen.cost.as_ref().map(|(money, currency)| view! { <span class="mid">"Cost so far "<b>{format!("{currency} {}", format::count(*money))}</b></span> });
+    let cost = seen.cost.as_ref().map(
+        |(money, currency)| view! { <span class="mid">"Cost so far "<b>{format::money(*money, currency)}</b></span> },
+    );
     let cause = i.cause.as_ref().map(|c| view! { <section class="panel"><div class="pb cause"><b>"Likely cause: "{c.title.clone()}</b><p class="mid">{c.text.clone()}</p></div></section> });
     let filter = RwSignal::new("all");
     let notes: Vec<_> = seen

@@ -106,7 +106,7 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
         .filter_map(|layer| view.layers.iter().find(|l| l.layer == layer))
         .map(|layer| layer_row(layer, view))
         .collect();
-    let kpis: Vec<_> = view.kpis.iter().take(5).map(kpi_card).collect();
+    let kpis: Vec<_> = view.kpis.iter().take(5).map(|kpi| kpi_card(kpi, place)).collect();
     let absent: Vec<&str> =
         Layer::ALL.into_iter().filter(|l| !view.layers.iter().any(|h| h.layer == *l)).map(Layer::title).collect();
     let footer =
@@ -289,7 +289,7 @@ fn system_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
 }
 
 /// One KPI: value, status, target, trend, and when a forecast says it is met or lost.
-pub(super) fn kpi_card(view: &KpiView) -> impl IntoView + use<> {
+pub(super) fn kpi_card(view: &KpiView, place: &Place) -> impl IntoView + use<> {
     let kpi = &view.kpi;
     let values: Vec<Option<f64>> = view.trend.iter().map(|s| Some(s.value)).collect();
     let class = if view.status < Of::Fair && view.status != Of::NoData { "kp" } else { "kt" };
@@ -327,10 +327,16 @@ pub(super) fn kpi_card(view: &KpiView) -> impl IntoView + use<> {
             None => (shown.clone(), String::new()),
         },
     };
+    // From a figure to what it is of: its system, or the signal itself.
+    let deeper = if kpi.system.is_empty() {
+        place.link_to("/explore", &[("q", &kpi.query)])
+    } else {
+        place.link(&format!("/systems/{}", kpi.system))
+    };
     let problem = (!view.problem.is_empty()).then(|| view! { <span class="hint">{view.problem.clone()}</span> });
     view! {
         <section class="panel kpi" aria-label=kpi.name.clone()>
-            <span class="l">{kpi.name.clone()}</span>
+            <a class="l" href=deeper>{kpi.name.clone()}</a>
             <span class="v">{number}<span class="u">{unit}</span></span>
             <span class="m"><Status of=view.status text=words/></span>
             <Spark values label=format!("{}, over the range", kpi.name) class width=160/>

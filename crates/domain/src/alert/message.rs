@@ -10,6 +10,16 @@ use crate::Timestamp;
 /// Alerts that one message names; the rest are counted.
 pub const NAMED: usize = 50;
 
+/// What a person says with a link, instead of alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Words {
+    pub by: String,
+    /// What the link shows.
+    pub title: String,
+    pub text: String,
+}
+
 /// A message on its way, as it was planned: what is sent again after a crash is this, not something newer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -33,6 +43,8 @@ pub struct Message {
     /// A message that only tests the destination, or a sign of life.
     #[serde(default)]
     pub test: bool,
+    #[serde(default)]
+    pub words: Option<Words>,
 }
 
 impl Message {
@@ -47,6 +59,9 @@ impl Message {
 
     /// `P1 Estimated AUC low (credit-risk), 2 more`, `Solved: …`
     pub fn title(&self) -> String {
+        if let Some(words) = &self.words {
+            return format!("{} shares {}", words.by, words.title);
+        }
         let alerts = if self.fires() { &self.firing } else { &self.resolved };
         let Some(first) = alerts.iter().min_by_key(|a| a.priority) else {
             return "Plimsoll".into();
@@ -61,6 +76,9 @@ impl Message {
 
     /// What a person reads, a line an alert.
     pub fn lines(&self) -> Vec<String> {
+        if let Some(words) = &self.words {
+            return Some(words.text.clone()).filter(|t| !t.is_empty()).into_iter().collect();
+        }
         let line = |alert: &Alert, state: &str| {
             let value = alert.value.map(|v| format!(" {}", crate::format::compact(v))).unwrap_or_default();
             let against = if alert.against.is_empty() { String::new() } else { format!(" {}", alert.against) };

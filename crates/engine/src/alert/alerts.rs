@@ -16,8 +16,6 @@ use store::Decided;
 
 use super::board::{Board, completed};
 use super::number;
-use crate::people::random_text;
-use crate::signature::{hex, hmac_sha256, same};
 use crate::{Engine, EngineError, Result};
 
 /// Alerts of one request at most.
@@ -31,9 +29,6 @@ const DRAWN: usize = 40;
 /// What is drawn beside an alert.
 const DRAWN_RANGE: i64 = 6 * HOUR;
 const DRAWN_STEPS: i64 = 72;
-/// A link that acknowledges holds this long.
-const LINK_HOLDS: i64 = 3 * DAY;
-const LINK_SECRET: &str = "alerts.link_secret";
 
 /// An alert as a program posts it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -243,9 +238,7 @@ impl Engine {
             })
             .collect();
         let month = TimeRange { from: now.plus(-30 * DAY), to: now.plus(SECOND) };
-        let all = self.store.alert_spans(month).await?.len() as u64;
-        let told = self.store.deliveries("", 5000).await?;
-        let told = told.iter().filter(|d| d.state == "sent" && d.created_at >= month.from).count() as u64;
+        let (all, told) = (self.store.alerts_counted(month).await?, self.store.messages_sent(month.from).await?);
         Ok(AlertsView { now, counts, rows, left_out, history, kept_quiet: all.saturating_sub(told) })
     }
 
@@ -361,7 +354,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn take_on(&self, print: &str, who: &str) -> Result<()> {
+    pub(super) async fn take_on(&self, print: &str, who: &str) -> Result<()> {
         let now = self.now();
         let until = self.acknowledged_until(print, now).await?;
         let taken = Acknowledgement { by: who.to_string(), at: now, until };
@@ -555,75 +548,6 @@ impl Engine {
             .collect();
         Ok(DryRun { at, routes, silent })
     }
-
-    /// The secret of such links, made at the first start.
-    pub(super) async fn load_link_secret(&self) -> Result<()> {
-        if self.inner.link_secret.get().is_some() {
-            return Ok(());
-        }
-        let known = self.store.setting(LINK_SECRET).await?;
-        let secret = match known {
-            Some(secret) => secret,
-            None => {
-                let secret = random_text(43);
-                self.store.set_setting(LINK_SECRET, &secret).await?;
-                // Another process may have been first or last: what is kept now counts.
-                self.store.setting(LINK_SECRET).await?.unwrap_or(secret)
-            }
-        };
-        let _ = self.inner.link_secret.set(secret);
-        Ok(())
-    }
-
-    pub(super) fn acknowledge_link(&self, key: &str, now: Timestamp) -> String {
-        let Some(secret) = self.inner.link_secret.get() else {
-            return String::new();
-        };
-        if self.inner.options.public_url.is_empty() {
-            return String::new();
-        }
-        let until = now.plus(LINK_HOLDS).0;
-        let (group, signature) = (hex(key.as_bytes()), link_signature(secret, key, until));
-        format!("{}/acknowledge?group={group}&until={until}&signature={signature}", self.inner.options.public_url)
-    }
-
-    /// What a signed link would acknowledge: the group's title and its alerts, for the page that asks first.
-    ///
-    /// # Errors
-    /// A link that was not made here, or is too old.
-    pub async fn link_group(&self, group: &str, until: i64, signature: &str) -> Result<Vec<Alert>> {
-        self.load_link_secret().await?;
-        let unproven = || EngineError::Unproven("this link was not made here, or has been changed".into());
-        let bytes: Option<Vec<u8>> = (0..group.len() / 2)
-            .map(|i| group.get(2 * i..2 * i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-            .collect();
-        let key = bytes.and_then(|b| String::from_utf8(b).ok()).ok_or_else(unproven)?;
-        let secret = self.inner.link_secret.get().ok_or_else(unproven)?;
-        if !same(link_signature(secret, &key, until).as_bytes(), signature.as_bytes()) {
-            return Err(unproven());
-        }
-        let now = self.now();
-        if now.0 > until {
-            return Err(EngineError::Unproven("this link is too old; sign in and acknowledge there".into()));
-        }
-        let board = self.board().await?;
-        let members = board.groups.get(&key).map(|g| g.members.clone()).unwrap_or_default();
-        Ok(members.iter().filter_map(|f| board.alerts.get(f)).filter(|a| a.fires(now)).cloned().collect())
-    }
-
-    /// Acknowledges what a signed link names.
-    pub async fn acknowledge_by_link(&self, group: &str, until: i64, signature: &str) -> Result<usize> {
-        let alerts = self.link_group(group, until, signature).await?;
-        for alert in &alerts {
-            self.take_on(&alert.fingerprint, "whoever had the message’s link").await?;
-        }
-        Ok(alerts.len())
-    }
-}
-
-/// The signature of a link that acknowledges a group.
-fn link_signature(secret: &str, key: &str, until: i64) -> String {
-    hex(&hmac_sha256(secret.as_bytes(), format!("acknowledge\n{until}\n{key}").as_bytes()))
 }
 
 fn said(alert: &Alert, kind: EntryKind, who: &str, title: String, text: String, at: Timestamp) -> Entry {

@@ -383,6 +383,7 @@ impl Board {
             };
             let acknowledge_url = if firing.is_empty() { String::new() } else { (around.acknowledge)(key) };
             let message = Message {
+                words: None,
                 group_key: key.to_string(),
                 receiver: live.group.receiver.clone(),
                 why: plan.why,

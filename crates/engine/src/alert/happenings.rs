@@ -230,21 +230,21 @@ impl Engine {
     pub(crate) async fn concerns(&self, environment: &str) -> Result<(Vec<Concern>, u64)> {
         let now = self.now();
         let here = |other: &str| other.is_empty() || other == environment;
-        let mut all = Vec::new();
-        for incident in self.store.incidents_open().await?.into_iter().filter(|i| here(&i.environment)) {
-            let status = self.newest_status(incident.id).await?;
-            let said = [status, incident.impact.clone()].into_iter().find(|t| !t.is_empty());
-            all.push(Concern {
+        let incidents: Vec<Incident> =
+            self.store.incidents_open().await?.into_iter().filter(|i| here(&i.environment)).collect();
+        let mut all: Vec<Concern> = incidents
+            .iter()
+            .map(|incident| Concern {
                 priority: incident.priority,
-                text: said.unwrap_or_default(),
+                title: incident.title.clone(),
+                text: incident.impact.clone(),
                 systems: incident.systems.clone(),
                 since: incident.onset,
-                lost: self.cost_of(&Actor::Local, &incident, now).await?,
-                who: leader(&incident),
+                lost: None,
+                who: leader(incident),
                 href: format!("/incidents/{}", incident.id),
-                title: incident.title,
-            });
-        }
+            })
+            .collect();
         let board = self.board().await?;
         let quiet = board.suppression(now);
         let loud: Vec<Alert> = board
@@ -269,6 +269,16 @@ impl Engine {
         }));
         all.sort_by(|a, b| a.priority.cmp(&b.priority).then(a.since.cmp(&b.since)));
         all.truncate(CONCERNS);
+        // What is dear to know is asked for the few that are shown.
+        for concern in &mut all {
+            if let Some(incident) = incidents.iter().find(|i| concern.href == format!("/incidents/{}", i.id)) {
+                let status = self.newest_status(incident.id).await?;
+                if !status.is_empty() {
+                    concern.text = status;
+                }
+                concern.lost = self.cost_of(&Actor::Local, incident, now).await?;
+            }
+        }
         Ok((all, open))
     }
 }

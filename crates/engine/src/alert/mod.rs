@@ -14,7 +14,9 @@ mod board;
 mod defaults;
 pub(crate) mod happenings;
 mod incidents;
+mod links;
 mod observe;
+mod presence;
 mod rules;
 mod self_watch;
 mod settings;
@@ -127,6 +129,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
                 engine.default_rules().await?;
                 engine.tidy_incidents().await?;
                 engine.store.expire_alerts(now.plus(-KEPT)).await?;
+                engine.store.forget_leases(presence::LOOKS, now).await?;
             }
             Ok::<(), crate::EngineError>(())
         };

@@ -44,10 +44,13 @@ pub fn slack_body(message: &Message) -> Value {
             "url": message.acknowledge_url
         }));
     }
-    let mut blocks = vec![
-        json!({"type": "header", "text": {"type": "plain_text", "text": cut(&message.title(), 150)}}),
-        json!({"type": "section", "text": {"type": "mrkdwn", "text": cut(&lines(message, escaped), SECTION)}}),
-    ];
+    let mut blocks =
+        vec![json!({"type": "header", "text": {"type": "plain_text", "text": cut(&message.title(), 150)}})];
+    // Slack refuses a section without words.
+    let text = cut(&lines(message, escaped), SECTION);
+    if !text.is_empty() {
+        blocks.push(json!({"type": "section", "text": {"type": "mrkdwn", "text": text}}));
+    }
     // Slack refuses a button whose address is none.
     if message.url.starts_with("http") {
         blocks.push(json!({"type": "actions", "elements": buttons}));

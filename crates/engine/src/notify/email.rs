@@ -23,6 +23,9 @@ fn text(message: &Message) -> String {
     if !message.acknowledge_url.is_empty() {
         text += &format!("Acknowledge: {}\n", message.acknowledge_url);
     }
+    if message.words.is_some() {
+        return text;
+    }
     text += &format!("\nWhy you get this: {}; receiver “{}”.\n", message.why.words(), message.receiver);
     text
 }

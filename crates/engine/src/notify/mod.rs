@@ -13,16 +13,18 @@ use std::time::{Duration, Instant};
 
 use domain::alert::config::{Destination, WATCHDOG_EVERY};
 use domain::alert::group::Why;
-use domain::alert::message::Message;
+use domain::alert::message::{Message, Words};
 use domain::alert::priority::Priority;
 use domain::alert::{ALERTNAME, Alert, Labels, Source};
+use domain::share::NOTE_MAX;
 use domain::time::SECOND;
+use domain::{Action, Actor, Object};
 use store::Outgoing;
 use tokio_util::sync::CancellationToken;
 
-use crate::Engine;
 use crate::outgoing::{self, Outcome};
 use crate::people::random_text;
+use crate::{Engine, EngineError};
 
 /// Sent at once, each to another place or about another group.
 const AT_ONCE: usize = 16;
@@ -197,7 +199,44 @@ impl Engine {
             at: now,
             incident: None,
             test: true,
+            words: None,
         }
+    }
+
+    /// Posts a link with a person's words where people of a receiver talk, at once; how many places took it.
+    /// Pagers and programs are not for this.
+    ///
+    /// # Errors
+    /// Not allowed; no such receiver, or none that takes words; what a destination answered.
+    pub async fn post_link(&self, actor: &Actor, receiver: &str, words: Words, url: &str) -> crate::Result<usize> {
+        self.may(actor, Action::Share, &Object::Installation)?;
+        if words.text.len() > NOTE_MAX || words.title.len() > NOTE_MAX {
+            return Err(EngineError::Invalid(format!("write at most {NOTE_MAX} bytes")));
+        }
+        let document = self.alerting_document().await?;
+        let found = document.receivers.iter().find(|r| r.name == receiver);
+        let found = found.ok_or_else(|| EngineError::NotFound(format!("there is no receiver “{receiver}”")))?;
+        let takes = |d: &&Destination| !matches!(d, Destination::PagerDuty { .. } | Destination::Webhook { .. });
+        let message = Message {
+            words: Some(words),
+            firing: Vec::new(),
+            labels: Labels::new(),
+            url: url.to_string(),
+            group_key: "link".into(),
+            ..self.test_message(receiver)
+        };
+        let mut took = 0;
+        for destination in found.destinations.iter().filter(takes) {
+            self.deliver(destination, &message, &random_text(24))
+                .await
+                .map_err(|problem| EngineError::Unanswerable(format!("{}: {}", destination.title(), problem.text)))?;
+            took += 1;
+        }
+        if took == 0 {
+            return Err(EngineError::Invalid(format!("“{receiver}” has no destination that takes words")));
+        }
+        self.audit(actor, "link.post", receiver).await;
+        Ok(took)
     }
 
     /// Sends a message to a destination and waits for its answer.

@@ -33,6 +33,7 @@ fn message(id: &str, due: i64, alerts: Vec<Alert>) -> Outgoing {
         due_at: Timestamp(due),
         attempts: 0,
         message: Message {
+            words: None,
             group_key: "g".into(),
             receiver: "r".into(),
             why: Why::New,
