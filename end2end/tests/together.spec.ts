@@ -196,7 +196,7 @@ test('without a script the pages still say how things stand', async ({ browser }
   await page.goto(`${plimsoll.url}/operations?from=now-1h`);
   await expect(page.getByRole('region', { name: 'Services' }).getByRole('row', { name: /shop/ })).toContainText('ms');
   await expect(page.getByRole('img', { name: /Response time\. 200 calls/ })).toBeVisible();
-  await page.getByText('Last 1 h').click();
+  await page.getByText('Last 1 h').first().click();
   await page.getByLabel('From, UTC').fill('2026-01-01T00:00');
   await page.getByLabel('To, UTC').fill('2026-01-02T00:00');
   await page.getByRole('button', { name: 'Show' }).click();
@@ -224,6 +224,7 @@ test('an incident is found, annotated and shared by keys alone', async ({ browse
   await expect(page).not.toHaveURL(/sign-in/);
   await page.locator('html[data-ready]').waitFor({ state: 'attached' });
   await page.keyboard.press('Control+k');
+  await expect(page.getByRole('combobox', { name: 'Search or run a command' })).toBeFocused();
   await page.keyboard.type('INC-1');
   await expect(page.getByRole('option').first()).toContainText('INC-1');
   await page.keyboard.press('Enter');

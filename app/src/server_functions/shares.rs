@@ -33,7 +33,7 @@ pub async fn post_link(receiver: String, title: String, text: String, link: Stri
     use super::server::{actor, engine, name, origin};
     // Only what is here: this is no way to send people elsewhere under Plimsoll's name.
     if !link.starts_with(&format!("{}/", origin())) {
-        return Err(Failure::Refused("only links of this installation can be posted".into()));
+        return Err(::engine::EngineError::Invalid("only links of this installation can be posted".into()).into());
     }
     let words = domain::alert::message::Words { by: name(), title, text };
     Ok(engine().post_link(&actor(), &receiver, words, &link).await?)
