@@ -6,6 +6,7 @@ mod backend;
 pub mod chart;
 pub mod draw;
 pub mod flags;
+pub mod heat;
 pub mod reading;
 pub mod shared;
 pub mod spark;

@@ -1,6 +1,6 @@
 //! What a chart shows, without a word on how.
 
-use domain::format;
+use domain::{TimeRange, format};
 
 /// Logical width of every plot; the SVG is stretched to its place.
 pub const WIDTH: f64 = 1000.0;
@@ -172,6 +172,12 @@ impl ChartSpec {
             );
         }
         ChartSpec { height, x, y, axis, unit, rows: Vec::new(), marks }
+    }
+
+    /// The same over the whole of a range, wherever its marks lie.
+    pub fn over(mut self, range: TimeRange) -> ChartSpec {
+        self.x = (range.from.0 as f64, range.to.0 as f64);
+        self
     }
 
     /// Values on the left with their words.

@@ -20,7 +20,6 @@ pub struct Layer {
 /// The mean of each column of a range, times a factor. A few empty columns repeat the one before; more are
 /// a gap.
 pub fn columns(points: &[Sample], range: TimeRange, factor: f64) -> Vec<Option<f64>> {
-    let range = bounded(points, range);
     let mut sums = vec![(0.0, 0_u32); COLUMNS];
     for point in points.iter().filter(|p| p.value.is_finite()) {
         let share = (point.at.0 - range.from.0) as f64 / range.micros().max(1) as f64;
@@ -43,15 +42,17 @@ pub fn columns(points: &[Sample], range: TimeRange, factor: f64) -> Vec<Option<f
     values
 }
 
-/// “All data” is as long as the data.
-fn bounded(points: &[Sample], range: TimeRange) -> TimeRange {
-    if range != TimeRange::ALL {
-        return range;
+/// The sum of each column over several; a gap only where all have one.
+pub fn sum<'a>(all: impl Iterator<Item = &'a [Option<f64>]>) -> Vec<Option<f64>> {
+    let mut total = vec![None; COLUMNS];
+    for values in all {
+        for (sum, value) in total.iter_mut().zip(values) {
+            if let Some(value) = value {
+                *sum = Some(sum.unwrap_or(0.0) + value);
+            }
+        }
     }
-    match (points.first(), points.last()) {
-        (Some(first), Some(last)) => TimeRange { from: first.at, to: last.at.plus(1) },
-        _ => range,
-    }
+    total
 }
 
 /// Name, class and newest value of each layer drawn.
@@ -66,19 +67,14 @@ pub fn stacked(
     most: usize,
 ) -> Option<(ChartSpec, Keys)> {
     layers.retain(|l| l.values.iter().any(Option::is_some));
-    if layers.is_empty() || range == TimeRange::ALL {
+    if layers.is_empty() {
         return None;
     }
     let size = |l: &Layer| l.values.iter().flatten().sum::<f64>();
     layers.sort_by(|a, b| size(b).total_cmp(&size(a)));
     if layers.len() > most {
         let rest = layers.split_off(most.saturating_sub(1).max(1));
-        let values = (0..COLUMNS)
-            .map(|i| {
-                let known: Vec<f64> = rest.iter().filter_map(|l| l.values[i]).collect();
-                (!known.is_empty()).then(|| known.iter().sum())
-            })
-            .collect();
+        let values = sum(rest.iter().map(|l| l.values.as_slice()));
         layers.push(Layer { name: format!("{} others", rest.len()), values });
     }
     let width = range.micros() as f64 / COLUMNS as f64;
@@ -104,9 +100,7 @@ pub fn stacked(
         marks.push(Mark::Stacked { name: layer.name.clone(), class: class.to_string(), points });
         keys.push((layer.name, class, newest));
     }
-    let mut spec = ChartSpec::fit(height, Axis::Time, unit, marks, true);
-    spec.x = (range.from.0 as f64, range.to.0 as f64);
-    Some((spec, keys))
+    Some((ChartSpec::fit(height, Axis::Time, unit, marks, true).over(range), keys))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Who calls whom, as boxes and lines: width follows traffic, colour and shape follow failures.
 
-use domain::telemetry::{Topology, TopologyNode};
-use domain::traffic::Calls;
+use domain::telemetry::Topology;
 use domain::{Status as Of, format};
 use leptos::prelude::*;
 
@@ -13,10 +12,6 @@ const ROW: usize = 62;
 const COLUMN: usize = 168;
 /// Columns at most: what is called from farther inside stands in the last.
 const COLUMNS: usize = 8;
-
-pub fn calls_of_node(node: &TopologyNode) -> Calls {
-    Calls { calls: node.calls, errors: node.errors, p50_ms: node.p50_ms, p95_ms: node.p95_ms }
-}
 
 /// How far from the outside each node stands: one more than the farthest of those that call it.
 fn columns(count: usize, arrows: &[(usize, usize)]) -> Vec<usize> {
@@ -79,11 +74,10 @@ pub fn topology(map: &Topology, place: &Place, most: usize) -> AnyView {
     let lines: Vec<_> = edges
         .iter()
         .map(|(edge, from, to)| {
-            let calls = Calls { calls: edge.calls, errors: edge.errors, p50_ms: edge.p50_ms, p95_ms: edge.p95_ms };
             let (x1, y1, x2, y2) = (x(*from), y(*from), x(*to), y(*to));
             let middle = (x1 + x2) / 2.0;
             let d = format!("M{x1:.1} {y1:.1}C{middle:.1} {y1:.1} {middle:.1} {y2:.1} {x2:.1} {y2:.1}");
-            let class = format!("tpe {}{}", calls.status().name(), if edge.declared { " dcl" } else { "" });
+            let class = format!("tpe {}{}", edge.seen().status().name(), if edge.declared { " dcl" } else { "" });
             let width = 1.2 + 2.6 * (edge.calls as f64 / busiest).sqrt();
             view! { <path class=class style=format!("stroke-width:{width:.1}") d=d></path> }
         })
@@ -92,7 +86,7 @@ pub fn topology(map: &Topology, place: &Place, most: usize) -> AnyView {
         .iter()
         .enumerate()
         .map(|(i, node)| {
-            let calls = calls_of_node(node);
+            let calls = node.seen();
             let status = calls.status();
             let words = match calls.error_share() {
                 None => node.kind.clone(),

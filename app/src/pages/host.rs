@@ -10,6 +10,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 use crate::charts::chart::Chart;
+use crate::charts::heat::{STEPS, cells, ramp};
 use crate::charts::shared::happened;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::charts::stack::columns;
@@ -24,8 +25,6 @@ const HEIGHT: f64 = 150.0;
 /// Lines of one chart: the palette has so many colours; the rest is not drawn and counted.
 const LINES: usize = 6;
 const CLASSES: [&str; LINES] = ["k1", "k2", "k3", "k4", "k5", "k6"];
-/// Steps of the ramp of the map of cores.
-const STEPS: usize = 7;
 
 #[component]
 pub fn HostPage() -> impl IntoView {
@@ -202,7 +201,7 @@ fn page(view: &HostView, place: &Place) -> AnyView {
     let fills = view.fills.as_ref().map(|f| {
         view! { <p class="note fair"><svg aria-hidden="true"><use href="#s-fair"></use></svg><span>{format!("{} is full in about {}, as its last day goes.", f.mount, format::duration(f.within))}</span></p> }
     });
-    let cores = cores(view);
+    let cores = core_map(view);
     let own = panels(&HOST);
     view! {
         <div class="head"><div class="grow"><h1>{view.name.clone()}</h1><p>{format!("{} signals in the range", view.series.len())}</p></div><div class="row wrap">{others}</div></div>
@@ -240,8 +239,7 @@ fn lines(view: &HostView, wanted: &Wanted) -> AnyView {
         }
         marks.push(Mark::Line { name: label, class: class.to_string(), points });
     }
-    let mut spec = ChartSpec::fit(HEIGHT, Axis::Time, wanted.unit, marks, true);
-    spec.x = (range.from.0 as f64, range.to.0 as f64);
+    let mut spec = ChartSpec::fit(HEIGHT, Axis::Time, wanted.unit, marks, true).over(range);
     if wanted.whole {
         spec.y = (0.0, 1.0);
     }
@@ -257,7 +255,7 @@ fn lines(view: &HostView, wanted: &Wanted) -> AnyView {
 }
 
 /// Each core over time: darker is busier.
-fn cores(view: &HostView) -> Option<AnyView> {
+fn core_map(view: &HostView) -> Option<AnyView> {
     let mut cores: Vec<(u32, &SeriesData)> = view
         .series
         .iter()
@@ -268,23 +266,19 @@ fn cores(view: &HostView) -> Option<AnyView> {
     if cores.is_empty() {
         return None;
     }
-    let mut steps: Vec<Vec<(f64, f64, f64, f64)>> = vec![Vec::new(); STEPS];
     let count = cores.len();
-    for (row, (_, series)) in cores.iter().enumerate() {
+    let used = cores.iter().enumerate().flat_map(|(row, (_, series))| {
         let values = columns(&series.points, view.range, 1.0);
         let width = view.range.micros() as f64 / values.len() as f64;
-        for (i, value) in values.iter().enumerate().filter_map(|(i, v)| Some((i, (*v)?))) {
-            let level = ((value * STEPS as f64) as usize).min(STEPS - 1);
-            let left = view.range.from.0 as f64 + i as f64 * width;
-            let bottom = (count - 1 - row) as f64;
-            steps[level].push((left, left + width, bottom, bottom + 1.0));
-        }
-    }
-    let marks =
-        steps.into_iter().enumerate().map(|(i, cells)| Mark::Cells { class: format!("hc{i}"), cells }).collect();
+        let (from, bottom) = (view.range.from.0 as f64, (count - 1 - row) as f64);
+        values.into_iter().enumerate().filter_map(move |(i, value)| {
+            let left = from + i as f64 * width;
+            Some(((value? * STEPS as f64) as usize, (left, left + width, bottom, bottom + 1.0)))
+        })
+    });
+    let marks = cells(used);
     let height = (count as f64 * 12.0).clamp(48.0, 320.0);
-    let mut spec = ChartSpec::fit(height, Axis::Time, Unit::Compact, marks, true);
-    spec.x = (view.range.from.0 as f64, view.range.to.0 as f64);
+    let mut spec = ChartSpec::fit(height, Axis::Time, Unit::Compact, marks, true).over(view.range);
     spec.y = (0.0, count as f64);
     let every = count.div_ceil(12).max(1);
     spec.rows = cores
@@ -293,12 +287,11 @@ fn cores(view: &HostView) -> Option<AnyView> {
         .filter(|(row, _)| row % every == 0)
         .map(|(row, (number, _))| ((count - 1 - row) as f64 + 0.5, number.to_string()))
         .collect();
-    let ramp: Vec<_> = (0..STEPS).map(|i| view! { <i class=format!("hk hk{i}")></i> }).collect();
     Some(
         view! {
             <Panel title="Cores" sub="each core’s share in use" span="c-12">
                 <Chart spec title="Cores" description=format!("{count} cores") left=28/>
-                <p class="leg"><span>"idle "<span class="hkr" aria-hidden="true">{ramp}</span>" busy"</span></p>
+                <p class="leg">{ramp("idle", "busy")}</p>
             </Panel>
         }
         .into_any(),

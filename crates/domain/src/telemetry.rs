@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::traffic::Calls;
 
 /// Columns of a span. Its id is trace and span in one, its time the start.
 pub mod span {
@@ -378,6 +379,18 @@ pub struct TopologyEdge {
     pub p95_ms: f64,
     /// Whether a person says so; otherwise spans do.
     pub declared: bool,
+}
+
+impl TopologyNode {
+    pub fn seen(&self) -> Calls {
+        Calls { calls: self.calls, errors: self.errors, p50_ms: self.p50_ms, p95_ms: self.p95_ms }
+    }
+}
+
+impl TopologyEdge {
+    pub fn seen(&self) -> Calls {
+        Calls { calls: self.calls, errors: self.errors, p50_ms: self.p50_ms, p95_ms: self.p95_ms }
+    }
 }
 
 /// Who calls whom within a range.

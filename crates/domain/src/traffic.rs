@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format;
 use crate::health::Status;
 use crate::{TimeRange, Timestamp};
 
@@ -107,9 +108,14 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Calls from outside a second, of late.
-    pub fn per_second(&self, calls: u64) -> f64 {
-        if self.recent > 0 { calls as f64 / (self.recent as f64 / 1e6) } else { 0.0 }
+    /// Calls of the newest part as a rate with its unit: a second, or a minute where they are few.
+    pub fn rate(&self, calls: u64) -> (String, &'static str) {
+        let per_second = if self.recent > 0 { calls as f64 / (self.recent as f64 / 1e6) } else { 0.0 };
+        if per_second > 0.0 && per_second < 1.0 {
+            (format::fixed(per_second * 60.0, 1), "/min")
+        } else {
+            (format::compact(per_second), "/s")
+        }
     }
 }
 

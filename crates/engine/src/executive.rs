@@ -56,7 +56,7 @@ impl Engine {
             flags: self.flags(range, &of_environment(environment)).await?,
             kpis,
             outcome: found.outcome,
-            layers: self.layers(&found.systems).await?,
+            layers: found.layers,
             systems: found.systems,
             cards: found.cards,
             past,

@@ -28,6 +28,8 @@ pub(crate) struct Systems {
     pub systems: Vec<SystemHealth>,
     pub cards: Vec<ModelCard>,
     pub outcome: OutcomeView,
+    /// The layers of all systems together.
+    pub layers: Vec<LayerHealth>,
 }
 
 impl Engine {
@@ -54,7 +56,7 @@ impl Engine {
         names.extend(outcomes.keys().chain(kpis.keys()).filter(|name| !name.is_empty()).cloned());
         names.sort();
         names.dedup();
-        let systems = names
+        let systems: Vec<SystemHealth> = names
             .into_iter()
             .map(|name| {
                 let own: Vec<&ModelCard> = cards.iter().filter(|c| c.model.system == name).collect();
@@ -83,26 +85,19 @@ impl Engine {
                 system
             })
             .collect();
-        Ok(Systems { systems, cards, outcome: outcomes.remove("").unwrap_or_default() })
-    }
-
-    /// The layers of all systems together.
-    pub(crate) async fn layers(&self, systems: &[SystemHealth]) -> Result<Vec<LayerHealth>> {
-        let (infrastructure, application) = self.host_health().await?;
         // The host is one, whatever the number of systems on it.
         let mut layers: Vec<LayerHealth> = infrastructure.into_iter().chain(application).collect();
         for layer in [Layer::Quality, Layer::Users, Layer::Business] {
             let own = systems.iter().filter_map(|s| s.layer(layer)).flat_map(|l| l.signals.clone()).collect();
             layers.extend(LayerHealth::of(layer, own));
         }
-        Ok(layers)
+        Ok(Systems { systems, cards, outcome: outcomes.remove("").unwrap_or_default(), layers })
     }
 
     async fn publish_health(&self) -> Result<()> {
         let at = self.now();
         for environment in self.store.environments().await? {
             let found = self.systems(&Actor::Local, &environment).await?;
-            let layers = self.layers(&found.systems).await?;
             let one = |name: &str, label: Option<(&str, &str)>, layer: Layer, value: f64| {
                 let mut labels = BTreeMap::from([("environment".to_string(), environment.clone())]);
                 labels.extend(label.map(|(name, value)| (name.to_string(), value.to_string())));
@@ -116,7 +111,7 @@ impl Engine {
                 .chain(found.systems.iter().filter_map(|s| {
                     Some(one(OF_SYSTEM, Some(("system", s.system.as_str())), Layer::Business, s.score?))
                 }))
-                .chain(layers.iter().map(|l| one(OF_LAYER, Some(("of", l.layer.name())), l.layer, l.score)))
+                .chain(found.layers.iter().map(|l| one(OF_LAYER, Some(("of", l.layer.name())), l.layer, l.score)))
                 .collect();
             if !samples.is_empty() {
                 self.store.append_samples(&samples).await?;

@@ -5,7 +5,7 @@ use domain::view::HostView;
 use domain::{Action, Actor, Object, TimeRange};
 
 use crate::alert::happenings::of_environment;
-use crate::views::BUCKETS;
+use crate::views::{BUCKETS, held};
 use crate::{Engine, EngineError, Result};
 
 /// Series of one host that are drawn.
@@ -37,7 +37,7 @@ impl Engine {
             return Err(EngineError::NotFound(format!("nothing has been measured on a host “{name}”")));
         }
         series.truncate(SERIES_MAX);
-        let now = self.now();
+        let (now, range) = (self.now(), held(range, &series));
         Ok(HostView {
             now,
             range,

@@ -6,7 +6,7 @@ use domain::health::{HealthWeights, Status};
 use domain::kpi::{Fan, KPIS_AT_MOST, Kpi, KpiView};
 use domain::signal::Sample;
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
-use evaluation::series::analyse;
+use evaluation::series::ahead;
 
 use crate::{Engine, EngineError, Result};
 
@@ -94,19 +94,20 @@ impl Engine {
         view.status = Status::of(view.kpi.judged(value).score());
         let steps = line.values.len() as f64;
         let rises = view.kpi.higher_is_better;
+        let values: Vec<f64> = line.values.iter().map(|v| v.unwrap_or(f64::NAN)).collect();
+        let forecast = ahead(&values, step);
         let crossing = |limit: f64, from_below: bool| {
-            let found = analyse(line.clone(), step, Some((limit, from_below)));
-            found.forecast.and_then(|f| f.crossing)?[1].map(|s| at(steps - 1.0 + f64::from(s)))
+            forecast.as_ref()?.crossing(limit, from_below).likely.map(|s| at(steps - 1.0 + s as f64))
         };
         let met = if rises { value >= view.kpi.target } else { value <= view.kpi.target };
         let lost = if rises { value <= view.kpi.limit } else { value >= view.kpi.limit };
         view.meets = if met { None } else { crossing(view.kpi.target, rises) };
-        view.ahead = analyse(line.clone(), step, None).forecast.map(|f| Fan {
+        view.leaves = if lost { None } else { crossing(view.kpi.limit, !rises) };
+        view.ahead = forecast.map(|f| Fan {
             from: at(steps - 1.0),
             step: (step * 1e6) as i64,
-            points: f.mean.iter().zip(&f.high).map(|(m, high)| (*m, (high - m) / Fan::BANDS[2])).collect(),
+            points: f.mean.into_iter().zip(f.deviation).collect(),
         });
-        view.leaves = if lost { None } else { crossing(view.kpi.limit, !rises) };
         Ok(view)
     }
 

@@ -9,7 +9,7 @@ use domain::event::EventKind;
 use domain::health::SystemHealth;
 use domain::signal::{Sample, SeriesData};
 use domain::telemetry::Topology;
-use domain::time::{DAY, MINUTE, SECOND};
+use domain::time::{DAY, HOUR, MINUTE, SECOND};
 use domain::traffic::Traffic;
 use domain::view::{DiskFills, LiveHost, ModelCard, ModelSegments, OperationsView};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
@@ -17,10 +17,10 @@ use moka::future::Cache;
 use statistics::series::theil_sen;
 use store::Aggregate;
 
-use crate::alert::happenings::{last_hour, of_environment};
+use crate::alert::happenings::of_environment;
 use crate::health::STALE;
 use crate::traffic::with_signals;
-use crate::views::BUCKETS;
+use crate::views::{BUCKETS, held};
 use crate::{Engine, EngineError, Result};
 
 /// Answers that are kept at once, and for how long at most.
@@ -37,6 +37,7 @@ const DISK_POINTS_LEAST: usize = 12;
 /// What was measured over a range.
 #[derive(Clone)]
 pub(crate) struct Measured {
+    range: TimeRange,
     systems: Vec<SystemHealth>,
     cards: Vec<ModelCard>,
     host: Vec<SeriesData>,
@@ -78,7 +79,7 @@ impl Engine {
             // Whoever waited along gets the words; whoever asked first, the error itself.
             Arc::try_unwrap(error).unwrap_or_else(|shared| EngineError::Unanswerable(shared.to_string()))
         })?;
-        let Measured { systems, cards, host, live, probes, traffic, map, segments, decisions } =
+        let Measured { range, systems, cards, host, live, probes, traffic, map, segments, decisions } =
             Measured::clone(&measured);
         Ok(OperationsView {
             now: self.now(),
@@ -141,6 +142,7 @@ impl Engine {
             decisions += self.predictions_of(card.model.id, environment, last_hour(range, now)).await?;
         }
         Ok(Arc::new(Measured {
+            range: held(range, &host),
             systems: found.systems,
             cards: found.cards,
             host,
@@ -174,6 +176,12 @@ impl Engine {
     }
 }
 
+/// The last hour of a range, as far as it is over.
+fn last_hour(range: TimeRange, now: Timestamp) -> TimeRange {
+    let to = range.to.min(now);
+    TimeRange { from: to.plus(-HOUR).max(range.from), to }
+}
+
 /// Microseconds until a share in use reaches 1 by its slope; `None` where it does not surely rise, or not
 /// within a hundred days.
 fn until_full(points: &[Sample]) -> Option<i64> {
@@ -190,8 +198,6 @@ fn until_full(points: &[Sample]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use domain::time::HOUR;
-
     use super::*;
 
     #[test]

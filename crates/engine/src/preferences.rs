@@ -37,11 +37,32 @@ impl Engine {
         self.set_document(actor, &name, &preferences).await
     }
 
+    /// The views of oneself, or those for all.
+    async fn views(&self, actor: &Actor, for_all: bool) -> Result<Vec<SavedView>> {
+        if for_all { self.document(TEAM_VIEWS).await } else { Ok(self.preferences(actor).await?.views) }
+    }
+
+    /// The same for whoever may change them.
+    async fn views_to_change(&self, actor: &Actor, for_all: bool) -> Result<Vec<SavedView>> {
+        if for_all {
+            self.may(actor, Action::Annotate, &Object::Installation)?;
+        }
+        self.views(actor, for_all).await
+    }
+
+    async fn set_views(&self, actor: &Actor, for_all: bool, views: Vec<SavedView>) -> Result<()> {
+        if for_all {
+            return self.set_document(actor, TEAM_VIEWS, &views).await;
+        }
+        let preferences = Preferences { views, ..self.preferences(actor).await? };
+        self.set_preferences(actor, preferences).await
+    }
+
     /// One's own views, then those for all.
     pub async fn saved_views(&self, actor: &Actor) -> Result<Vec<SavedView>> {
         self.may(actor, Action::View, &Object::Installation)?;
-        let mut views = self.preferences(actor).await?.views;
-        views.extend(self.document::<Vec<SavedView>>(TEAM_VIEWS).await?);
+        let mut views = self.views(actor, false).await?;
+        views.extend(self.views(actor, true).await?);
         Ok(views)
     }
 
@@ -49,29 +70,17 @@ impl Engine {
     ///
     /// # Errors
     /// Not allowed; what is wrong with it; too many.
-    pub async fn save_view(&self, actor: &Actor, who: &str, mut view: SavedView, for_all: bool) -> Result<()> {
+    pub async fn save_view(&self, actor: &Actor, who: &str, view: SavedView, for_all: bool) -> Result<()> {
         if let Some(problem) = view.problem() {
             return Err(EngineError::Invalid(problem));
         }
-        let add = |views: &mut Vec<SavedView>, view: SavedView| {
-            views.retain(|v| v.name != view.name);
-            views.push(view);
-            if views.len() > VIEWS_MAX {
-                return Err(EngineError::TooLarge(format!("there are at most {VIEWS_MAX} views; remove one")));
-            }
-            Ok(())
-        };
-        if for_all {
-            self.may(actor, Action::Annotate, &Object::Installation)?;
-            view.by = who.to_string();
-            let mut all: Vec<SavedView> = self.document(TEAM_VIEWS).await?;
-            add(&mut all, view)?;
-            return self.set_document(actor, TEAM_VIEWS, &all).await;
+        let mut views = self.views_to_change(actor, for_all).await?;
+        views.retain(|known| known.name != view.name);
+        if views.len() >= VIEWS_MAX {
+            return Err(EngineError::TooLarge(format!("there are at most {VIEWS_MAX} views; remove one")));
         }
-        view.by = String::new();
-        let mut preferences = self.preferences(actor).await?;
-        add(&mut preferences.views, view)?;
-        self.set_preferences(actor, preferences).await
+        views.push(SavedView { by: if for_all { who.to_string() } else { String::new() }, ..view });
+        self.set_views(actor, for_all, views).await
     }
 
     /// Removes a view of one's own, or one for all.
@@ -79,17 +88,9 @@ impl Engine {
     /// # Errors
     /// Not allowed; no view of this name.
     pub async fn remove_view(&self, actor: &Actor, name: &str, for_all: bool) -> Result<()> {
-        let gone = || EngineError::NotFound(format!("there is no view “{name}”"));
-        if for_all {
-            self.may(actor, Action::Annotate, &Object::Installation)?;
-            let mut all: Vec<SavedView> = self.document(TEAM_VIEWS).await?;
-            let place = all.iter().position(|v| v.name == name).ok_or_else(gone)?;
-            all.remove(place);
-            return self.set_document(actor, TEAM_VIEWS, &all).await;
-        }
-        let mut preferences = self.preferences(actor).await?;
-        let place = preferences.views.iter().position(|v| v.name == name).ok_or_else(gone)?;
-        preferences.views.remove(place);
-        self.set_preferences(actor, preferences).await
+        let mut views = self.views_to_change(actor, for_all).await?;
+        let place = views.iter().position(|v| v.name == name);
+        views.remove(place.ok_or_else(|| EngineError::NotFound(format!("there is no view “{name}”")))?);
+        self.set_views(actor, for_all, views).await
     }
 }

@@ -190,6 +190,18 @@ impl Engine {
     }
 }
 
+/// “All data” is as long as the data; every other range is what it is.
+pub(crate) fn held(range: TimeRange, series: &[SeriesData]) -> TimeRange {
+    if range != TimeRange::ALL {
+        return range;
+    }
+    let times = || series.iter().flat_map(|s| s.points.iter().map(|p| p.at));
+    match (times().min(), times().max()) {
+        (Some(from), Some(last)) => TimeRange { from, to: last.plus(1) },
+        _ => range,
+    }
+}
+
 /// Leaves of an earlier window's columns only what a trend is drawn from.
 fn thin_out(report: &mut WindowReport, trend: bool) {
     report.segment_values.clear();

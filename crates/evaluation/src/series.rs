@@ -126,13 +126,28 @@ fn control(known: &[(usize, f64)]) -> Option<ControlChart> {
     })
 }
 
-fn forecast(values: &[f64], season: Option<usize>, limit: Option<(f64, bool)>) -> Option<Forecast> {
+/// The values from the first known to the last.
+fn known_part(values: &[f64]) -> Option<&[f64]> {
     let first = values.iter().position(|v| v.is_finite())?;
     let last = values.iter().rposition(|v| v.is_finite())?;
-    let own = &values[first..=last];
+    Some(&values[first..=last])
+}
+
+/// What comes next, a quarter of the line's length. `None` where too little is known.
+pub fn ahead(values: &[f64], step: f64) -> Option<statistics::series::Forecast> {
+    let known = values.iter().filter(|v| v.is_finite()).count();
+    if known < LEAST { None } else { continued(values, season_of(values, step)) }
+}
+
+fn continued(values: &[f64], season: Option<usize>) -> Option<statistics::series::Forecast> {
     let horizon = ((values.len() as f64 * AHEAD) as usize).clamp(1, 400);
+    fit_holt_winters(known_part(values)?, season.unwrap_or(0), horizon)
+}
+
+fn forecast(values: &[f64], season: Option<usize>, limit: Option<(f64, bool)>) -> Option<Forecast> {
+    let own = known_part(values)?;
     let period = season.unwrap_or(0);
-    let made = fit_holt_winters(own, period, horizon)?;
+    let made = continued(values, season)?;
     // The same made before the last quarter, held against it.
     let cut = own.len() - own.len() / 4;
     let covered =

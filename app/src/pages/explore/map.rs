@@ -2,7 +2,6 @@
 
 use domain::format;
 use domain::telemetry::{Topology, TopologyEdge};
-use domain::traffic::Calls;
 use leptos::prelude::*;
 
 use super::DEFAULT;
@@ -52,7 +51,7 @@ fn drawn(map: &Topology, place: &Place) -> AnyView {
 }
 
 fn edge_row(edge: &TopologyEdge) -> impl IntoView + use<> {
-    let calls = Calls { calls: edge.calls, errors: edge.errors, p50_ms: edge.p50_ms, p95_ms: edge.p95_ms };
+    let calls = edge.seen();
     let known = edge.calls > 0;
     let cell = |text: String| if known { text } else { "–".to_string() };
     let of = calls.status();

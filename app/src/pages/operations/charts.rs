@@ -8,14 +8,13 @@ use domain::{TimeRange, format};
 use leptos::prelude::*;
 
 use crate::charts::chart::Chart;
+use crate::charts::heat::{STEPS, cells, ramp};
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
-use crate::charts::stack::{Layer, columns, stacked};
+use crate::charts::stack::{Layer, columns, stacked, sum};
 use crate::components::panel::{Empty, Panel};
 use crate::components::state::Place;
 
 const HEIGHT: f64 = 168.0;
-/// Steps of the ramp.
-const STEPS: usize = 7;
 /// Bars of the histogram of segments.
 const BARS: usize = 9;
 const WORST: usize = 3;
@@ -55,23 +54,15 @@ pub fn response_time(view: &OperationsView) -> AnyView {
     let (low, high) = (used.first().copied().unwrap_or(0), used.last().copied().unwrap_or(0));
     let most = t.heat.iter().flatten().copied().max().unwrap_or(1) as f64;
     // Few and many differ by orders of magnitude: the ramp is of the logarithm.
-    let level = |count: u32| {
-        (((1.0 + f64::from(count)).ln() / (1.0 + most).ln() * STEPS as f64).ceil() as usize).clamp(1, STEPS)
-    };
-    let mut steps: Vec<Vec<(f64, f64, f64, f64)>> = vec![Vec::new(); STEPS];
-    for (i, column) in t.heat.iter().enumerate() {
+    let level = |count: u32| ((1.0 + f64::from(count)).ln() / (1.0 + most).ln() * STEPS as f64).ceil() as usize;
+    let used_cells = t.heat.iter().enumerate().flat_map(|(i, column)| {
         let left = range.from.0 as f64 + i as f64 * t.step as f64;
-        for row in low..=high {
-            if column[row] > 0 {
-                let (bottom, top) = ((row - low) as f64, (row - low + 1) as f64);
-                steps[level(column[row]) - 1].push((left, left + t.step as f64, bottom, top));
-            }
-        }
-    }
-    let marks =
-        steps.into_iter().enumerate().map(|(i, cells)| Mark::Cells { class: format!("hc{i}"), cells }).collect();
-    let mut spec = ChartSpec::fit(HEIGHT, Axis::Time, Unit::Compact, marks, true);
-    spec.x = (range.from.0 as f64, range.to.0 as f64);
+        (low..=high).filter(|row| column[*row] > 0).map(move |row| {
+            let bottom = (row - low) as f64;
+            (level(column[row]).max(1) - 1, (left, left + t.step as f64, bottom, bottom + 1.0))
+        })
+    });
+    let mut spec = ChartSpec::fit(HEIGHT, Axis::Time, Unit::Compact, cells(used_cells), true).over(range);
     spec.y = (0.0, (high - low + 1) as f64);
     // An edge is written between its rows.
     spec.rows = (low..=high).skip(1).map(|row| ((row - low) as f64, edge_words(HEAT_EDGES[row - 1]))).collect();
@@ -81,10 +72,9 @@ pub fn response_time(view: &OperationsView) -> AnyView {
         format::milliseconds(t.now.p95_ms),
         format::milliseconds(t.usual.p95_ms)
     );
-    let ramp: Vec<_> = (0..STEPS).map(|i| view! { <i class=format!("hk hk{i}")></i> }).collect();
     view! {
         <Chart spec title="Response time" description=description.clone() left=52/>
-        <p class="leg"><span>"few "<span class="hkr" aria-hidden="true">{ramp}</span>" many"</span><span>{description}</span></p>
+        <p class="leg">{ramp("few", "many")}<span>{description}</span></p>
     }
     .into_any()
 }
@@ -199,23 +189,20 @@ fn resource(of: Resource, view: &OperationsView) -> AnyView {
             )
         }
         Resource::Disk => {
-            let sum = |name: &'static str, label: &str| total(named(name), view.range, label);
+            let traffic = |name: &'static str, label: &str| total(named(name), view.range, label);
             (
                 "Disk traffic",
                 Unit::BytesPerSecond,
-                [sum("system.disk.read", "read"), sum("system.disk.write", "written")].into_iter().flatten().collect(),
+                vec![traffic("system.disk.read", "read"), traffic("system.disk.write", "written")],
                 None,
             )
         }
         Resource::Network => {
-            let sum = |name: &'static str, label: &str| total(named(name), view.range, label);
+            let traffic = |name: &'static str, label: &str| total(named(name), view.range, label);
             (
                 "Network traffic",
                 Unit::BytesPerSecond,
-                [sum("system.network.receive", "received"), sum("system.network.transmit", "sent")]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
+                vec![traffic("system.network.receive", "received"), traffic("system.network.transmit", "sent")],
                 None,
             )
         }
@@ -245,16 +232,9 @@ fn resource(of: Resource, view: &OperationsView) -> AnyView {
 }
 
 /// The sum of several series as one layer.
-fn total<'a>(series: impl Iterator<Item = &'a SeriesData>, range: TimeRange, name: &str) -> Option<Layer> {
+fn total<'a>(series: impl Iterator<Item = &'a SeriesData>, range: TimeRange, name: &str) -> Layer {
     let all: Vec<Vec<Option<f64>>> = series.map(|s| columns(&s.points, range, 1.0)).collect();
-    let length = all.first()?.len();
-    let values = (0..length)
-        .map(|i| {
-            let known: Vec<f64> = all.iter().filter_map(|v| v.get(i).copied().flatten()).collect();
-            (!known.is_empty()).then(|| known.iter().sum())
-        })
-        .collect();
-    Some(Layer { name: name.to_string(), values })
+    Layer { name: name.to_string(), values: sum(all.iter().map(Vec::as_slice)) }
 }
 
 /// What Plimsoll itself takes.

@@ -84,10 +84,7 @@ pub fn strip(view: &OperationsView, place: &Place) -> impl IntoView + use<> {
         let value = found.map(|(v, s)| format::with_unit(v, &s.unit));
         (value, if of.is_empty() { String::new() } else { place.link(&format!("/hosts/{of}")) }, of)
     };
-    let rate = t.per_second(now.calls);
-    let (rate_text, rate_unit) =
-        if rate > 0.0 && rate < 1.0 { (format::fixed(rate * 60.0, 1), "/min") } else { (format::compact(rate), "/s") };
-    let mut requests = Cell::new("Requests", seen.then_some((rate_text, rate_unit)), "no spans yet", traces.clone());
+    let mut requests = Cell::new("Requests", seen.then(|| t.rate(now.calls)), "no spans yet", traces.clone());
     // The rest is eleven times as long as the newest part.
     let longer = view.traffic.range.map_or(1.0, |r| (r.micros() - t.recent) as f64 / t.recent.max(1) as f64);
     requests.delta = relative(now.calls as f64, usual.calls as f64 / longer.max(1e-9), None);

@@ -41,12 +41,7 @@ pub fn table(view: &OperationsView, place: &Place) -> AnyView {
 fn row(service: &ServiceRow, traffic: &Traffic, place: &Place) -> impl IntoView + use<> {
     let status = service.status();
     let troubled = status < Of::Good && status != Of::NoData;
-    let per_second = traffic.per_second(service.now.calls);
-    let (rate, unit) = if per_second > 0.0 && per_second < 1.0 {
-        (format::fixed(per_second * 60.0, 1), "/min")
-    } else {
-        (format::compact(per_second), "/s")
-    };
+    let (rate, unit) = traffic.rate(service.now.calls);
     let known = service.now.calls > 0;
     let ms = |value: f64| if known { format::milliseconds(value) } else { "–".to_string() };
     let slow = service.slower().is_some_and(|times| times >= 1.5);

@@ -10,7 +10,7 @@ use domain::happening::{Bar, Flag, FlagKind, Happening, Lane, Timeline};
 use domain::incident::Incident;
 use domain::time::{DAY, SECOND};
 use domain::view::{Concern, IncidentBanner};
-use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use domain::{Action, Actor, Object, TimeRange};
 
 use crate::{Engine, Result};
 
@@ -287,10 +287,4 @@ impl Engine {
 fn leader(incident: &Incident) -> String {
     let leads = incident.responders.iter().find(|r| r.part == "leads").map(|r| r.name.clone());
     leads.unwrap_or_else(|| incident.acknowledged_by.clone())
-}
-
-/// Now and then, for those who read it in a list: not before an instant that was.
-pub(crate) fn last_hour(range: TimeRange, now: Timestamp) -> TimeRange {
-    let to = range.to.min(now);
-    TimeRange { from: to.plus(-domain::time::HOUR).max(range.from), to }
 }
