@@ -16,7 +16,7 @@ pub struct Live {
     pub alerts: RwSignal<u64>,
     pub on: RwSignal<bool>,
     /// A page that is being read closely waits with what is new, and counts it.
-    pub held: RwSignal<bool>,
+    pub held: Memo<bool>,
     pub missed: RwSignal<u64>,
 }
 
@@ -26,16 +26,12 @@ pub fn provide_live(shared: Shared) {
         reports: RwSignal::new(0),
         alerts: RwSignal::new(0),
         on: RwSignal::new(true),
-        held: RwSignal::new(false),
+        held: Memo::new(move |_| shared.holds()),
         missed: RwSignal::new(0),
     };
     provide_context(live);
     Effect::new(move |_| {
-        let holds = shared.holds();
-        if live.held.get_untracked() != holds {
-            live.held.set(holds);
-        }
-        if !holds && live.missed.get_untracked() > 0 {
+        if !live.held.get() && live.missed.get_untracked() > 0 {
             live.missed.set(0);
             live.read_again();
         }

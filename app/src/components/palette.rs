@@ -29,6 +29,15 @@ pub fn use_overlay() -> RwSignal<Option<Over>> {
     expect_context::<Overlay>().0
 }
 
+/// Closes what lies over the page, where it still does.
+fn close(overlay: RwSignal<Option<Over>>, what: Over) -> Callback<()> {
+    Callback::new(move |()| {
+        if overlay.get_untracked() == Some(what) {
+            overlay.set(None);
+        }
+    })
+}
+
 /// Pages, and words that they are also known by.
 const PAGES: [(&str, &str, &str); 17] = [
     ("Overview", "/overview", "home executive health"),
@@ -239,7 +248,7 @@ pub fn Palette() -> impl IntoView {
         }
     };
     view! {
-        <Modal open=is_open close=Callback::new(move |()| if overlay.get_untracked() == Some(Over::Palette) { overlay.set(None) }) label="Search or run a command" class="pal">
+        <Modal open=is_open close=close(overlay, Over::Palette) label="Search or run a command" class="pal">
             <div class="pal-i"><Icon name="search"/>
                 <input type="text" autofocus autocomplete="off" spellcheck="false" placeholder="Search, or type a command" aria-label="Search or run a command"
                     role="combobox" aria-expanded="true" aria-controls="pal" aria-activedescendant=move || format!("pal-{}", chosen.get())
@@ -274,7 +283,7 @@ fn SaveView() -> impl IntoView {
         save.dispatch((SavedView { name: sent.text("name"), href, by: String::new() }, sent.text("all") == "on"));
     };
     view! {
-        <Modal open=is_open close=Callback::new(move |()| if overlay.get_untracked() == Some(Over::SaveView) { overlay.set(None) }) label="Save this view" class="narrow">
+        <Modal open=is_open close=close(overlay, Over::SaveView) label="Save this view" class="narrow">
             <form on:submit=submit>
                 <header><h2>"Save this view"</h2></header>
                 <div class="body col gap-12">
@@ -341,7 +350,7 @@ fn Shortcuts() -> impl IntoView {
             .collect::<Vec<_>>()
     };
     view! {
-        <Modal open=is_open close=Callback::new(move |()| if overlay.get_untracked() == Some(Over::Shortcuts) { overlay.set(None) }) label="Keyboard shortcuts" class="">
+        <Modal open=is_open close=close(overlay, Over::Shortcuts) label="Keyboard shortcuts" class="">
             <header><h2 class="grow">"Keyboard shortcuts"</h2><button class="btn icon sm ghost" type="button" aria-label="Close" autofocus on:click=move |_| overlay.set(None)><Icon name="x" small=true/></button></header>
             <div class="body keyg">{groups}</div>
             <footer><span class="hint">"Single letters are off inside fields, and can be switched off in your account."</span></footer>

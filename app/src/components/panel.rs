@@ -1,8 +1,12 @@
 //! Panels, and the states a panel can be in besides showing its data.
 
 use leptos::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::icons::Icon;
+use super::state::{Place, use_place};
+use crate::server_functions::Failure;
 
 #[component]
 pub fn Panel(
@@ -38,6 +42,29 @@ pub fn Empty(
 ) -> impl IntoView {
     view! {
         <div class="empty"><Icon name="inf"/><h3>{title}</h3><p>{text}</p>{children.map(|c| c())}</div>
+    }
+}
+
+/// What a page reads, drawn; why it could not be read, under a heading of its own.
+#[component]
+pub fn Read<T>(
+    what: Resource<Result<T, Failure>>,
+    #[prop(into)] title: Signal<String>,
+    draw: fn(&T, &Place) -> AnyView,
+) -> impl IntoView
+where
+    T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    let place = use_place();
+    view! {
+        <Transition fallback=Loading>
+            {move || Suspend::new(async move {
+                match what.await {
+                    Ok(view) => draw(&view, &place.get()),
+                    Err(error) => view! { <h1 class="sr">{title.get()}</h1><Failed text=error.to_string()/> }.into_any(),
+                }
+            })}
+        </Transition>
     }
 }
 

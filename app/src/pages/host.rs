@@ -16,7 +16,7 @@ use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::charts::stack::columns;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
-use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::panel::{Empty, Panel, Read};
 use crate::components::state::{Place, use_place};
 use crate::server_functions::find::host;
 
@@ -43,14 +43,7 @@ pub fn HostPage() -> impl IntoView {
     view! {
         <Title text=move || name.get()/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("Operations", "/operations")] range="Last 1 h">
-            <Transition fallback=Loading>
-                {move || Suspend::new(async move {
-                    match data.await {
-                        Ok(view) => page(&view, &place.get()),
-                        Err(error) => view! { <h1 class="sr">{name.get()}</h1><Failed text=error.to_string()/> }.into_any(),
-                    }
-                })}
-            </Transition>
+            <Read what=data title=Signal::derive(move || name.get()) draw=page/>
         </Frame>
     }
     .into_any()

@@ -35,9 +35,7 @@ fn page(seen: &SharedView) -> AnyView {
     let place = Place { environment: seen.environment.clone(), range: Some(RangeChoice::Fixed(seen.range)) };
     let body = match &seen.body {
         SharedBody::Overview(view) => overview::page(view, &place).into_any(),
-        SharedBody::Operations(view) => {
-            view! { <h1 class="sr">"Operations"</h1>{operations::page(view, &place)} }.into_any()
-        }
+        SharedBody::Operations(view) => operations::page(view, &place).into_any(),
         SharedBody::System(view) => system::page(view, &place),
         SharedBody::Model(view) => model::quality(view, &place),
         SharedBody::Incident(view) => incidents::read_only(view),

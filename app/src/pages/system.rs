@@ -17,7 +17,7 @@ use crate::charts::shared::happened;
 use crate::charts::spark::Spark;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
-use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::panel::{Empty, Panel, Read};
 use crate::components::state::{Place, use_place};
 use crate::components::status::{LoadScale, Status};
 use crate::server_functions::evaluation::system;
@@ -38,14 +38,7 @@ pub fn SystemPage() -> impl IntoView {
     view! {
         <Title text=move || name.get()/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("AI systems", "/overview")] range="Last 7 d">
-            <Transition fallback=Loading>
-                {move || Suspend::new(async move {
-                    match data.await {
-                        Ok(view) => page(&view, &place.get()),
-                        Err(error) => view! { <h1 class="sr">{name.get()}</h1><Failed text=error.to_string()/> }.into_any(),
-                    }
-                })}
-            </Transition>
+            <Read what=data title=Signal::derive(move || name.get()) draw=page/>
         </Frame>
     }
     .into_any()

@@ -8,7 +8,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::feature_link;
 use crate::components::frame::Frame;
-use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::panel::{Empty, Panel, Read};
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::server_functions::evaluation::prediction;
@@ -27,14 +27,7 @@ pub fn PredictionPage() -> impl IntoView {
     view! {
         <Title text="Prediction"/>
         <Frame title=Signal::stored("Prediction".to_string()) crumbs=vec![("AI systems", "/overview")]>
-            <Transition fallback=Loading>
-                {move || Suspend::new(async move {
-                    match data.await {
-                        Ok(view) => page(&view, &place.get()),
-                        Err(error) => view! { <h1 class="sr">"Prediction"</h1><Failed text=error.to_string()/> }.into_any(),
-                    }
-                })}
-            </Transition>
+            <Read what=data title="Prediction" draw=page/>
         </Frame>
     }
     .into_any()

@@ -16,7 +16,7 @@ use crate::charts::timeline::timeline;
 use crate::charts::topology::topology;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
-use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::panel::{Empty, Panel, Read};
 use crate::components::state::{Place, use_place};
 use crate::server_functions::views::operations;
 
@@ -39,15 +39,7 @@ pub fn Operations() -> impl IntoView {
     view! {
         <Title text="Operations"/>
         <Frame title=Signal::stored("Operations".to_string()) range="Last 1 h">
-            <h1 class="sr">"Operations"</h1>
-            <Transition fallback=Loading>
-                {move || Suspend::new(async move {
-                    match data.await {
-                        Ok(view) => page(&view, &place.get()).into_any(),
-                        Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
-                    }
-                })}
-            </Transition>
+            <Read what=data title="Operations" draw=|view, place| page(view, place).into_any()/>
         </Frame>
     }
 }
@@ -78,6 +70,7 @@ pub(crate) fn page(view: &OperationsView, place: &Place) -> impl IntoView + use<
     let p7 = services::probes(view);
     let p8 = charts::own_memory(view);
     view! {
+        <h1 class="sr">"Operations"</h1>
         {now::banner(view, place)}
         {now::strip(view, place)}
         <div class="g">

@@ -18,7 +18,7 @@ use crate::components::alert::{Avatar, Sev};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
-use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::panel::{Empty, Panel, Read};
 use crate::components::state::{Place, use_place};
 use crate::components::status::{Delta, LoadScale, Shape, Status};
 use crate::server_functions::views::overview;
@@ -34,14 +34,7 @@ pub fn Overview() -> impl IntoView {
     view! {
         <Title text="Overview"/>
         <Frame title=Signal::stored("Overview".to_string())>
-            <Transition fallback=Loading>
-                {move || Suspend::new(async move {
-                    match data.await {
-                        Ok(view) => page(&view, &place.get()).into_any(),
-                        Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
-                    }
-                })}
-            </Transition>
+            <Read what=data title="Overview" draw=|view, place| page(view, place).into_any()/>
         </Frame>
     }
 }
