@@ -5,6 +5,7 @@ mod command;
 mod database;
 mod dev;
 mod places;
+mod room;
 mod setup;
 mod site;
 mod suite;

@@ -59,7 +59,7 @@ pub fn settle() -> Result<(), String> {
 }
 
 /// The names of the packages of this checkout.
-fn packages() -> Vec<String> {
+pub fn packages() -> Vec<String> {
     let root = root();
     let mut folders = vec![root.join("app"), root.join("frontend"), root.join("server")];
     folders.extend(fs::read_dir(root.join("crates")).into_iter().flatten().flatten().map(|entry| entry.path()));
@@ -71,7 +71,7 @@ fn packages() -> Vec<String> {
 }
 
 /// `target/debug`, `target/wasm32-unknown-unknown/release`: folders that hold builds of a profile.
-fn profiles(target: &Path) -> Vec<PathBuf> {
+pub fn profiles(target: &Path) -> Vec<PathBuf> {
     let folders = |of: &Path| -> Vec<PathBuf> {
         fs::read_dir(of).into_iter().flatten().flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect()
     };

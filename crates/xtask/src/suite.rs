@@ -3,11 +3,12 @@
 use std::process::Command;
 
 use crate::command::{cargo, run, step};
-use crate::{database, places, program, setup};
+use crate::{database, places, program, room, setup};
 
 pub fn suite() -> Result<(), String> {
     setup::for_building()?;
     setup::for_testing()?;
+    room::make()?;
 
     step("formatting");
     run(&mut cargo(&["fmt", "--all", "--check"]), "run cargo fmt --all")?;
