@@ -43,6 +43,12 @@ pub fn shell(assets: Assets) -> impl IntoView {
     let told = use_context::<engine::Engine>().map(|e| e.live().told().to_string());
     #[cfg(not(feature = "ssr"))]
     let told = None::<String>;
+    #[cfg(feature = "ssr")]
+    let zone = Some(components::zone::of_document())
+        .filter(|z| *z != Default::default())
+        .and_then(|z| serde_json::to_string(&z).ok());
+    #[cfg(not(feature = "ssr"))]
+    let zone = None::<String>;
     // The theme is set before anything is painted, so that no page flashes.
     let theme = "try{var t=localStorage.getItem('theme');if(t)document.documentElement.dataset.theme=t}catch(e){}";
     let start = (!assets.js.is_empty()).then(|| {
@@ -53,7 +59,7 @@ pub fn shell(assets: Assets) -> impl IntoView {
     });
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-told=told>
+        <html lang="en" data-told=told data-zone=zone>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
@@ -102,6 +108,7 @@ pub fn mark_ready() {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    components::zone::provide_zone();
     let shared = charts::shared::provide_shared();
     components::live::provide_live(shared);
     provide_context(components::palette::Overlay(RwSignal::new(None)));

@@ -22,6 +22,7 @@ use super::spec::{Axis, ChartSpec, Mark};
 use super::{flags, ticks};
 use crate::components::icons::Icon;
 use crate::components::state::{Place, use_place};
+use crate::components::zone::zone;
 
 /// Pixels that a pointer moves before it marks rather than clicks.
 #[cfg(feature = "hydrate")]
@@ -341,7 +342,7 @@ fn under(event: &ev::PointerEvent, x0: f64, x1: f64) -> Option<(f64, web_sys::El
 
 fn x_ticks(spec: &ChartSpec) -> Vec<(f64, String)> {
     match &spec.axis {
-        Axis::Time => ticks::times(spec.x.0, spec.x.1),
+        Axis::Time => ticks::times(spec.x.0, spec.x.1, &zone()),
         Axis::Number => {
             ticks::numbers(spec.x.0, spec.x.1, 5).into_iter().map(|x| (x, domain::format::compact(x))).collect()
         }

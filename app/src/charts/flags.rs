@@ -6,6 +6,7 @@ use domain::happening::{Flag, FlagKind};
 use leptos::prelude::*;
 
 use crate::components::state::Place;
+use crate::components::zone::Here;
 
 const FLAGS_MAX: usize = 6;
 /// Flags nearer than this share of the width are one.
@@ -53,7 +54,7 @@ fn merged(cluster: &[&Flag], share: f64) -> Placed {
         .unwrap_or(FlagKind::Note);
     let line = |flag: &&Flag| {
         let who = if flag.who.is_empty() { String::new() } else { format!(" ({})", flag.who) };
-        format!("{} UTC {}{who}", flag.at.date_clock(), flag.title)
+        format!("{} {}{who}", flag.at.here().date_clock_zone(), flag.title)
     };
     let said = cluster.iter().map(line).collect::<Vec<_>>().join("\n");
     match cluster {

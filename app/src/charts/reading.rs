@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::spec::{Axis, ChartSpec, Mark};
+use crate::components::zone::Here;
 
 /// Rows of a chart's table at most; longer charts keep every n-th.
 const ROWS: usize = 40;
@@ -72,7 +73,7 @@ pub fn nearest(places: &[f64], x: f64) -> Option<usize> {
 /// Words for a place on the axis.
 pub fn place_name(axis: &Axis, x: f64) -> String {
     match axis {
-        Axis::Time => format!("{} UTC", domain::Timestamp(x as i64).date_clock()),
+        Axis::Time => domain::Timestamp(x as i64).here().date_clock_zone(),
         Axis::Number => domain::format::compact(x),
         Axis::Categories(names) => names.get(x.floor().max(0.0) as usize).cloned().unwrap_or_default(),
     }

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
+use domain::zone::Zone;
 
 /// Round numbers within a range, about `count` of them.
 pub fn numbers(low: f64, high: f64, count: usize) -> Vec<f64> {
@@ -29,8 +30,15 @@ pub fn bytes(low: f64, high: f64, count: usize) -> Vec<f64> {
     (first..=last.min(first + 50)).map(|i| i as f64 * step).collect()
 }
 
-/// Instants within a range with their labels, at most about six.
-pub fn times(low: f64, high: f64) -> Vec<(f64, String)> {
+/// Instants within a range with their labels, at most about six; at round times of the zone’s own clock.
+pub fn times(low: f64, high: f64, zone: &Zone) -> Vec<(f64, String)> {
+    let shown = |x: f64| zone.shifted(Timestamp(x as i64)).0 as f64;
+    let ticks = by_the_clock(shown(low), shown(high));
+    ticks.into_iter().map(|(at, label)| (zone.unshifted(Timestamp(at as i64)).0 as f64, label)).collect()
+}
+
+/// The same where the clock is that of UTC.
+fn by_the_clock(low: f64, high: f64) -> Vec<(f64, String)> {
     const STEPS: [i64; 17] = [
         10 * SECOND,
         30 * SECOND,
@@ -110,9 +118,9 @@ mod tests {
 
     #[test]
     fn six_hours_have_hours_and_three_years_have_months() {
-        let day = times(0.0, (6 * HOUR) as f64);
+        let day = by_the_clock(0.0, (6 * HOUR) as f64);
         assert!(day.len() >= 3 && day.len() <= 7 && day.iter().all(|(_, l)| l.contains(':')), "{day:?}");
-        let years = times(0.0, (3 * 365 * DAY) as f64);
+        let years = by_the_clock(0.0, (3 * 365 * DAY) as f64);
         assert!(years.len() >= 3 && years.len() <= 7, "{years:?}");
     }
 }

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::ticks;
 use crate::components::icons::Icon;
 use crate::components::state::Place;
+use crate::components::zone::{Here, zone};
 
 /// Pixels of a row of bars.
 const ROW: usize = 20;
@@ -73,8 +74,8 @@ fn lane(name: &str, bars: &[Bar], axis: &Axis, place: &Place) -> AnyView {
                 (to - from) * 100.0,
                 rows[i] * ROW + 3
             );
-            let until = bar.to.map_or_else(|| "open".to_string(), |to| format!("until {}", to.clock()));
-            let title = format!("{}, since {} UTC, {until}{}", bar.title, bar.from.date_clock(), if bar.quiet { ", silenced" } else { "" });
+            let until = bar.to.map_or_else(|| "open".to_string(), |to| format!("until {}", to.here().clock()));
+            let title = format!("{}, since {}, {until}{}", bar.title, bar.from.here().date_clock_zone(), if bar.quiet { ", silenced" } else { "" });
             view! { <a class=class style=style href=place.link(&bar.href) title=title.clone()><span>{words(&bar.title)}</span></a> }
         })
         .collect();
@@ -99,11 +100,11 @@ pub fn timeline(timeline: &Timeline, flags: &[Flag], range: TimeRange, place: &P
             let hot = share + room > 1.0 && share > room;
             let class = if hot { "cf hot" } else { "cf" };
             let width = if hot { String::new() } else { format!(";max-width:max(20px,{:.2}%)", (next - share) * 100.0) };
-            let title = format!("{} UTC {}", flag.at.date_clock(), flag.title);
+            let title = format!("{} {}", flag.at.here().date_clock_zone(), flag.title);
             view! { <span class=class style=format!("left:{:.2}%{width}", share * 100.0) title=title><Icon name="flag" small=true/><span class="flw">{words(&flag.title)}</span></span> }
         })
         .collect();
-    let grid: Vec<(f64, String)> = ticks::times(axis.from, axis.from + axis.span);
+    let grid: Vec<(f64, String)> = ticks::times(axis.from, axis.from + axis.span, &zone());
     let lines: Vec<_> = grid
         .iter()
         .map(|(at, _)| view! { <i style=format!("left:{:.2}%", (at - axis.from) / axis.span * 100.0)></i> })

@@ -8,6 +8,7 @@ use domain::people::initials;
 use leptos::prelude::*;
 
 use super::icons::Icon;
+use crate::components::zone::Here;
 
 /// Bars, a word and a colour.
 #[component]
@@ -41,7 +42,7 @@ pub fn state(row: &AlertRow, now: Timestamp) -> AnyView {
     }
     match &row.suppressed {
         Some(Suppressed::Silence { .. }) => {
-            let more = row.silence.as_ref().map(|s| format!("until {}, {}", s.ends_at.date_clock(), s.comment));
+            let more = row.silence.as_ref().map(|s| format!("until {}, {}", s.ends_at.here().date_clock(), s.comment));
             return with("mute", "Silenced", more.unwrap_or_default());
         }
         Some(Suppressed::Inhibition { by, .. }) => return with("mute", "Inhibited", format!("follows from {by}")),
@@ -49,7 +50,7 @@ pub fn state(row: &AlertRow, now: Timestamp) -> AnyView {
         None => {}
     }
     if let Some(taken) = alert.acknowledged.as_ref().filter(|a| a.holds(now)) {
-        return with("check", "Acknowledged", format!("{}, {}", taken.by, taken.at.clock()));
+        return with("check", "Acknowledged", format!("{}, {}", taken.by, taken.at.here().clock()));
     }
     let who = if alert.assigned.is_empty() { "nobody yet".to_string() } else { format!("for {}", alert.assigned) };
     view! { <span class="stt"><i class="fd" aria-hidden="true"></i><span>"Firing"<span class="hint">{who}</span></span></span> }

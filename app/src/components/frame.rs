@@ -1,19 +1,20 @@
 //! The frame of every page: rail, top bar, tabs on small screens.
 
-use domain::Role;
 use domain::people::Theme;
 use domain::time::RangeChoice;
+use domain::{Role, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_query_map};
 use leptos_router::location::Location;
 
 use super::icons::Icon;
 use super::keys::Letters;
-use super::live::use_live;
+use super::live::{Live, use_live};
 use super::palette::{Over, use_overlay};
 use super::state::{RANGES, use_place};
 use super::status::Shape;
 use crate::charts::shared::Ranged;
+use crate::components::zone::{Here, zone};
 use crate::server_functions::views::{Reader, me};
 
 /// `crumbs`: what stands before the page's own name, with its address.
@@ -92,6 +93,7 @@ pub fn Frame(
                         <button class="btn sm live hide-m" type="button" aria-pressed=move || live.on.get().to_string()
                             on:click=move |_| live.on.update(|on| *on = !*on)>
                             {move || match (live.on.get(), live.held.get()) {
+                                _ if live.late.with(Option::is_some) => "Not current".into_any(),
                                 (true, false) => view! { <span class="dot"></span>"Live" }.into_any(),
                                 (true, true) => format!("Paused, {} new", live.missed.get()).into_any(),
                                 (false, _) => "Paused".into_any(),
@@ -99,12 +101,28 @@ pub fn Frame(
                         </button>
                     </div>
                 </header>
-                <main class="page" id="main">{children()}</main>
+                <main class="page" id="main" aria-busy=move || (live.busy.get() > 0).to_string()>
+                    {move || live.late.get().map(|(read, why)| late(live, read, &why))}
+                    {children()}
+                </main>
             </div>
         </div>
         <nav class="tabs-m tabs-5" aria-label="Main">{tabs}</nav>
     }
     .into_any()
+}
+
+/// What is shown is of before, from when, and why.
+fn late(live: Live, read: f64, why: &str) -> impl IntoView + use<> {
+    let at = Timestamp((read * 1000.0) as i64).here().clock_seconds_zone();
+    let words = format!("Read at {at}. Reading it anew failed: {why}");
+    view! {
+        <div class="note fair mb-12" role="status">
+            <svg aria-hidden="true"><use href="#s-fair"></use></svg>
+            <div class="grow"><b>"These figures are not current"</b><p>{words}</p></div>
+            <button class="btn sm" type="button" on:click=move |_| live.read_again()><Icon name="ref" small=true/>"Try again"</button>
+        </div>
+    }
 }
 
 /// Pages that may be shown to others say so.
@@ -221,7 +239,10 @@ fn environment_menu(
 fn RangePicker(words: &'static str) -> impl IntoView {
     let place = use_place();
     let Location { pathname: path, search, .. } = use_location();
-    let label = move || place.get().range.map_or_else(|| words.to_string(), RangeChoice::label);
+    let (zone, label_zone) = (zone(), zone());
+    let [from_words, to_words] = [format!("From, {}", zone.label()), format!("To, {}", zone.label())];
+    let (short, name) = (zone.label(), zone.name.clone());
+    let label = move || place.get().range.map_or_else(|| words.to_string(), |range| range.label(&label_zone));
     let options = move || {
         let (here, path, search) = (place.get(), path.get(), search.get());
         RANGES
@@ -229,7 +250,7 @@ fn RangePicker(words: &'static str) -> impl IntoView {
             .map(|range| {
                 let chosen = here.range == Some(range);
                 let there = super::state::Place { range: Some(range), ..here.clone() };
-                view! { <a href=there.here(&path, &search) aria-current=chosen.then_some("true")>{range.label()}</a> }
+                view! { <a href=there.here(&path, &search) aria-current=chosen.then_some("true")>{range.label(&zone)}</a> }
             })
             .collect::<Vec<_>>()
     };
@@ -240,22 +261,23 @@ fn RangePicker(words: &'static str) -> impl IntoView {
         query
             .get()
             .into_iter()
-            .filter(|(name, _)| !["from", "to"].contains(&name.as_ref()))
+            .filter(|(name, _)| !["from", "to", "tz"].contains(&name.as_ref()))
             .map(|(name, value)| view! { <input type="hidden" name=name.to_string() value=value/> })
             .collect::<Vec<_>>()
     };
     let fixed = move |end: bool| match place.get().range {
-        Some(RangeChoice::Fixed(range)) => if end { range.to } else { range.from }.form_minute(),
+        Some(RangeChoice::Fixed(range)) => if end { range.to } else { range.from }.here().form_minute(),
         _ => String::new(),
     };
     view! {
         <details class="menu" data-ranged="">
-            <summary class="btn sm"><Icon name="clock" small=true/><span>{label}</span><span class="dim hide-m">"UTC"</span><Icon name="down" small=true/></summary>
+            <summary class="btn sm"><Icon name="clock" small=true/><span>{label}</span><span class="dim hide-m">{short}</span><Icon name="down" small=true/></summary>
             <div class="menu-l">{options}
                 <form class="rpf" method="get" action=move || path.get()>
                     {carried}
-                    <label class="f"><span>"From, UTC"</span><input class="in sm" type="datetime-local" name="from" required value=move || fixed(false)/></label>
-                    <label class="f"><span>"To, UTC"</span><input class="in sm" type="datetime-local" name="to" required value=move || fixed(true)/></label>
+                    <input type="hidden" name="tz" value=name/>
+                    <label class="f"><span>{from_words}</span><input class="in sm" type="datetime-local" name="from" required value=move || fixed(false)/></label>
+                    <label class="f"><span>{to_words}</span><input class="in sm" type="datetime-local" name="to" required value=move || fixed(true)/></label>
                     <button class="btn sm" type="submit">"Show"</button>
                 </form>
             </div>

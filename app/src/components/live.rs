@@ -5,6 +5,7 @@
 use leptos::prelude::*;
 
 use crate::charts::shared::Shared;
+use crate::server_functions::Failure;
 
 #[derive(Clone, Copy)]
 pub struct Live {
@@ -18,7 +19,16 @@ pub struct Live {
     /// A page that is being read closely waits with what is new, and counts it.
     pub held: Memo<bool>,
     pub missed: RwSignal<u64>,
+    /// How many readings are on their way that will show something else than what is shown.
+    pub busy: RwSignal<u32>,
+    /// Why what is shown could not be read anew, and when it was read, in milliseconds.
+    pub late: RwSignal<Option<(f64, String)>>,
+    read_at: StoredValue<f64>,
 }
+
+/// Milliseconds between two tries to read what could not be read.
+#[cfg(feature = "hydrate")]
+const AGAIN_MS: u64 = 10_000;
 
 pub fn provide_live(shared: Shared) {
     let live = Live {
@@ -28,6 +38,9 @@ pub fn provide_live(shared: Shared) {
         on: RwSignal::new(true),
         held: Memo::new(move |_| shared.holds()),
         missed: RwSignal::new(0),
+        busy: RwSignal::new(0),
+        late: RwSignal::new(None),
+        read_at: StoredValue::new(now()),
     };
     provide_context(live);
     Effect::new(move |_| {
@@ -47,6 +60,36 @@ impl Live {
         self.reports.update(|t| *t += 1);
         self.tick.update(|t| *t += 1);
     }
+
+    /// What is shown is of now.
+    pub(super) fn found(self) {
+        self.read_at.set_value(now());
+        if self.late.with_untracked(Option::is_some) {
+            self.late.set(None);
+        }
+    }
+
+    /// What is shown is of before: it stays, and is asked for again.
+    pub(super) fn lost(self, why: &Failure) {
+        self.late.set(Some((self.read_at.get_value(), why.to_string())));
+        #[cfg(feature = "hydrate")]
+        set_timeout(
+            move || {
+                if self.late.with_untracked(Option::is_some) {
+                    self.read_again();
+                }
+            },
+            std::time::Duration::from_millis(AGAIN_MS),
+        );
+    }
+}
+
+/// Milliseconds, of the reader’s clock.
+fn now() -> f64 {
+    #[cfg(feature = "hydrate")]
+    return js_sys::Date::now();
+    #[cfg(not(feature = "hydrate"))]
+    0.0
 }
 
 pub fn use_live() -> Live {

@@ -10,5 +10,7 @@ pub mod modal;
 pub mod note;
 pub mod palette;
 pub mod panel;
+pub mod reading;
 pub mod state;
 pub mod status;
+pub mod zone;

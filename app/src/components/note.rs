@@ -2,12 +2,14 @@
 
 use domain::Timestamp;
 use domain::annotation::{AnnotationText, Subject};
+use domain::zone::Zone;
 use leptos::prelude::*;
 
 use super::form::{Sent, outcome};
 use super::live::use_live;
 use super::modal::Modal;
 use crate::charts::shared::use_shared;
+use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::annotate;
 
@@ -24,27 +26,28 @@ fn about(subject: &Subject) -> String {
     if parts.is_empty() { "everything".to_string() } else { parts.join(", ") }
 }
 
-/// A time as the form holds it: to the second, in UTC.
+/// A time as the form holds it: to the second, by the document’s clock.
 fn shown(micros: f64) -> String {
-    let at = Timestamp(micros as i64);
-    Timestamp(at.0.div_euclid(1_000_000) * 1_000_000).rfc3339()
+    Timestamp(micros as i64).here().form_second()
 }
 
-fn read(name: &str, text: &str) -> Result<Timestamp, Failure> {
-    Timestamp::parse(text.trim())
-        .ok_or_else(|| Failure::Refused(format!("“{text}” is no time; write {name} as 2026-11-23T14:32:00Z")))
+fn read(name: &str, text: &str, zone: &Zone) -> Result<Timestamp, Failure> {
+    zone.parse(text)
+        .ok_or_else(|| Failure::Refused(format!("“{text}” is no time; write {name} as 2026-11-23 14:32:00")))
 }
 
 #[component]
 pub fn NoteForm() -> impl IntoView {
     let shared = use_shared();
     let live = use_live();
+    let clock = zone();
     let save = Action::new(move |sent: &(String, String, String, String, Subject)| {
         let (at, until, text, tags, subject) = sent.clone();
+        let zone = clock.clone();
         async move {
             let tags = tags.split([',', ' ']).map(str::trim).filter(|t| !t.is_empty()).map(String::from).collect();
-            let until = if until.trim().is_empty() { None } else { Some(read("the end", &until)?) };
-            let id = annotate(AnnotationText { at: read("the time", &at)?, until, subject, text, tags }).await?;
+            let until = if until.trim().is_empty() { None } else { Some(read("the end", &until, &zone)?) };
+            let id = annotate(AnnotationText { at: read("the time", &at, &zone)?, until, subject, text, tags }).await?;
             shared.draft.set(None);
             shared.marked.set(None);
             live.tick.update(|t| *t += 1);
@@ -73,7 +76,7 @@ pub fn NoteForm() -> impl IntoView {
                             <p class="hint">{format!("Shown on every chart that concerns {}.", about(&draft.about))}</p>
                             <label class="f"><span>"What is there to know"</span><textarea class="in" name="text" rows="3" maxlength="4000" required autofocus></textarea></label>
                             <div class="two m0">
-                                <label class="f"><span>"At, UTC"</span><input class="in" name="at" value=shown(draft.at) required/></label>
+                                <label class="f"><span>{format!("At, {}", zone_label())}</span><input class="in" name="at" value=shown(draft.at) required/></label>
                                 <label class="f"><span>"Until, empty for an instant"</span><input class="in" name="until" value=draft.until.map(shown).unwrap_or_default()/></label>
                             </div>
                             <label class="f"><span>"Tags"</span><input class="in" name="tags" placeholder="maintenance, campaign" maxlength="200"/></label>

@@ -61,30 +61,81 @@ where
             {move || Suspend::new(async move {
                 match what.await {
                     Ok(view) => draw(&view, &place.get()),
-                    Err(error) => view! { <h1 class="sr">{title.get()}</h1><Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <h1 class="sr">{title.get()}</h1><Failed error/> }.into_any(),
                 }
             })}
         </Transition>
     }
 }
 
-/// A panel's shape while its data comes.
+/// A panel’s shape while its data comes. When that takes long it says for how long, and lets go.
 #[component]
 pub fn Loading() -> impl IntoView {
+    const LONG: u32 = 3;
+    let seconds = RwSignal::new(0u32);
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| {
+        let each = std::time::Duration::from_secs(1);
+        if let Ok(clock) = set_interval_with_handle(move || seconds.update(|s| *s += 1), each) {
+            on_cleanup(move || clock.clear());
+        }
+    });
+    let waiting = move || {
+        let long = seconds.get() >= LONG;
+        long.then(|| {
+            view! {
+                <p class="row gap-12 wrap still" role="status">
+                    <span>"Still reading, "{move || seconds.get()}" s"</span>
+                    <button class="btn sm" type="button" on:click=move |_| back()>"Cancel"</button>
+                </p>
+            }
+        })
+    };
     view! {
         <div class="g" aria-busy="true" aria-label="Loading">
-            <div class="panel c-12 skp"><i class="sk"></i><i class="sk"></i><i class="sk"></i></div>
+            <div class="panel c-12 skp"><i class="sk"></i><i class="sk"></i><i class="sk"></i>{waiting}</div>
         </div>
     }
 }
 
-/// What went wrong, and what to do.
+/// To where the reader came from.
+fn back() {
+    #[cfg(feature = "hydrate")]
+    if let Some(history) = web_sys::window().and_then(|w| w.history().ok()) {
+        let _ = history.back();
+    }
+}
+
+/// What went wrong, what it touches and what to do; or whose right it needs.
 #[component]
-pub fn Failed(#[prop(into)] text: String) -> impl IntoView {
+pub fn Failed(#[prop(into)] error: Failure) -> impl IntoView {
+    let words = error.to_string();
+    match error {
+        Failure::NotAllowed(words) => view! {
+            <div class="empty" role="alert">
+                <Icon name="lock"/><h3>"You cannot see this"</h3><p>{words}</p>
+                <p class="hint">"An administrator gives roles under Settings, People."</p>
+            </div>
+        }
+        .into_any(),
+        Failure::Refused(_) => fault("This could not be read", words, None),
+        Failure::Broken { .. } | Failure::Unreachable(_) => {
+            let again = view! { <a class="btn sm" href="" rel="external"><Icon name="ref" small=true/>"Try again"</a> };
+            fault(
+                "This could not be read",
+                format!("{words} The rest of the page is not affected."),
+                Some(again.into_any()),
+            )
+        }
+    }
+}
+
+fn fault(title: &'static str, words: String, action: Option<AnyView>) -> AnyView {
     view! {
         <div class="note critical" role="alert">
             <svg aria-hidden="true"><use href="#s-critical"></use></svg>
-            <div><b>"This could not be read"</b><p>{text}</p></div>
+            <div><b>{title}</b><p>{words}</p>{action}</div>
         </div>
     }
+    .into_any()
 }

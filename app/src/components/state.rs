@@ -1,6 +1,8 @@
 //! The state that lives in the address: environment and range. Every link inside carries it.
 
+use crate::components::zone::zone;
 use domain::time::{DAY, HOUR, MINUTE, RangeChoice};
+use domain::zone::Zone;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
@@ -24,9 +26,9 @@ pub struct Place {
     pub range: Option<RangeChoice>,
 }
 
-fn of(query: &ParamsMap) -> Place {
+fn of(query: &ParamsMap, zone: &Zone) -> Place {
     let from = query.get("from");
-    let range = RangeChoice::parse(from.as_deref(), query.get("to").as_deref(), RangeChoice::All);
+    let range = RangeChoice::parse(from.as_deref(), query.get("to").as_deref(), RangeChoice::All, zone);
     Place {
         environment: query.get("env").filter(|e| !e.is_empty()).unwrap_or_else(|| "production".to_string()),
         range: from.filter(|f| !f.is_empty()).map(|_| range),
@@ -36,7 +38,8 @@ fn of(query: &ParamsMap) -> Place {
 /// Where the reader is, from the address.
 pub fn use_place() -> Memo<Place> {
     let query = use_query_map();
-    let place = Memo::new(move |_| query.with(of));
+    let zone = zone();
+    let place = Memo::new(move |_| query.with(|query| of(query, &zone)));
     // Worked out here, once: parts of a page that are drawn side by side must not be the first to ask,
     // since a memo that two threads work out at once panics in one of them.
     place.with_untracked(|_| ());

@@ -11,6 +11,7 @@ use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::Loading;
 use crate::components::status::{Shape, Status};
+use crate::components::zone::Here;
 use crate::server_functions::admin::{create_key, installation};
 use crate::server_functions::model_set_up;
 use crate::server_functions::views::{Reader, me};
@@ -160,7 +161,7 @@ fn receiving(view: Option<ModelSetUpView>, name: String) -> AnyView {
         format::count(rows as f64),
         view.model.schema.fields.len(),
         format::count(view.labels as f64),
-        last.map(|t| format!(", the newest of {} UTC", t.date_clock())).unwrap_or_default()
+        last.map(|t| format!(", the newest of {}", t.here().date_clock_zone())).unwrap_or_default()
     );
     let found: Vec<_> = view
         .model

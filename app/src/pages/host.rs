@@ -17,7 +17,9 @@ use crate::charts::stack::columns;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Panel, Read};
+use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
+use crate::components::zone::Here;
 use crate::server_functions::find::host;
 
 const DEFAULT: RangeChoice = RangeChoice::Last(HOUR);
@@ -33,12 +35,13 @@ pub fn HostPage() -> impl IntoView {
     let live = use_live();
     let name = Memo::new(move |_| params.with(|p| p.get("name")).unwrap_or_default());
     name.with_untracked(|_| ());
-    let data = Resource::new(
+    let data = reading(
         move || {
             let here = place.get();
-            (name.get(), here.environment, here.range.unwrap_or(DEFAULT), live.tick.get())
+            (name.get(), here.environment, here.range.unwrap_or(DEFAULT))
         },
-        |(name, environment, range, _)| host(name, environment, range),
+        move || live.tick.get(),
+        |(name, environment, range)| host(name, environment, range),
     );
     view! {
         <Title text=move || name.get()/>
@@ -200,7 +203,7 @@ fn page(view: &HostView, place: &Place) -> AnyView {
         <div class="head"><div class="grow"><h1>{view.name.clone()}</h1><p>{format!("{} signals in the range", view.series.len())}</p></div><div class="row wrap">{others}</div></div>
         {fills}
         <div class="g">{own}{cores}{gpu_panels}</div>
-        <footer class="ft"><span>{format!("Read at {} UTC", view.now.clock_seconds())}</span></footer>
+        <footer class="ft"><span>{format!("Read at {}", view.now.here().clock_seconds_zone())}</span></footer>
     }
     .into_any()
 }

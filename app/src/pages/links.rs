@@ -11,6 +11,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::use_place;
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::shares::{end_share, make_share, post_link, receivers, shares};
 
 #[component]
@@ -97,7 +98,7 @@ pub fn Links() -> impl IntoView {
             </form>
             <section class="panel mt-12" aria-label="Links"><Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(rows) if rows.is_empty() => view! { <Empty title="No link yet" text="Share is at the top of Overview, Operations, systems, models and incidents."/> }.into_any(),
                     Ok(rows) => table(rows, end),
                 }
@@ -112,17 +113,17 @@ fn table(rows: Vec<ShareRow>, end: Action<i64, Result<(), crate::server_function
         .map(|row| {
             let (id, s) = (row.share.id, row.share);
             let ends = match (s.revoked_at, s.expires_at) {
-                (Some(at), _) => format!("ended {}", at.date_clock()),
-                (None, Some(at)) => format!("until {}", at.date_clock()),
+                (Some(at), _) => format!("ended {}", at.here().date_clock()),
+                (None, Some(at)) => format!("until {}", at.here().date_clock()),
                 (None, None) => "until it is ended".into(),
             };
-            let last = row.last.map(|at| format!(", last {}", at.date_clock())).unwrap_or_default();
+            let last = row.last.map(|at| format!(", last {}", at.here().date_clock())).unwrap_or_default();
             let button = s.revoked_at.is_none().then(|| view! { <button class="btn xs danger" type="button" on:click=move |_| { end.dispatch(id); }>"End"</button> });
-            view! { <tr><th scope="row" class="plain">{s.text.page.title()}<span class="hint blk">{s.text.note}</span></th><td>{s.author}</td><td class="nw">{s.created_at.date_clock()}</td><td class="nw">{ends}</td><td>{format!("{}{last}", row.visits)}</td><td class="num">{button}</td></tr> }
+            view! { <tr><th scope="row" class="plain">{s.text.page.title()}<span class="hint blk">{s.text.note}</span></th><td>{s.author}</td><td class="nw">{s.created_at.here().date_clock()}</td><td class="nw">{ends}</td><td>{format!("{}{last}", row.visits)}</td><td class="num">{button}</td></tr> }
         })
         .collect();
     view! {
-        <table class="t"><thead><tr><th scope="col">"Page"</th><th scope="col">"By"</th><th scope="col">"Made "<span class="u">"UTC"</span></th><th scope="col">"Holds"</th><th scope="col">"Opened"</th><th scope="col"><span class="sr">"End"</span></th></tr></thead><tbody>{rows}</tbody></table>
+        <table class="t"><thead><tr><th scope="col">"Page"</th><th scope="col">"By"</th><th scope="col">"Made "<span class="u">{zone_label()}</span></th><th scope="col">"Holds"</th><th scope="col">"Opened"</th><th scope="col"><span class="sr">"End"</span></th></tr></thead><tbody>{rows}</tbody></table>
     }
     .into_any()
 }

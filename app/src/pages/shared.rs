@@ -10,6 +10,7 @@ use super::{incidents, model, operations, overview, system};
 use crate::charts::shared::ReadOnly;
 use crate::components::panel::{Empty, Loading};
 use crate::components::state::Place;
+use crate::components::zone::Here;
 use crate::server_functions::shares::shared;
 
 #[component]
@@ -40,11 +41,16 @@ fn page(seen: &SharedView) -> AnyView {
         SharedBody::Model(view) => model::quality(view, &place),
         SharedBody::Incident(view) => incidents::read_only(view),
     };
-    let until =
-        seen.expires_at.map_or("until it is ended".to_string(), |end| format!("until {} UTC", end.date_clock()));
+    let until = seen
+        .expires_at
+        .map_or("until it is ended".to_string(), |end| format!("until {}", end.here().date_clock_zone()));
     let range = match (&seen.body, seen.frozen) {
         (SharedBody::Overview(_) | SharedBody::Incident(_), _) => String::new(),
-        (_, true) => format!("{} to {} UTC, as it was. ", seen.range.from.date_clock(), seen.range.to.date_clock()),
+        (_, true) => format!(
+            "{} to {}, as it was. ",
+            seen.range.from.here().date_clock(),
+            seen.range.to.here().date_clock_zone()
+        ),
         (_, false) => "The range moves on with time. ".to_string(),
     };
     let note = (!seen.note.is_empty()).then(|| view! { <p class="note">{seen.note.clone()}</p> });

@@ -18,8 +18,10 @@ use crate::charts::spark::Spark;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Panel, Read};
+use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
 use crate::components::status::{LoadScale, Status};
+use crate::components::zone::Here;
 use crate::server_functions::evaluation::system;
 
 #[component]
@@ -28,12 +30,13 @@ pub fn SystemPage() -> impl IntoView {
     let place = use_place();
     let live = use_live();
     let name = Memo::new(move |_| params.with(|p| p.get("name")).unwrap_or_default());
-    let data = Resource::new(
+    let data = reading(
         move || {
             let here = place.get();
-            (name.get(), here.environment, here.range.unwrap_or(RangeChoice::Last(7 * DAY)), live.reports.get())
+            (name.get(), here.environment, here.range.unwrap_or(RangeChoice::Last(7 * DAY)))
         },
-        |(name, environment, range, _)| system(name, environment, range),
+        move || live.reports.get(),
+        |(name, environment, range)| system(name, environment, range),
     );
     view! {
         <Title text=move || name.get()/>
@@ -60,7 +63,7 @@ pub(crate) fn page(view: &SystemView, place: &Place) -> AnyView {
         .changes
         .iter()
         .take(12)
-        .map(|c| view! { <li><div class="grow"><b>{c.title.clone()}</b><p class="hint">{format!("{} UTC {}", c.at.date_clock(), c.author)}</p></div></li> })
+        .map(|c| view! { <li><div class="grow"><b>{c.title.clone()}</b><p class="hint">{format!("{} {}", c.at.here().date_clock_zone(), c.author)}</p></div></li> })
         .collect();
     let quiet = changes.is_empty();
     let p1 = layers(&view.health.layers);
@@ -93,7 +96,7 @@ pub(crate) fn page(view: &SystemView, place: &Place) -> AnyView {
             <Panel title="Users" sub="what feedback says, each with its n" span="c-6" flush=true>{p2}</Panel>
             <Panel title="Business" sub="what it is worth, with its interval" span="c-6" flush=true>{p3}</Panel>
         </div>
-        <footer class="ft"><span>{format!("Figures up to {} UTC, {}", view.now.clock(), view.now.date())}</span></footer>
+        <footer class="ft"><span>{format!("Figures up to {}", view.now.here().date_clock_zone())}</span></footer>
     }
     .into_any()
 }

@@ -61,8 +61,21 @@ pub fn listed(name: &str) -> Option<Action> {
 pub enum Failure {
     #[error("{0}")]
     Refused(String),
+    /// The person’s role does not reach that far; in the words of [`domain::Denied`].
+    #[error("{0}")]
+    NotAllowed(String),
+    /// The fault is Plimsoll’s own: the request’s id finds its cause in the log.
+    #[error("{words} The log names the cause under the request {request}.")]
+    Broken { words: String, request: String },
     #[error("the server did not answer: {0}")]
     Unreachable(String),
+}
+
+impl Failure {
+    /// Whether asking again may help: nothing was wrong with what was asked.
+    pub fn passes(&self) -> bool {
+        matches!(self, Failure::Broken { .. } | Failure::Unreachable(_))
+    }
 }
 
 impl FromServerFnError for Failure {
@@ -102,16 +115,20 @@ pub(crate) mod server {
             }
             match error {
                 EngineError::Store(error) => {
-                    tracing_error(&error);
-                    Failure::Refused("Plimsoll’s store failed; the log names the cause.".into())
+                    let request = request_id();
+                    leptos::logging::error!("a server function failed in the store ({request}): {error}");
+                    Failure::Broken { words: "Plimsoll’s store failed.".into(), request }
                 }
+                EngineError::Denied(denied) => Failure::NotAllowed(denied.to_string()),
                 other => Failure::Refused(other.to_string()),
             }
         }
     }
 
-    fn tracing_error(error: &dyn std::error::Error) {
-        leptos::logging::error!("a server function failed in the store: {error}");
+    fn request_id() -> String {
+        let parts = use_context::<axum::http::request::Parts>();
+        let id = parts.as_ref().and_then(|p| p.headers.get("x-request-id")).and_then(|v| v.to_str().ok());
+        id.unwrap_or("unknown").to_string()
     }
 
     /// How programs reach this installation: as configured, else as this request did.

@@ -34,6 +34,7 @@ pub mod traffic;
 pub mod verdict;
 pub mod view;
 pub mod window;
+pub mod zone;
 
 pub use access::{Access, Action, Actor, Denied, Object, Role, Scope, authorize};
 pub use health::Status;

@@ -91,12 +91,20 @@ pub struct Preferences {
     pub start: String,
     /// Whether single letters are shortcuts.
     pub letters: bool,
+    /// In which times are shown, as the IANA names it; empty for UTC.
+    pub zone: String,
     pub views: Vec<SavedView>,
 }
 
 impl Default for Preferences {
     fn default() -> Self {
-        Preferences { theme: Theme::System, start: String::new(), letters: true, views: Vec::new() }
+        Preferences {
+            theme: Theme::System,
+            start: String::new(),
+            letters: true,
+            zone: String::new(),
+            views: Vec::new(),
+        }
     }
 }
 

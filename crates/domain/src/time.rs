@@ -1,12 +1,13 @@
 //! Instants and ranges: UTC microseconds, everywhere but at the edges.
 //!
-//! Formatting here is always UTC, so that the server and the browser print the same characters;
-//! a zone applied in a view would break hydration.
+//! Formatting here is UTC; as the clock of another zone shows an instant is [`crate::zone`]'s matter.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::zone::{Civil, Zone};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
@@ -65,7 +66,8 @@ pub const DAY: i64 = 24 * HOUR;
 const EARLIEST: i64 = -2_208_988_800 * SECOND;
 const LATEST: i64 = 7_258_118_400 * SECOND;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+pub(crate) const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Timestamp {
     pub const MIN: Timestamp = Timestamp(i64::MIN);
@@ -112,11 +114,15 @@ impl Timestamp {
         Some(Timestamp(zoned.timestamp().as_microsecond()))
     }
 
-    fn civil(self) -> jiff::civil::DateTime {
+    pub(crate) fn civil(self) -> jiff::civil::DateTime {
         jiff::Timestamp::from_microsecond(self.0)
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
             .to_zoned(jiff::tz::TimeZone::UTC)
             .datetime()
+    }
+
+    pub fn utc(self) -> Civil {
+        Zone::default().civil(self)
     }
 
     /// RFC 3339 in UTC, to the microsecond where there is one.
@@ -124,51 +130,44 @@ impl Timestamp {
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
     }
 
-    /// `13:58`
+    /// `13:58` In UTC.
     pub fn clock(self) -> String {
-        let t = self.civil();
-        format!("{:02}:{:02}", t.hour(), t.minute())
+        self.utc().clock()
     }
 
-    /// `13:58:07`
+    /// `13:58:07` In UTC.
     pub fn clock_seconds(self) -> String {
-        let t = self.civil();
-        format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second())
+        self.utc().clock_seconds()
     }
 
-    /// `23 Nov`
+    /// `23 Nov` In UTC.
     pub fn day_month(self) -> String {
-        let t = self.civil();
-        format!("{} {}", t.day(), MONTHS[t.month() as usize - 1])
+        self.utc().day_month()
     }
 
-    /// `23 Nov 2026`
+    /// `23 Nov 2026` In UTC.
     pub fn date(self) -> String {
-        let t = self.civil();
-        format!("{} {} {}", t.day(), MONTHS[t.month() as usize - 1], t.year())
+        self.utc().date()
     }
 
-    /// `Nov 2026`
+    /// `Nov 2026` In UTC.
     pub fn month_year(self) -> String {
-        let t = self.civil();
-        format!("{} {}", MONTHS[t.month() as usize - 1], t.year())
+        self.utc().month_year()
     }
 
-    /// `23 Nov 2026, 14:32`
+    /// `23 Nov 2026, 14:32` In UTC.
     pub fn date_clock(self) -> String {
-        format!("{}, {}", self.date(), self.clock())
+        self.utc().date_clock()
     }
 
-    /// `2026-11-23T14:32`, as date fields of forms hold it.
+    /// `2026-11-23T14:32`, as date fields of forms hold it. In UTC.
     pub fn form_minute(self) -> String {
-        let t = self.civil();
-        format!("{:04}-{:02}-{:02}T{:02}:{:02}", t.year(), t.month() as u8, t.day(), t.hour(), t.minute())
+        self.utc().form_minute()
     }
 
-    /// `2026-11-23`, as date fields of forms hold it.
+    /// `2026-11-23`, as date fields of forms hold it. In UTC.
     pub fn form_date(self) -> String {
-        let t = self.civil();
-        format!("{:04}-{:02}-{:02}", t.year(), t.month() as u8, t.day())
+        self.utc().form_date()
     }
 
     /// `November`
@@ -256,7 +255,7 @@ pub enum RangeChoice {
 
 impl RangeChoice {
     /// Reads `from` and `to` of the address bar. Unknown text falls back to `default`.
-    pub fn parse(from: Option<&str>, to: Option<&str>, default: RangeChoice) -> RangeChoice {
+    pub fn parse(from: Option<&str>, to: Option<&str>, default: RangeChoice, zone: &Zone) -> RangeChoice {
         let Some(from) = from.filter(|f| !f.is_empty()) else {
             return default;
         };
@@ -266,7 +265,7 @@ impl RangeChoice {
         if let Some(span) = from.strip_prefix("now-").and_then(parse_span) {
             return RangeChoice::Last(span);
         }
-        match (Timestamp::parse(from), to.and_then(Timestamp::parse)) {
+        match (zone.parse(from), to.and_then(|to| zone.parse(to))) {
             (Some(from), Some(to)) if from < to => RangeChoice::Fixed(TimeRange { from, to }),
             _ => default,
         }
@@ -289,7 +288,7 @@ impl RangeChoice {
         }
     }
 
-    pub fn label(self) -> String {
+    pub fn label(self, zone: &Zone) -> String {
         match self {
             RangeChoice::Last(span) => {
                 let (count, unit) = if span % DAY == 0 && span > DAY {
@@ -302,7 +301,9 @@ impl RangeChoice {
                 format!("Last {count} {unit}")
             }
             RangeChoice::All => "All data".to_string(),
-            RangeChoice::Fixed(r) => format!("{} – {}", r.from.date_clock(), r.to.date_clock()),
+            RangeChoice::Fixed(r) => {
+                format!("{} – {}", zone.civil(r.from).date_clock(), zone.civil(r.to).date_clock())
+            }
         }
     }
 }

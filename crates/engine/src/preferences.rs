@@ -1,6 +1,7 @@
 //! How people want Plimsoll to be, and the views they saved for themselves and for all.
 
 use domain::people::{Preferences, SavedView, VIEWS_MAX};
+use domain::zone::Zone;
 use domain::{Action, Actor, Object};
 
 use crate::{Engine, EngineError, Result};
@@ -33,6 +34,10 @@ impl Engine {
         self.may(actor, Action::EditOwnAccount, &Object::Person(id))?;
         if let Some(problem) = preferences.problem() {
             return Err(EngineError::Invalid(problem));
+        }
+        if Zone::named(&preferences.zone, self.now()).is_none() {
+            let words = format!("there is no time zone “{}”; write one as Europe/Berlin, or UTC", preferences.zone);
+            return Err(EngineError::Invalid(words));
         }
         self.set_document(actor, &name, &preferences).await
     }

@@ -1,11 +1,15 @@
 //! Pages and server functions: Leptos, behind the same guard as everything else.
 
+use std::collections::HashMap;
+
 use app::{App, PublicUrl, shell};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request};
 use axum::http::header;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
+use domain::zone::Zone;
 use domain::{Access, Action, Actor, Object, authorize};
 use engine::Caller;
 use leptos::prelude::provide_context;
@@ -36,6 +40,7 @@ pub fn router(state: &State) -> Router<State> {
     let page = move || shell(assets.clone());
     Router::new()
         .leptos_routes_with_context(state, routes, context, page)
+        .layer(from_fn_with_state(state.clone(), in_zone))
         .layer(from_fn(guard))
         .layer(from_fn_with_state(state.clone(), first_things_first))
         .layer(from_fn(no_store))
@@ -58,6 +63,28 @@ pub fn access(path: &str) -> Access {
         "/settings/installation" => Access::Needs(Action::ManageInstallation),
         _ => Access::Needs(Action::View),
     }
+}
+
+/// The zone of a page’s times: the address’s own, else the person’s. One that is not known is UTC.
+async fn in_zone(
+    axum::extract::State(state): axum::extract::State<State>,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if request.method() != axum::http::Method::GET || request.uri().path().starts_with("/do/") {
+        return next.run(request).await;
+    }
+    let mut name = query.ok().and_then(|Query(mut all)| all.remove("tz")).unwrap_or_default();
+    if name.is_empty()
+        && let Some(caller) = request.extensions().get::<Caller>().filter(|c| c.person.is_some())
+    {
+        name = state.engine.preferences(&caller.actor.clone()).await.map(|p| p.zone).unwrap_or_default();
+    }
+    if let Some(zone) = Zone::named(&name, state.engine.now()) {
+        request.extensions_mut().insert(zone);
+    }
+    next.run(request).await
 }
 
 async fn guard(request: Request, next: Next) -> Response {

@@ -18,8 +18,10 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Failed, Loading, Panel};
+use crate::components::reading::reading;
 use crate::components::state::encoded;
 use crate::components::status::Shape;
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::alerts::{act_on_alerts, alert};
 
 #[component]
@@ -28,15 +30,14 @@ pub fn AlertPage() -> impl IntoView {
     let print = Memo::new(move |_| params.with(|p| p.get("fingerprint")).unwrap_or_default());
     print.with_untracked(|_| ());
     let act: Act = Action::new(|(prints, act): &(Vec<String>, AlertAct)| act_on_alerts(prints.clone(), act.clone()));
-    let found =
-        Resource::new(move || (print.get(), live.alerts.get(), act.version().get()), |(print, ..)| alert(print));
+    let found = reading(move || print.get(), move || (live.alerts.get(), act.version().get()), alert);
     view! {
         <Title text="Alert"/>
         <Frame title=Signal::stored("Alert".to_string()) crumbs=vec![("Alerts", "/alerts")]>
             {move || outcome(act.value().get(), "")}
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(view) => page(view, act),
                 }
             })}</Transition>
@@ -53,7 +54,7 @@ fn page(seen: AlertView, act: Act) -> AnyView {
         view! { <span class="mid">"At risk "<b>{format::money(*money, currency)}</b>" a day"</span> }
     });
     let ended = alert.ends_at.filter(|_| !seen.row.fires).map(|end| {
-        view! { <span class="mid">"ended "<b>{end.date_clock()}</b>", "{alert.resolution.clone()}</span> }
+        view! { <span class="mid">"ended "<b>{end.here().date_clock()}</b>", "{alert.resolution.clone()}</span> }
     });
     let about = Subject {
         system: alert.system().into(),
@@ -69,7 +70,7 @@ fn page(seen: AlertView, act: Act) -> AnyView {
     view! {
         <div class="head"><div class="grow"><h1>{alert.name().to_string()}</h1><p>{alert.summary().to_string()}</p>
             <div class="row gap-12 wrap mt-8"><Sev of=alert.priority title=true/>{state(&seen.row, now)}
-            <span class="mid">"since "<b>{alert.starts_at.date_clock()}</b>" UTC"</span>{ended}<span class="mid">{figure}{unit}" "{against}</span>{risk}{incident}</div>
+            <span class="mid">"since "<b>{alert.starts_at.here().date_clock_zone()}</b></span>{ended}<span class="mid">{figure}{unit}" "{against}</span>{risk}{incident}</div>
             <p class="hint mt-4">{alert.priority_reason.clone()}</p></div></div>
         {actions}
         <div class="ig"><div class="col gap-16">{chart}{moved(&seen)}{changes(&seen)}{before(&seen.before)}</div>
@@ -116,7 +117,7 @@ fn chart(seen: &AlertView) -> Option<AnyView> {
     });
     let unit = Unit::of_signal(&alert.unit);
     let spec = ChartSpec::fit(200.0, Axis::Time, unit, marks, false);
-    let says = format!("{} since {}, {}", alert.name(), alert.starts_at.date_clock(), alert.against);
+    let says = format!("{} since {}, {}", alert.name(), alert.starts_at.here().date_clock(), alert.against);
     let (name, query) = (alert.name().to_string(), alert.query.clone());
     let explore = format!("/explore?q={}", encoded(&query));
     Some(
@@ -141,7 +142,7 @@ pub(crate) fn steps(trail: &[Entry]) -> Vec<AnyView> {
             };
             let text = e.text.clone();
             view! {
-                <li><span class=format!("st {}", mark.name())><Shape of=mark/></span><time>{e.at.clock_seconds()}</time>
+                <li><span class=format!("st {}", mark.name())><Shape of=mark/></span><time>{e.at.here().clock_seconds()}</time>
                 <span><b>{e.title.clone()}</b>" "<span class="mid">{text}</span></span></li>
             }
             .into_any()
@@ -154,7 +155,7 @@ fn trail(seen: &AlertView) -> AnyView {
     let title = if told { "Why somebody was told" } else { "Why nobody was told" };
     let reason = (!told).then(|| view! { <p class="note">{seen.nobody.clone()}</p> });
     let rows = steps(&seen.trail);
-    view! { <Panel title=title sub="UTC" span="c-12">{reason}<ol class="trc">{rows}</ol></Panel> }.into_any()
+    view! { <Panel title=title sub=zone_label() span="c-12">{reason}<ol class="trc">{rows}</ol></Panel> }.into_any()
 }
 
 fn moved(seen: &AlertView) -> Option<AnyView> {
@@ -177,11 +178,11 @@ fn changes(seen: &AlertView) -> Option<AnyView> {
         .iter()
         .map(|c| {
             let of = if c.system.is_empty() { c.service.clone() } else { c.system.clone() };
-            view! { <tr><td class="nw">{c.at.date_clock()}</td><td>{c.kind.title()}</td><th scope="row" class="plain">{c.title.clone()}</th><td>{of}</td></tr> }
+            view! { <tr><td class="nw">{c.at.here().date_clock()}</td><td>{c.kind.title()}</td><th scope="row" class="plain">{c.title.clone()}</th><td>{of}</td></tr> }
         })
         .collect();
     (!rows.is_empty()).then(|| {
-        view! { <Panel title="What changed around it" sub="two hours before, a quarter after" span="c-12" flush=true><table class="t"><thead><tr><th scope="col">"When "<span class="u">"UTC"</span></th><th scope="col">"Kind"</th><th scope="col">"What"</th><th scope="col">"Of"</th></tr></thead><tbody>{rows}</tbody></table></Panel> }.into_any()
+        view! { <Panel title="What changed around it" sub="two hours before, a quarter after" span="c-12" flush=true><table class="t"><thead><tr><th scope="col">"When "<span class="u">{zone_label()}</span></th><th scope="col">"Kind"</th><th scope="col">"What"</th><th scope="col">"Of"</th></tr></thead><tbody>{rows}</tbody></table></Panel> }.into_any()
     })
 }
 
@@ -190,11 +191,11 @@ fn before(past: &[Alert]) -> Option<AnyView> {
         .iter()
         .map(|a| {
             let lasted = a.ends_at.map_or_else(String::new, |e| format::duration(e.0 - a.starts_at.0));
-            view! { <tr><td class="nw">{a.starts_at.date_clock()}</td><td class="num">{lasted}</td><td class="mid">{a.resolution.clone()}</td></tr> }
+            view! { <tr><td class="nw">{a.starts_at.here().date_clock()}</td><td class="num">{lasted}</td><td class="mid">{a.resolution.clone()}</td></tr> }
         })
         .collect();
     (!rows.is_empty()).then(|| {
-        view! { <Panel title="The times before" sub="what ended them" span="c-12" flush=true><table class="t"><thead><tr><th scope="col">"Began "<span class="u">"UTC"</span></th><th scope="col" class="num">"Lasted"</th><th scope="col">"How it ended"</th></tr></thead><tbody>{rows}</tbody></table></Panel> }.into_any()
+        view! { <Panel title="The times before" sub="what ended them" span="c-12" flush=true><table class="t"><thead><tr><th scope="col">"Began "<span class="u">{zone_label()}</span></th><th scope="col" class="num">"Lasted"</th><th scope="col">"How it ended"</th></tr></thead><tbody>{rows}</tbody></table></Panel> }.into_any()
     })
 }
 

@@ -24,7 +24,9 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::reading;
 use crate::components::state::{Place, encoded, use_place};
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_alerts, alerts};
 
@@ -101,9 +103,10 @@ pub fn Alerts() -> impl IntoView {
     asked.with_untracked(|_| ());
     let act: Act = Action::new(|(prints, act): &(Vec<String>, AlertAct)| act_on_alerts(prints.clone(), act.clone()));
     let hands = Hands { chosen: RwSignal::new(BTreeSet::new()), line: RwSignal::new(0), act };
-    let found = Resource::new(
-        move || (asked.get(), place.get().environment, live.alerts.get(), act.version().get()),
-        |(asked, environment, ..)| {
+    let found = reading(
+        move || (asked.get(), place.get().environment),
+        move || (live.alerts.get(), act.version().get()),
+        |(asked, environment)| {
             alerts(AlertFilter {
                 state: asked.state,
                 priorities: Priority::parse_all(&asked.priority),
@@ -118,7 +121,7 @@ pub fn Alerts() -> impl IntoView {
     let body = move || {
         Suspend::new(async move {
             match found.await {
-                Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                Err(error) => view! { <Failed error/> }.into_any(),
                 Ok(view) => page(view, &asked.get(), &place.get(), hands),
             }
         })
@@ -370,7 +373,7 @@ fn table(seen: &AlertsView, group: &str, hands: Hands, prints: Vec<String>) -> A
             <th scope="col"><input type="checkbox" aria-label="Select all" prop:checked=move || hands.chosen.with(|c| !c.is_empty() && c.len() == every.len())
                 on:change=move |_| hands.chosen.update(|c| if c.len() == prints.len() { c.clear() } else { c.extend(prints.iter().cloned()) })/></th>
             <th scope="col">"Priority"</th><th scope="col">"Alert"</th><th scope="col" class="num">"Value"</th><th scope="col">"6 h, line at limit"</th>
-            <th scope="col">"Since "<span class="u">"UTC"</span></th><th scope="col">"State"</th><th scope="col"><span class="sr">"Actions"</span></th></tr></thead>
+            <th scope="col">"Since "<span class="u">{zone_label()}</span></th><th scope="col">"State"</th><th scope="col"><span class="sr">"Actions"</span></th></tr></thead>
             {bodies}</table>
             <footer class="pf"><span class="grow">{left}</span><span>{quiet}</span></footer></section>
     }
@@ -379,7 +382,7 @@ fn table(seen: &AlertsView, group: &str, hands: Hands, prints: Vec<String>) -> A
 
 /// When, and how long ago.
 pub(crate) fn since(at: Timestamp, now: Timestamp) -> (String, String) {
-    let clock = if now.0 - at.0 > DAY { at.date_clock() } else { at.clock() };
+    let clock = if now.0 - at.0 > DAY { at.here().date_clock() } else { at.here().clock() };
     (clock, format::duration((now.0 - at.0).max(0)))
 }
 

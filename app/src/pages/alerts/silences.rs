@@ -12,6 +12,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::alerts::{covered, end_silence, make_silence, on_call};
 
 type New = (String, Option<Timestamp>, Timestamp, String, bool);
@@ -35,6 +36,7 @@ pub fn Silences() -> impl IntoView {
             Some(view! { <p class="note" role="status">{words}</p> }.into_any())
         }
     };
+    let clock = zone();
     view! {
         <Title text="Silences"/>
         <Frame title=Signal::stored("Silences".to_string()) crumbs=vec![("Alerts", "/alerts")]>
@@ -44,14 +46,14 @@ pub fn Silences() -> impl IntoView {
             <form class="panel" aria-label="New silence" on:submit=move |event| {
                 let sent = Sent::of(&event);
                 let hours: i64 = sent.text("hours").parse().unwrap_or(1);
-                let from = Timestamp::parse(&format!("{}:00Z", sent.text("from")));
+                let from = clock.parse(&sent.text("from"));
                 let until = from.unwrap_or(Timestamp(now_micros())).plus(hours * HOUR);
                 make.dispatch((sent.text("matchers"), from, until, sent.text("why"), !sent.text("maintenance").is_empty()));
             }>
                 <div class="pb row wrap gap-12 pt">
                     <label class="f grow"><span>"Matchers"</span><input class="in mono" name="matchers" required autocomplete="off" placeholder="alertname=\"Disk full\", host=~\"gpu-.*\""
                         on:change=move |event| { preview.dispatch(event_target_value(&event)); }/></label>
-                    <label class="f"><span>"From, UTC; now where empty"</span><input class="in" type="datetime-local" name="from"/></label>
+                    <label class="f"><span>{format!("From, {}; now where empty", zone_label())}</span><input class="in" type="datetime-local" name="from"/></label>
                     <label class="f"><span>"For"</span><select class="in" name="hours"><option value="1">"1 h"</option><option value="2">"2 h"</option><option value="8">"8 h"</option><option value="24">"1 day"</option><option value="168">"7 days"</option><option value="720">"30 days"</option></select></label>
                     <label class="f grow"><span>"Why"</span><input class="in" name="why" required maxlength="500"/></label>
                     <label class="row end"><input type="checkbox" name="maintenance" value="yes"/><span>"Planned maintenance"</span></label>
@@ -61,7 +63,7 @@ pub fn Silences() -> impl IntoView {
             </form>
             <section class="panel mt-12" aria-label="Silences"><Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(seen) if seen.silences.is_empty() => view! { <Empty title="No silence" text="Nothing is kept quiet. A silence can be made here, from an alert, or by amtool."/> }.into_any(),
                     Ok(seen) => table(seen.silences, seen.now, end),
                 }
@@ -82,8 +84,8 @@ fn table(
             let text: Vec<String> = s.matchers.iter().map(Matcher::text).collect();
             let when = match state {
                 SilenceState::Active => format!("{} left", format::duration(s.ends_at.0 - now.0)),
-                SilenceState::Pending => format!("begins {} UTC", s.starts_at.date_clock()),
-                SilenceState::Expired => format!("ended {} UTC", s.ends_at.date_clock()),
+                SilenceState::Pending => format!("begins {}", s.starts_at.here().date_clock_zone()),
+                SilenceState::Expired => format!("ended {}", s.ends_at.here().date_clock_zone()),
             };
             let kind = s.maintenance.then(|| view! { <span class="tag">"maintenance"</span> });
             let button = (state != SilenceState::Expired).then(|| {

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::use_place;
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::telemetry::changes;
 
 const DEFAULT: RangeChoice = RangeChoice::Last(30 * DAY);
@@ -22,7 +23,7 @@ pub fn Changes() -> impl IntoView {
             match found.await {
                 Ok(list) if list.is_empty() => view! { <section class="panel"><Empty title="No change in the range" text="Deploys, versions, flags and data releases explain most incidents. They come by REST, CloudEvents, and webhooks of GitHub and GitLab."><a class="btn" href="/settings/webhooks">"Set up a webhook"</a></Empty></section> }.into_any(),
                 Ok(list) => table(list),
-                Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                Err(error) => view! { <Failed error/> }.into_any(),
             }
         })}</Transition>
     }
@@ -39,12 +40,12 @@ fn table(list: Vec<Change>) -> AnyView {
                 view! { <a href=c.url rel="noopener noreferrer" target="_blank">{c.title}</a> }.into_any()
             };
             view! {
-                <tr><td class="nw">{c.at.date_clock()}</td><td class="nw">{c.kind.title()}</td><th scope="row">{title}</th><td>{what}</td><td class="mono">{c.version}</td><td>{c.author}</td><td>{c.environment}</td></tr>
+                <tr><td class="nw">{c.at.here().date_clock()}</td><td class="nw">{c.kind.title()}</td><th scope="row">{title}</th><td>{what}</td><td class="mono">{c.version}</td><td>{c.author}</td><td>{c.environment}</td></tr>
             }
         })
         .collect();
     view! {
-        <section class="panel" aria-label="Changes"><table class="t"><thead><tr><th scope="col">"When "<span class="u">"UTC"</span></th><th scope="col">"Kind"</th><th scope="col">"What"</th><th scope="col">"Of"</th><th scope="col">"Version"</th><th scope="col">"By"</th><th scope="col">"Environment"</th></tr></thead><tbody>{rows}</tbody></table></section>
+        <section class="panel" aria-label="Changes"><table class="t"><thead><tr><th scope="col">"When "<span class="u">{zone_label()}</span></th><th scope="col">"Kind"</th><th scope="col">"What"</th><th scope="col">"Of"</th><th scope="col">"Version"</th><th scope="col">"By"</th><th scope="col">"Environment"</th></tr></thead><tbody>{rows}</tbody></table></section>
     }
     .into_any()
 }

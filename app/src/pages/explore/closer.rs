@@ -10,6 +10,7 @@ use crate::charts::spark::Spark;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::panel::Empty;
 use crate::components::state::Place;
+use crate::components::zone::{Here, zone_label};
 
 /// Lines that are looked at on one page.
 const LINES: usize = 4;
@@ -59,7 +60,7 @@ fn one(view: &AnalysisView, found: &LineAnalysis) -> AnyView {
     let control = found.control.as_ref().map(|c| {
         let first = c.broken.first().map_or_else(String::new, |(step, rule)| {
             let when = domain::Timestamp(at(f64::from(*step)) as i64);
-            format!(" First at {}: {rule}.", when.date_clock())
+            format!(" First at {}: {rule}.", when.here().date_clock())
         });
         view! {
             <dt>"Control limits"</dt><dd>{format!("{} to {}, from the first {} values; unchanged, such a chart cries wolf once in {} values.{first}", format::compact(c.lower), format::compact(c.upper), c.learnt_from, format::count(c.run_length))}</dd>
@@ -78,7 +79,7 @@ fn one(view: &AnalysisView, found: &LineAnalysis) -> AnyView {
         view! { <dt>"Forecast"</dt><dd>{format!("95 % band; {covered}")}</dd> }
     });
     let changes: Vec<String> =
-        found.changes.iter().take(5).map(|c| domain::Timestamp(at(f64::from(*c)) as i64).date_clock()).collect();
+        found.changes.iter().take(5).map(|c| domain::Timestamp(at(f64::from(*c)) as i64).here().date_clock()).collect();
     let trend = found.trend.map(|t| view! { <dt>"Trend over the range"</dt><dd>{if t >= 0.0 { format!("+{}", format::compact(t)) } else { format::compact(t) }}" (Theil–Sen; Mann–Kendall p < 0.01)"</dd> });
     let title = found.line.label.clone();
     let label = format!("Looked at closely: {title}");
@@ -115,14 +116,14 @@ pub(super) fn unusual(view: &UnusualView, place: &Place) -> AnyView {
             let href = with(place, &[("view", "signals"), ("q", &spelled), ("look", "closer")]);
             view! {
                 <tr><th scope="row" class="plain"><a href=href class="mono">{s.label.clone()}</a></th><td>{s.layer.title()}</td><td><Spark values=s.values.clone() label=format!("{} over the range", s.label) class="kp" height=18 width=120/></td>
-                <td class="num v">{format::compact(s.value)}</td><td class="num">{format::signed(s.away, 1)}</td><td class="num">{format!("{} of {}", s.strange, s.of)}</td><td>{s.at.clock()}</td></tr>
+                <td class="num v">{format::compact(s.value)}</td><td class="num">{format::signed(s.away, 1)}</td><td class="num">{format!("{} of {}", s.strange, s.of)}</td><td>{s.at.here().clock()}</td></tr>
             }
         })
         .collect();
     view! {
         <section class="panel" aria-label="Unusual now">
             <header class="ph"><h2>"Unusual now"</h2><span class="sub">"the farthest out first"</span></header>
-            <div class="pb flush"><table class="t dense"><thead><tr><th scope="col">"Signal"</th><th scope="col">"Layer"</th><th scope="col">"Range"</th><th scope="col" class="num">"Now"</th><th scope="col" class="num">"Spreads away"</th><th scope="col" class="num">"Strange"</th><th scope="col">"At "<span class="u">"UTC"</span></th></tr></thead><tbody>{rows}</tbody></table></div>
+            <div class="pb flush"><table class="t dense"><thead><tr><th scope="col">"Signal"</th><th scope="col">"Layer"</th><th scope="col">"Range"</th><th scope="col" class="num">"Now"</th><th scope="col" class="num">"Spreads away"</th><th scope="col" class="num">"Strange"</th><th scope="col">"At "<span class="u">{zone_label()}</span></th></tr></thead><tbody>{rows}</tbody></table></div>
             <footer class="pf"><span class="hint">{words}</span></footer>
         </section>
     }

@@ -10,6 +10,7 @@ use super::{DEFAULT, carried, more, with};
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::telemetry::log_lines;
 
 fn asked(environment: String, get: impl Fn(&str) -> String) -> LogSearch {
@@ -59,7 +60,7 @@ pub fn Logs() -> impl IntoView {
         <Transition fallback=Loading>{move || Suspend::new(async move {
             match found.await {
                 Ok(page) => listed(page, &place.get(), &search.get()),
-                Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                Err(error) => view! { <Failed error/> }.into_any(),
             }
         })}</Transition>
     }
@@ -91,7 +92,7 @@ fn listed(page: Page<LogView>, place: &Place, search: &LogSearch) -> AnyView {
             });
             let body = if line.body.is_empty() { line.event.clone() } else { line.body.clone() };
             view! {
-                <tr><td class="nw">{format!("{} {}", line.at.day_month(), line.at.clock_seconds())}</td><td>{severity(&line.severity)}</td><td>{line.service.clone()}</td>
+                <tr><td class="nw">{format!("{} {}", line.at.day_month(), line.at.here().clock_seconds())}</td><td>{severity(&line.severity)}</td><td>{line.service.clone()}</td>
                 <td class="lb"><span class="mono">{body}</span>{details}</td><td>{trace}</td></tr>
             }
         })
@@ -113,7 +114,7 @@ fn listed(page: Page<LogView>, place: &Place, search: &LogSearch) -> AnyView {
     };
     view! {
         <section class="panel mt-12" aria-label="Lines found">
-            <table class="t dense"><thead><tr><th scope="col">"Time "<span class="u">"UTC"</span></th><th scope="col">"Severity"</th><th scope="col">"Service"</th><th scope="col">"Line"</th><th scope="col"><span class="sr">"Trace"</span></th></tr></thead><tbody>{rows}</tbody></table>
+            <table class="t dense"><thead><tr><th scope="col">"Time "<span class="u">{zone_label()}</span></th><th scope="col">"Severity"</th><th scope="col">"Service"</th><th scope="col">"Line"</th><th scope="col"><span class="sr">"Trace"</span></th></tr></thead><tbody>{rows}</tbody></table>
             {more(page.next, link)}
         </section>
     }

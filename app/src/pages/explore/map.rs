@@ -25,7 +25,7 @@ pub fn Map() -> impl IntoView {
             match found.await {
                 Ok(map) if map.nodes.is_empty() => view! { <section class="panel"><Empty title="No call is known in the range" text="The map is learned from spans; what sends none can be declared by POST /api/v1/dependencies."><a class="btn" href="/settings/connections">"How to send spans"</a></Empty></section> }.into_any(),
                 Ok(map) => drawn(&map, &place.get()),
-                Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                Err(error) => view! { <Failed error/> }.into_any(),
             }
         })}</Transition>
     }

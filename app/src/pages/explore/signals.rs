@@ -76,7 +76,7 @@ pub fn Signals() -> impl IntoView {
                 <Transition fallback=Loading>{move || Suspend::new(async move {
                     match names.await {
                         Ok(names) => tree(&names, &find.get(), &query.get(), &place.get()),
-                        Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                        Err(error) => view! { <Failed error/> }.into_any(),
                     }
                 })}</Transition>
             </aside>
@@ -95,7 +95,7 @@ pub fn Signals() -> impl IntoView {
                         Some(Ok(Closer::Analysis(view))) => super::closer::analysis(&view),
                         Some(Ok(Closer::Unusual(view))) => super::closer::unusual(&view, &place.get()),
                         Some(Ok(Closer::Companions(view))) => super::closer::companions(&view, &place.get()),
-                        Some(Err(error)) => view! { <Failed text=error.to_string()/> }.into_any(),
+                        Some(Err(error)) => view! { <Failed error/> }.into_any(),
                     }
                 })}</Transition>
                 <Transition fallback=Loading>{move || Suspend::new(async move {
@@ -104,7 +104,7 @@ pub fn Signals() -> impl IntoView {
                     match answer.await {
                         Ok(Some(view)) => shown(&view),
                         Ok(None) => view! { <section class="panel"><Empty title="Choose a metric, or ask in PromQL" text="Functions of Prometheus work here: rate, histogram_quantile, sum by, topk and the others that dashboards use."/></section> }.into_any(),
-                        Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                        Err(error) => view! { <Failed error/> }.into_any(),
                     }
                 })}</Transition>
             </div>

@@ -13,6 +13,7 @@ use crate::components::icons::Icon;
 use crate::components::panel::{Failed, Loading};
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
+use crate::components::zone::Here;
 use crate::server_functions::telemetry::trace;
 
 /// Deeper than this, lines are no further indented.
@@ -45,7 +46,7 @@ pub fn TracePage() -> impl IntoView {
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
                     Ok(view) => page(&view, &place.get(), &asked.get()).into_any(),
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                 }
             })}</Transition>
         </Frame>
@@ -88,7 +89,7 @@ fn page(view: &TraceView, place: &Place, asked: &Asked) -> impl IntoView + use<>
     let words = if view.errors > 0 { format!("{} failed", view.errors) } else { "no error".into() };
     view! {
         <div class="strip n4 panel" role="list" aria-label="This trace">
-            <div role="listitem"><span class="lab">"Took"</span><span class="sv">{format::milliseconds(whole / 1000.0)}</span><span class="hint">{format!("from {} {} UTC", view.from.day_month(), view.from.clock_seconds())}</span></div>
+            <div role="listitem"><span class="lab">"Took"</span><span class="sv">{format::milliseconds(whole / 1000.0)}</span><span class="hint">{format!("from {} {}", view.from.day_month(), view.from.here().clock_seconds_zone())}</span></div>
             <div role="listitem"><span class="lab">"Spans"</span><span class="sv">{format::count(view.spans as f64)}</span><span class="hint"><Status of=state text=words/></span></div>
             <div role="listitem"><span class="lab">"Services"</span><span class="sv">{view.services.len()}</span><span class="hint">{view.services.join(", ")}</span></div>
             <div role="listitem"><span class="lab">"Trace id"</span><span class="sv mono tid">{view.trace_id.clone()}</span><span class="hint"><a href=logs>"Lines of logs of this trace"</a></span></div>

@@ -9,6 +9,7 @@ use super::{DEFAULT, carried, encoded, more, with};
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::telemetry::spans;
 
 /// What the form says, as it stands in the address.
@@ -57,7 +58,7 @@ pub fn Traces() -> impl IntoView {
         <Transition fallback=Loading>{move || Suspend::new(async move {
             match found.await {
                 Ok(page) => listed(page, &place.get(), &search.get()),
-                Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                Err(error) => view! { <Failed error/> }.into_any(),
             }
         })}</Transition>
     }
@@ -93,7 +94,7 @@ fn listed(page: Page<SpanView>, place: &Place, search: &SpanSearch) -> AnyView {
             let share = (span.duration_ms / longest * 100.0).clamp(0.5, 100.0);
             let link = trace_link(place, &span.trace_id, span.at, if search.roots { "" } else { &span.span_id });
             view! {
-                <tr><td class="nw">{span.at.date_clock()}</td><td>{span.service.clone()}</td>
+                <tr><td class="nw">{span.at.here().date_clock()}</td><td>{span.service.clone()}</td>
                 <th scope="row"><a href=link>{span.name.clone()}</a></th>
                 <td class="num v nw">{domain::format::milliseconds(span.duration_ms)}</td>
                 <td class="wf"><i class=if status == Of::Critical { "wb err" } else { "wb" } style=format!("width:{share:.1}%")></i></td>
@@ -121,7 +122,7 @@ fn listed(page: Page<SpanView>, place: &Place, search: &SpanSearch) -> AnyView {
     };
     view! {
         <section class="panel mt-12" aria-label="Spans found">
-            <table class="t"><thead><tr><th scope="col">"Start "<span class="u">"UTC"</span></th><th scope="col">"Service"</th><th scope="col">"Span"</th><th scope="col" class="num">"Took"</th><th scope="col"><span class="sr">"Share of the longest"</span></th><th scope="col">"Status"</th></tr></thead><tbody>{rows}</tbody></table>
+            <table class="t"><thead><tr><th scope="col">"Start "<span class="u">{zone_label()}</span></th><th scope="col">"Service"</th><th scope="col">"Span"</th><th scope="col" class="num">"Took"</th><th scope="col"><span class="sr">"Share of the longest"</span></th><th scope="col">"Status"</th></tr></thead><tbody>{rows}</tbody></table>
             {more(page.next, link)}
         </section>
     }

@@ -18,7 +18,9 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::reading::reading;
 use crate::components::state::use_place;
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::alerts::{incidents, open_incident};
 
 #[component]
@@ -33,7 +35,7 @@ pub fn Incidents() -> impl IntoView {
             navigate(&format!("/incidents/{id}"), Default::default());
         }
     });
-    let found = Resource::new(move || live.alerts.get(), |_| incidents());
+    let found = reading(|| (), move || live.alerts.get(), |()| incidents());
     let priorities: Vec<_> = Priority::ALL
         .into_iter()
         .map(|p| view! { <option value=p.name() selected=p == Priority::P3>{p.name()}" "{p.title()}</option> })
@@ -44,7 +46,7 @@ pub fn Incidents() -> impl IntoView {
             {move || outcome(open.value().get(), "")}
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(seen) => page(seen),
                 }
             })}</Transition>
@@ -105,12 +107,12 @@ fn list(incidents: &[Incident], now: Timestamp, empty: &'static str) -> AnyView 
             let who = who.map(|name| view! { <span class="row"><Avatar name=name.clone()/><span>{name}</span></span> });
             view! {
                 <tr><td><Sev of=i.priority/></td><th scope="row"><a href=format!("/incidents/{}", i.id)>{i.name()}" "{i.title.clone()}</a></th>
-                <td class="nw">{i.opened_at.date_clock()}</td><td class="num nw">{format::duration(i.lasted(now))}</td><td>{i.state().title()}</td><td class="mid">{cause}</td><td class="nw">{who}</td></tr>
+                <td class="nw">{i.opened_at.here().date_clock()}</td><td class="num nw">{format::duration(i.lasted(now))}</td><td>{i.state().title()}</td><td class="mid">{cause}</td><td class="nw">{who}</td></tr>
             }
         })
         .collect();
     view! {
-        <table class="t"><thead><tr><th scope="col">"Priority"</th><th scope="col">"Incident"</th><th scope="col">"Opened "<span class="u">"UTC"</span></th><th scope="col" class="num">"Open for"</th><th scope="col">"State"</th><th scope="col">"Likely cause"</th><th scope="col">"Leads"</th></tr></thead><tbody>{rows}</tbody></table>
+        <table class="t"><thead><tr><th scope="col">"Priority"</th><th scope="col">"Incident"</th><th scope="col">"Opened "<span class="u">{zone_label()}</span></th><th scope="col" class="num">"Open for"</th><th scope="col">"State"</th><th scope="col">"Likely cause"</th><th scope="col">"Leads"</th></tr></thead><tbody>{rows}</tbody></table>
     }
     .into_any()
 }

@@ -20,8 +20,10 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Failed, Loading, Panel};
+use crate::components::reading::reading;
 use crate::components::state::encoded;
 use crate::components::status::Status;
+use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_incident, annotate, incident, look_at_incident};
 
@@ -40,10 +42,8 @@ pub fn IncidentPage() -> impl IntoView {
     id.with_untracked(|_| ());
     let act: Act = Action::new(|(id, act): &(i64, IncidentAct)| act_on_incident(*id, act.clone()));
     let flag: Annotate = Action::new(|text: &AnnotationText| annotate(text.clone()));
-    let found = Resource::new(
-        move || (id.get(), live.alerts.get(), act.version().get(), flag.version().get()),
-        |(id, ..)| incident(id),
-    );
+    let found =
+        reading(move || id.get(), move || (live.alerts.get(), act.version().get(), flag.version().get()), incident);
     let filter = RwSignal::new("all");
     view! {
         <Title text=move || format!("INC-{}", id.get())/>
@@ -53,7 +53,7 @@ pub fn IncidentPage() -> impl IntoView {
             <Presence id/>
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(seen) => page(seen, act, flag, filter),
                 }
             })}</Transition>
@@ -100,8 +100,9 @@ fn page(seen: IncidentView, act: Act, flag: Annotate, filter: RwSignal<&'static 
         IncidentState::Resolved => domain::Status::Good,
     };
     let state = format!("{}, {}", i.state().title(), format::duration(i.lasted(now)));
-    let at = |label: &'static str, at: Option<Timestamp>| at.map(|t| view! { " · "{label}" "<b>{t.clock()}</b> });
-    let times = view! { <span class="mid">"Onset "<b>{i.onset.date_clock()}</b>{at("opened", Some(i.opened_at))}{at("told", i.told_at)}{at("acknowledged", i.acknowledged_at)}{at("resolved", i.resolved_at)}</span> };
+    let at =
+        |label: &'static str, at: Option<Timestamp>| at.map(|t| view! { " · "{label}" "<b>{t.here().clock()}</b> });
+    let times = view! { <span class="mid">"Onset "<b>{i.onset.here().date_clock()}</b>{at("opened", Some(i.opened_at))}{at("told", i.told_at)}{at("acknowledged", i.acknowledged_at)}{at("resolved", i.resolved_at)}</span> };
     let cost = seen.cost.as_ref().map(
         |(money, currency)| view! { <span class="mid">"Cost so far "<b>{format::money(*money, currency)}</b></span> },
     );
@@ -146,7 +147,7 @@ pub(crate) fn read_only(seen: &IncidentView) -> AnyView {
     let notes: Vec<_> = seen
         .annotations
         .iter()
-        .map(|a| view! { <li><Avatar name=a.author.clone()/><div><b>{a.author.clone()}</b>" "<span class="tag"><Icon name="flag" small=true/>{a.body.at.clock()}</span><p>{a.body.text.clone()}</p></div></li> })
+        .map(|a| view! { <li><Avatar name=a.author.clone()/><div><b>{a.author.clone()}</b>" "<span class="tag"><Icon name="flag" small=true/>{a.body.at.here().clock()}</span><p>{a.body.text.clone()}</p></div></li> })
         .collect();
     let notes = (!notes.is_empty()).then(|| view! { <section class="panel" aria-label="Notes"><header class="ph"><h2>"Notes"</h2></header><ul class="th">{notes}</ul></section> });
     view! {
@@ -204,18 +205,18 @@ fn signals(seen: &IncidentView) -> AnyView {
     let (from, to) = (seen.from.0 as f64, seen.to.0 as f64);
     let share = |at: Timestamp| ((at.0 as f64 - from) / (to - from) * 100.0).clamp(0.0, 100.0);
     let i = &seen.incident;
-    let (onset, onset_clock) = (share(i.onset), i.onset.clock());
+    let (onset, onset_clock) = (share(i.onset), i.onset.here().clock());
     let told = i.told_at.map(|at| {
         let x = share(at);
         let flag_class = if x < 75.0 { "fl q" } else { "fl q end" };
-        view! { <i class="q" style=format!("left:{x:.2}%")></i><span class=flag_class style=format!("left:{x:.2}%")>"told "{at.clock()}</span> }
+        view! { <i class="q" style=format!("left:{x:.2}%")></i><span class=flag_class style=format!("left:{x:.2}%")>"told "{at.here().clock()}</span> }
     });
     let rows: Vec<_> = seen.signals.iter().map(|s| row(s, (from, to))).collect();
     let ticks: Vec<_> = (0..4)
         .map(|k| {
             let x = 100.0 * f64::from(k) / 3.0;
             let at = Timestamp((from + (to - from) * x / 100.0) as i64);
-            view! { <span style=format!("left:{x:.1}%")>{at.clock()}</span> }
+            view! { <span style=format!("left:{x:.1}%")>{at.here().clock()}</span> }
         })
         .collect();
     let first = seen.signals.first().map(|s| format!("/explore?q={}", encoded(&s.query))).unwrap_or_default();
@@ -281,7 +282,7 @@ fn timeline(seen: &IncidentView, filter: RwSignal<&'static str>) -> AnyView {
         })
     };
     view! {
-        <section class="panel" aria-label="Timeline"><header class="ph"><h2>"Timeline"</h2><span class="sub">"UTC"</span><div class="act"><div class="seg" role="group" aria-label="Which entries">{tabs}</div></div></header>
+        <section class="panel" aria-label="Timeline"><header class="ph"><h2>"Timeline"</h2><span class="sub">{zone_label()}</span><div class="act"><div class="seg" role="group" aria-label="Which entries">{tabs}</div></div></header>
         <div class="pb"><ol class="tl">{rows}</ol></div></section>
     }
     .into_any()
@@ -302,7 +303,7 @@ fn entry(e: &Entry) -> AnyView {
         view! { <Avatar name=e.who.clone()/> }.into_any()
     };
     view! {
-        <li><time>{e.at.clock_seconds()}</time><span class="node">{node}</span><div><b>{e.title.clone()}</b><span class="tag">{e.kind.name().replace('_', " ")}</span><p class="mid">{e.text.clone()}</p></div></li>
+        <li><time>{e.at.here().clock_seconds()}</time><span class="node">{node}</span><div><b>{e.title.clone()}</b><span class="tag">{e.kind.name().replace('_', " ")}</span><p class="mid">{e.text.clone()}</p></div></li>
     }
     .into_any()
 }
@@ -321,26 +322,27 @@ fn notes(seen: &IncidentView, act: Act, flag: Annotate) -> AnyView {
     let rows: Vec<_> = all
         .into_iter()
         .map(|(at, who, text, pinned)| {
-            let flag = pinned.map(|p| view! { <span class="tag"><Icon name="flag" small=true/>"flag at "{p.clock()}</span> });
-            view! { <li><Avatar name=who.clone()/><div><b>{who}</b>" "<span class="hint">{at.clock()}</span>" "{flag}<p>{text}</p></div></li> }
+            let flag = pinned.map(|p| view! { <span class="tag"><Icon name="flag" small=true/>"flag at "{p.here().clock()}</span> });
+            view! { <li><Avatar name=who.clone()/><div><b>{who}</b>" "<span class="hint">{at.here().clock()}</span>" "{flag}<p>{text}</p></div></li> }
         })
         .collect();
     let subject = Subject { incident: Some(id), environment: seen.incident.environment.clone(), ..Subject::default() };
-    let day = seen.now.form_date();
+    let zone = zone();
+    let day = zone.civil(seen.now).form_date();
     view! {
         <section class="panel" aria-label="Notes"><header class="ph"><h2>"Notes"</h2><span class="sub">{count}</span></header>
         <ul class="th">{rows}</ul>
         <form class="cmt row wrap" on:submit=move |event| {
             let sent = Sent::of(&event);
             let (text, pinned) = (sent.text("text"), sent.text("at"));
-            match Timestamp::parse(&format!("{pinned}:00Z")) {
+            match zone.parse(&pinned) {
                 Some(at) => { flag.dispatch(AnnotationText { at, until: None, subject: subject.clone(), text, tags: Vec::new() }); }
                 None => { act.dispatch((id, IncidentAct::Note { text })); }
             }
             if let Some(form) = event.target().and_then(|t| leptos::wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlFormElement>(t).ok()) { form.reset(); }
         }>
             <input class="in grow" name="text" required maxlength="4000" aria-label="A note" placeholder="Write a note" autocomplete="off"/>
-            <label class="row"><span class="hint">"Pin to, UTC"</span><input class="in sm" type="datetime-local" name="at" max=format!("{day}T23:59")/></label>
+            <label class="row"><span class="hint">"Pin to, "{zone_label()}</span><input class="in sm" type="datetime-local" name="at" max=format!("{day}T23:59")/></label>
             <button class="btn pri" type="submit">"Post"</button>
         </form></section>
     }
@@ -353,7 +355,7 @@ fn responders(seen: &IncidentView, act: Act) -> AnyView {
         .incident
         .responders
         .iter()
-        .map(|r| view! { <li><Avatar name=r.name.clone()/><div class="grow"><b>{r.name.clone()}</b><span class="hint blk">{r.part.clone()}</span></div><span class="hint">{r.since.clock()}</span></li> })
+        .map(|r| view! { <li><Avatar name=r.name.clone()/><div class="grow"><b>{r.name.clone()}</b><span class="hint blk">{r.part.clone()}</span></div><span class="hint">{r.since.here().clock()}</span></li> })
         .collect();
     let people: Vec<_> = seen.people.iter().map(|p| view! { <option value=p.clone()></option> }).collect();
     view! {
@@ -373,7 +375,7 @@ fn alerts(seen: &IncidentView) -> AnyView {
         .map(|r| {
             let a = &r.alert;
             let state = if r.fires { "firing" } else { "over" };
-            view! { <tr><td><Sev of=a.priority/></td><th scope="row" class="plain"><a href=format!("/alerts/{}", a.fingerprint)>{a.name().to_string()}</a><span class="hint blk">{a.subject().to_string()}</span></th><td class="nw">{a.starts_at.clock()}</td><td>{state}</td></tr> }
+            view! { <tr><td><Sev of=a.priority/></td><th scope="row" class="plain"><a href=format!("/alerts/{}", a.fingerprint)>{a.name().to_string()}</a><span class="hint blk">{a.subject().to_string()}</span></th><td class="nw">{a.starts_at.here().clock()}</td><td>{state}</td></tr> }
         })
         .collect();
     let count = rows.len();
@@ -391,14 +393,14 @@ fn why(seen: &IncidentView) -> AnyView {
     let title = if told { "Why somebody was told" } else { "Why nobody was told" };
     let rows = super::super::alerts::steps(&trail);
     let more = (more > 0).then(|| view! { <p class="hint">{format!("{more} more on the alert’s own page.")}</p> });
-    view! { <Panel title=title sub="UTC" span="c-12"><ol class="trc">{rows}</ol>{more}</Panel> }.into_any()
+    view! { <Panel title=title sub=zone_label() span="c-12"><ol class="trc">{rows}</ol>{more}</Panel> }.into_any()
 }
 
 fn similar(seen: &IncidentView) -> Option<AnyView> {
     let rows: Vec<_> = seen
         .similar
         .iter()
-        .map(|(id, title, at, how)| view! { <li><div><a href=format!("/incidents/{id}")>{format!("INC-{id} {title}")}</a><span class="hint blk">{at.date_clock()}" · "{how.clone()}</span></div></li> })
+        .map(|(id, title, at, how)| view! { <li><div><a href=format!("/incidents/{id}")>{format!("INC-{id} {title}")}</a><span class="hint blk">{at.here().date_clock()}" · "{how.clone()}</span></div></li> })
         .collect();
     (!rows.is_empty()).then(|| view! { <section class="panel" aria-label="Alike"><header class="ph"><h2>"Alike, earlier"</h2></header><ul class="th">{rows}</ul></section> }.into_any())
 }

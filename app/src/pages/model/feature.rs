@@ -16,8 +16,10 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::evaluation::feature;
 use crate::server_functions::views::model;
@@ -30,15 +32,15 @@ pub fn FeaturePage() -> impl IntoView {
     let live = use_live();
     let name = Memo::new(move |_| params.with(|p| p.get("name")).unwrap_or_default());
     let column = Memo::new(move |_| query.with(|q| q.get("column")).unwrap_or_default());
-    let data = Resource::new(
+    let data = reading(
         move || {
             let here = place.get();
-            let range = here.range.unwrap_or(RangeChoice::All);
-            (name.get(), here.environment, column.get(), range, live.reports.get())
+            (name.get(), here.environment, column.get(), here.range.unwrap_or(RangeChoice::All))
         },
-        |(name, environment, column, range, _)| async move {
+        move || live.reports.get(),
+        |(name, environment, column, range)| async move {
             let rows = feature(name.clone(), environment.clone(), column, range).await;
-            (model(name, environment, range).await, rows)
+            Ok((model(name, environment, range).await?, rows))
         },
     );
     let title = Signal::derive(move || {
@@ -51,8 +53,8 @@ pub fn FeaturePage() -> impl IntoView {
             <Transition fallback=Loading>
                 {move || Suspend::new(async move {
                     match data.await {
-                        (Ok(view), rows) => page(&view, &place.get(), &column.get(), rows),
-                        (Err(error), _) => view! { <h1 class="sr">{title.get()}</h1><Failed text=error.to_string()/> }.into_any(),
+                        Ok((view, rows)) => page(&view, &place.get(), &column.get(), rows),
+                        Err(error) => view! { <h1 class="sr">{title.get()}</h1><Failed error/> }.into_any(),
                     }
                 })}
             </Transition>
@@ -87,11 +89,10 @@ fn page(view: &ModelView, place: &Place, column: &str, rows: Result<FeatureView,
     let over_time = match &rows {
         Ok(found) if !found.points.is_empty() => quantiles(verdict, found),
         Ok(_) => psi_over_time(view, verdict),
-        Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+        Err(error) => view! { <Failed error=error.clone()/> }.into_any(),
     };
-    let listed = rows
-        .map(|found| newest_rows(view, &found, place))
-        .unwrap_or_else(|error| view! { <Failed text=error.to_string()/> }.into_any());
+    let listed =
+        rows.map(|found| newest_rows(view, &found, place)).unwrap_or_else(|error| view! { <Failed error/> }.into_any());
     let title = if matches!(verdict.kind, ColumnKind::Numeric) { "Quantiles" } else { "PSI over time" };
     let p1 = verdict_panel(view, verdict);
     let p2 = windows(view, verdict);
@@ -198,10 +199,10 @@ fn newest_rows(view: &ModelView, found: &FeatureView, place: &Place) -> AnyView 
         .map(|row| {
             let wrong = !row.label.is_empty() && view.model.task.is_classification() && row.label != row.prediction;
             let truth = if row.label.is_empty() { view! { <span class="dim">"not known yet"</span> }.into_any() } else if wrong { view! { <Status of=Of::Fair text=row.label.clone()/> }.into_any() } else { row.label.clone().into_any() };
-            view! { <tr><td>{row.at.date_clock()}</td><th scope="row" class="mono plain"><a href=place.link_to(&format!("/models/{}/prediction", view.model.name), &[("id", &row.id)])>{row.id.clone()}</a></th><td class="num v">{row.value.clone()}</td><td class="num">{row.prediction.clone()}</td><td class="num">{row.probability.parse::<f64>().map_or_else(|_| row.probability.clone(), |p| format::fixed(p, 4))}</td><td>{truth}</td></tr> }
+            view! { <tr><td>{row.at.here().date_clock()}</td><th scope="row" class="mono plain"><a href=place.link_to(&format!("/models/{}/prediction", view.model.name), &[("id", &row.id)])>{row.id.clone()}</a></th><td class="num v">{row.value.clone()}</td><td class="num">{row.prediction.clone()}</td><td class="num">{row.probability.parse::<f64>().map_or_else(|_| row.probability.clone(), |p| format::fixed(p, 4))}</td><td>{truth}</td></tr> }
         })
         .collect();
-    view! { <table class="t dense"><thead><tr><th scope="col">"Time "<span class="u">"UTC"</span></th><th scope="col">"Prediction id"</th><th scope="col" class="num">"Value"</th><th scope="col" class="num">"Answer"</th><th scope="col" class="num">"Probability"</th><th scope="col">"Outcome"</th></tr></thead><tbody>{rows}</tbody></table> }.into_any()
+    view! { <table class="t dense"><thead><tr><th scope="col">"Time "<span class="u">{zone_label()}</span></th><th scope="col">"Prediction id"</th><th scope="col" class="num">"Value"</th><th scope="col" class="num">"Answer"</th><th scope="col" class="num">"Probability"</th><th scope="col">"Outcome"</th></tr></thead><tbody>{rows}</tbody></table> }.into_any()
 }
 
 fn verdict_panel(view: &ModelView, column: &ColumnVerdict) -> impl IntoView + use<> {

@@ -29,8 +29,10 @@ use crate::charts::shared::happened;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::reading;
 use crate::components::state::{Place, encoded, use_place};
 use crate::components::status::Status;
+use crate::components::zone::Here;
 use crate::server_functions::views::model;
 
 /// What a page of a model shows below its head.
@@ -80,12 +82,13 @@ fn ModelPage(section: Section) -> impl IntoView {
     let live = use_live();
     let name = Memo::new(move |_| params.with(|p| p.get("name")).unwrap_or_default());
     // A page opened on a model shows the range where its data is.
-    let data = Resource::new(
+    let data = reading(
         move || {
             let here = place.get();
-            (name.get(), here.environment, here.range.unwrap_or(RangeChoice::All), live.reports.get())
+            (name.get(), here.environment, here.range.unwrap_or(RangeChoice::All))
         },
-        |(name, environment, range, _)| model(name, environment, range),
+        move || live.reports.get(),
+        |(name, environment, range)| model(name, environment, range),
     );
     view! {
         <Title text=move || name.get()/>
@@ -94,7 +97,7 @@ fn ModelPage(section: Section) -> impl IntoView {
                 {move || Suspend::new(async move {
                     match data.await {
                         Ok(view) => page(&view, &place.get(), section).into_any(),
-                        Err(error) => view! { <h1 class="sr">{name.get()}</h1><Failed text=error.to_string()/> }.into_any(),
+                        Err(error) => view! { <h1 class="sr">{name.get()}</h1><Failed error/> }.into_any(),
                     }
                 })}
             </Transition>
@@ -159,8 +162,8 @@ fn middle(report: &WindowReport) -> f64 {
 fn window_words(report: &WindowReport) -> String {
     format!(
         "{} – {}, {} rows, {}",
-        report.range.from.date_clock(),
-        report.range.to.date_clock(),
+        report.range.from.here().date_clock(),
+        report.range.to.here().date_clock(),
         format::count(report.rows as f64),
         report.state.title()
     )
@@ -234,7 +237,7 @@ fn page(view: &ModelView, place: &Place, section: Section) -> AnyView {
         {content}
         {newest.map(|newest| view! {
             <footer class="ft">
-                <span>{format!("Computed {} UTC, revision {}, because of {}", newest.computed_at.date_clock(), newest.revision, newest.reason)}</span>
+                <span>{format!("Computed {}, revision {}, because of {}", newest.computed_at.here().date_clock_zone(), newest.revision, newest.reason)}</span>
             </footer>
         })}
     }

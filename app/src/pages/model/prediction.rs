@@ -9,8 +9,10 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::feature_link;
 use crate::components::frame::Frame;
 use crate::components::panel::{Empty, Panel, Read};
+use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
+use crate::components::zone::Here;
 use crate::server_functions::evaluation::prediction;
 
 #[component]
@@ -20,8 +22,9 @@ pub fn PredictionPage() -> impl IntoView {
     let place = use_place();
     let name = Memo::new(move |_| params.with(|p| p.get("name")).unwrap_or_default());
     let id = Memo::new(move |_| query.with(|q| q.get("id")).unwrap_or_default());
-    let data = Resource::new(
+    let data = reading(
         move || (name.get(), place.get().environment, id.get()),
+        || (),
         |(name, environment, id)| prediction(name, environment, id),
     );
     view! {
@@ -61,7 +64,7 @@ fn page(view: &PredictionView, place: &Place) -> AnyView {
     let model = place.link(&format!("/models/{}", view.model.name));
     view! {
         <div class="head"><div class="grow"><h1>{format!("Answer {answer}")}</h1><p class="mono">{view.id.clone()}</p>
-            <div class="row wrap gap-12 mt-8"><span class="mid">{format!("{} UTC", view.at.date_clock())}</span><a href=model>{view.model.title.clone()}</a>
+            <div class="row wrap gap-12 mt-8"><span class="mid">{format!("{}", view.at.here().date_clock_zone())}</span><a href=model>{view.model.title.clone()}</a>
                 <span class="row">"Outcome "{outcome}</span><span class="hint">{lag}</span></div></div>{trace}</div>
         <div class="g">
             <Panel title="What it was given" sub=said_rare span="c-7" flush=true>

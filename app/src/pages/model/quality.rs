@@ -12,6 +12,7 @@ use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::panel::{Empty, Panel};
 use crate::components::state::Place;
 use crate::components::status::Status;
+use crate::components::zone::Here;
 
 pub(super) fn body(view: &ModelView, newest: &WindowReport, place: &Place) -> AnyView {
     let headline = metric_title(&view.headline);
@@ -232,7 +233,7 @@ fn scorecard(view: &ModelView) -> AnyView {
         _ => "Probabilities calibrated on the baseline say how often an answer is right.",
     };
     let training = view.training.as_ref().map(|t| match t.done {
-        Some(at) => format!("learnt from {} rows, {}", format::count(t.rows as f64), at.date_clock()),
+        Some(at) => format!("learnt from {} rows, {}", format::count(t.rows as f64), at.here().date_clock()),
         None => format!("{} done, {} rows", format::percent(t.share), format::count(t.rows as f64)),
     });
     let card = view.scorecard.map(|card| {

@@ -7,6 +7,7 @@ use domain::model::{Field, Model, ModelChange, Schema, Task};
 use domain::time::{DAY, MINUTE, TimeRange, span_text};
 use domain::view::ModelSetUpView;
 use domain::window::WindowRule;
+use domain::zone::Zone;
 use domain::{Role, Timestamp, format};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -17,6 +18,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::status::Status;
+use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::model_set_up::{change_model, choose_baseline, model_set_up, remove_model, use_baseline};
 use crate::server_functions::views::me;
@@ -81,7 +83,7 @@ pub fn ModelSetUp() -> impl IntoView {
                 {move || Suspend::new(async move {
                     match data.await {
                         (Ok(view), role) => page(&view, role, acts).into_any(),
-                        (Err(error), _) => view! { <h1 class="sr">{name.get()}</h1><Failed text=error.to_string()/> }.into_any(),
+                        (Err(error), _) => view! { <h1 class="sr">{name.get()}</h1><Failed error/> }.into_any(),
                     }
                 })}
             </Transition>
@@ -105,7 +107,7 @@ fn page(view: &ModelSetUpView, role: Role, acts: Acts) -> impl IntoView + use<> 
         .map(|s| {
             let span = s.range.map_or_else(
                 || "no time".to_string(),
-                |r| format!("{} – {}", r.from.date_clock(), r.to.date_clock()),
+                |r| format!("{} – {}", r.from.here().date_clock(), r.to.here().date_clock()),
             );
             view! { <dt>{s.environment.clone()}</dt><dd><b>{format::count(s.rows as f64)}</b><span class="hint">{span}</span></dd> }
         })
@@ -225,14 +227,15 @@ fn baselines(view: &ModelSetUpView, acts: Acts) -> AnyView {
     let environments: Vec<_> =
         view.streams.iter().map(|s| option(&s.environment, s.environment.clone(), false)).collect();
     let first = view.streams.iter().find_map(|s| s.range);
-    let at = |t: Option<Timestamp>| t.map(Timestamp::form_minute).unwrap_or_default();
+    let at = |t: Option<Timestamp>| t.map(|t| t.here().form_minute()).unwrap_or_default();
     let (from, to) = (at(first.map(|r| r.from)), at(first.map(middle)));
     let failure = RwSignal::new(None::<&'static str>);
+    let clock = zone();
     let form = (!view.streams.is_empty()).then(|| {
         view! {
             <form class="col gap-12" aria-label="Choose a baseline" on:submit=move |event| {
                 let sent = Sent::of(&event);
-                match chosen(&sent) {
+                match chosen(&sent, &clock) {
                     Ok(source) => {
                         failure.set(None);
                         acts.choose.dispatch((model.clone(), sent.text("name"), source));
@@ -253,8 +256,8 @@ fn baselines(view: &ModelSetUpView, acts: Acts) -> AnyView {
                     {[("7d", "1 week"), ("14d", "2 weeks"), ("28d", "4 weeks"), ("56d", "8 weeks")].map(|(v, words)| option(v, words.into(), v == "14d")).into_iter().collect::<Vec<_>>()}
                 </select></label>
                 <label class="f"><span>"Environment, for a range"</span><select class="in" name="environment">{environments}</select></label>
-                <label class="f"><span>"From, UTC"</span><input class="in" type="datetime-local" name="from" value=from/></label>
-                <label class="f"><span>"To, UTC"</span><input class="in" type="datetime-local" name="to" value=to/></label>
+                <label class="f"><span>{format!("From, {}", zone_label())}</span><input class="in" type="datetime-local" name="from" value=from/></label>
+                <label class="f"><span>{format!("To, {}", zone_label())}</span><input class="in" type="datetime-local" name="to" value=to/></label>
                 <div><button class="btn" type="submit">"Compare with these"</button></div>
             </form>
         }
@@ -269,13 +272,13 @@ fn baselines(view: &ModelSetUpView, acts: Acts) -> AnyView {
 }
 
 /// The baseline that the form describes, or what is missing.
-fn chosen(sent: &Sent) -> Result<BaselineSource, &'static str> {
+fn chosen(sent: &Sent, zone: &Zone) -> Result<BaselineSource, &'static str> {
     let span = domain::time::parse_span(&sent.text("back")).unwrap_or(14 * DAY);
     match sent.text("kind").as_str() {
         "rolling" => Ok(BaselineSource::Rolling { span }),
         "seasonal" => Ok(BaselineSource::Seasonal { weeks: (span / (7 * DAY)) as u32 }),
         _ => {
-            let time = |field: &str| Timestamp::parse(&format!("{}:00Z", sent.text(field)));
+            let time = |field: &str| zone.parse(&sent.text(field));
             match (time("from"), time("to")) {
                 (Some(from), Some(to)) if from < to => {
                     Ok(BaselineSource::Range { environment: sent.text("environment"), range: TimeRange { from, to } })

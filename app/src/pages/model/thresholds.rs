@@ -58,7 +58,7 @@ pub fn Thresholds() -> impl IntoView {
                         let shown = preview.await;
                         page(&figures, &view, role, &place.get(), chosen, shown, tried, save)
                     }
-                    (Err(error), ..) | (_, Err(error), _) => view! { <h1 class="sr">"Thresholds"</h1><Failed text=error.to_string()/> }.into_any(),
+                    (Err(error), ..) | (_, Err(error), _) => view! { <h1 class="sr">"Thresholds"</h1><Failed error/> }.into_any(),
                 }
             })}</Transition>
         </Frame>
@@ -111,7 +111,7 @@ fn page(
         .collect();
     let side = match (chosen, preview) {
         (None, _) => view! { <section class="panel"><Empty title="Choose a figure" text="Its history is drawn with the limits, and another rule can be tried on it."/></section> }.into_any(),
-        (Some(_), Err(error)) => view! { <Failed text=error.to_string()/> }.into_any(),
+        (Some(_), Err(error)) => view! { <Failed error/> }.into_any(),
         (Some(_), Ok(None)) => view! { <section class="panel"><Empty title="Not known" text="This figure is not among the newest windows."/></section> }.into_any(),
         (Some(figure), Ok(Some(preview))) => editor(view, &figure, &preview, own(&figure), role, tried, save),
     };

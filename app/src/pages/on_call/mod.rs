@@ -44,7 +44,7 @@ pub fn OnCall() -> impl IntoView {
             {move || outcome(test.value().get(), "The test arrived.")}
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(seen) => page(seen),
                 }
             })}</Transition>

@@ -17,7 +17,9 @@ use crate::charts::topology::topology;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Panel, Read};
+use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
+use crate::components::zone::Here;
 use crate::server_functions::views::operations;
 
 const DEFAULT: RangeChoice = RangeChoice::Last(HOUR);
@@ -29,12 +31,13 @@ pub fn Operations() -> impl IntoView {
     let place = use_place();
     let live = use_live();
     provide_context(charts::Chosen(RwSignal::new(charts::Resource::Cpu)));
-    let data = Resource::new(
+    let data = reading(
         move || {
             let here = place.get();
-            (here.environment, here.range.unwrap_or(DEFAULT), live.tick.get(), live.alerts.get())
+            (here.environment, here.range.unwrap_or(DEFAULT))
         },
-        |(environment, range, ..)| operations(environment, range),
+        move || (live.tick.get(), live.alerts.get()),
+        |(environment, range)| operations(environment, range),
     );
     view! {
         <Title text="Operations"/>
@@ -86,6 +89,6 @@ pub(crate) fn page(view: &OperationsView, place: &Place) -> impl IntoView + use<
             <Panel title="Service probes" sub="asked from here" span="c-8" flush=true>{p7}</Panel>
             <Panel title="Plimsoll" sub="own memory" span="c-4">{p8}</Panel>
         </div>
-        <footer class="ft"><span>{format!("Read at {} UTC", view.now.clock_seconds())}</span></footer>
+        <footer class="ft"><span>{format!("Read at {}", view.now.here().clock_seconds_zone())}</span></footer>
     }
 }

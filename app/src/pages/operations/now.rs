@@ -11,6 +11,7 @@ use crate::components::icons::Icon;
 use crate::components::panel::Empty;
 use crate::components::state::Place;
 use crate::components::status::Delta;
+use crate::components::zone::Here;
 
 /// Differences smaller than this share say nothing.
 const SAME: f64 = 0.005;
@@ -19,7 +20,7 @@ const SAME: f64 = 0.005;
 pub fn banner(view: &OperationsView, place: &Place) -> Option<impl IntoView + use<>> {
     let incident = view.incident.as_ref()?;
     let age = format::duration(view.now.0 - incident.onset.0);
-    let mut said = vec![format!("onset {}, {age} ago", incident.onset.clock())];
+    let mut said = vec![format!("onset {}, {age} ago", incident.onset.here().clock())];
     match incident.alerts {
         0 => {}
         1 => said.push("1 alert".into()),
@@ -183,5 +184,5 @@ fn line(event: &Happening, place: &Place) -> impl IntoView + use<> {
     } else {
         view! { <a href=place.link(&event.href)>{said}</a> }.into_any()
     };
-    view! { <li><time>{event.at.clock_seconds()}</time><span class="tick">{mark}</span><span>{words}" "<span class="hint mono">{event.about.clone()}</span></span></li> }
+    view! { <li><time>{event.at.here().clock_seconds()}</time><span class="tick">{mark}</span><span>{words}" "<span class="hint mono">{event.about.clone()}</span></span></li> }
 }

@@ -10,6 +10,7 @@ use crate::charts::spark::Spark;
 use crate::components::panel::Empty;
 use crate::components::state::Place;
 use crate::components::status::{Shape, Status};
+use crate::components::zone::Here;
 
 /// Services shown; all of them are on the map in Explore.
 const SHOWN: usize = 12;
@@ -26,7 +27,7 @@ pub fn table(view: &OperationsView, place: &Place) -> AnyView {
     });
     let rows: Vec<_> = services.into_iter().take(SHOWN).map(|s| row(s, &view.traffic, place)).collect();
     let since = view.traffic.since.map(|at| {
-        view! { <p class="hint pf2">{format!("From the newest {} spans, since {} UTC.", format::count(view.traffic.spans as f64), at.date_clock())}</p> }
+        view! { <p class="hint pf2">{format!("From the newest {} spans, since {}.", format::count(view.traffic.spans as f64), at.here().date_clock_zone())}</p> }
     });
     view! {
         <table class="t svc">

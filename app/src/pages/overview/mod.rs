@@ -19,17 +19,20 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Panel, Read};
+use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
 use crate::components::status::{Delta, LoadScale, Shape, Status};
+use crate::components::zone::Here;
 use crate::server_functions::views::overview;
 
 #[component]
 pub fn Overview() -> impl IntoView {
     let place = use_place();
     let live = use_live();
-    let data = Resource::new(
-        move || (place.get().environment, live.reports.get(), live.alerts.get(), live.tick.get() / 5),
-        |(environment, ..)| overview(environment),
+    let data = reading(
+        move || place.get().environment,
+        move || (live.reports.get(), live.alerts.get(), live.tick.get() / 5),
+        overview,
     );
     view! {
         <Title text="Overview"/>
@@ -142,7 +145,7 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
             </Panel>
             {p4}
         </div>
-        <footer class="ft"><span>{format!("Figures up to {} UTC, {}", view.now.clock(), view.now.date())}</span></footer>
+        <footer class="ft"><span>{format!("Figures up to {}", view.now.here().date_clock_zone())}</span></footer>
     }
 }
 
@@ -212,7 +215,7 @@ fn attention(view: &OverviewView, place: &Place) -> AnyView {
             };
             let text = (!concern.text.is_empty()).then(|| view! { <p class="mid">{concern.text.clone()}</p> });
             view! { <li><div><Sev of=concern.priority/></div><div class="grow"><a href=place.link(&concern.href)><b>{concern.title.clone()}</b></a>
-                <p class="hint">{format!("since {} UTC", concern.since.date_clock())}</p>{text}{lost}{who}</div></li> }
+                <p class="hint">{format!("since {}", concern.since.here().date_clock_zone())}</p>{text}{lost}{who}</div></li> }
         })
         .collect();
     let none = rows.is_empty();

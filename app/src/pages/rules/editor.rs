@@ -18,6 +18,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Failed, Loading};
 use crate::components::status::Status;
+use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{delete_rule, rule_of, save_rule, try_rule};
 
@@ -67,7 +68,7 @@ pub fn RulePage() -> impl IntoView {
         <Frame title=Signal::derive(move || if id.get().is_some() { "Rule".to_string() } else { "New rule".to_string() }) crumbs=vec![("Rules", "/rules")]>
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(known) => editor(known),
                 }
             })}</Transition>
@@ -264,10 +265,10 @@ fn done(test: &Backtest, days: u32) -> AnyView {
             let lasted = format!("{}{}", format::duration(f.to.0 - f.from.0), if f.open { ", open" } else { "" });
             let of: Vec<String> = f.labels.iter().filter(|(n, _)| *n != "__name__").map(|(_, v)| v.clone()).take(3).collect();
             let what = f.incident.clone().map_or_else(|| view! { <span class="mid">{of.join(", ")}</span> }.into_any(), |i| view! { <Status of=domain::Status::Good text="Real"/><span class="mid">" "{i}</span> }.into_any());
-            view! { <tr><td>{n + 1}</td><td class="nw">{f.from.date_clock()}</td><td class="num nw">{lasted}</td><td class="num v">{format::compact(f.extreme)}</td><td>{what}</td></tr> }
+            view! { <tr><td>{n + 1}</td><td class="nw">{f.from.here().date_clock()}</td><td class="num nw">{lasted}</td><td class="num v">{format::compact(f.extreme)}</td><td>{what}</td></tr> }
         })
         .collect();
-    let table = (!rows.is_empty()).then(|| view! { <table class="t dense bt"><thead><tr><th scope="col">"#"</th><th scope="col">"Fired "<span class="u">"UTC"</span></th><th scope="col" class="num">"Lasted"</th><th scope="col" class="num">"Farthest"</th><th scope="col">"What it was"</th></tr></thead><tbody>{rows}</tbody></table> });
+    let table = (!rows.is_empty()).then(|| view! { <table class="t dense bt"><thead><tr><th scope="col">"#"</th><th scope="col">"Fired "<span class="u">{zone_label()}</span></th><th scope="col" class="num">"Lasted"</th><th scope="col" class="num">"Farthest"</th><th scope="col">"What it was"</th></tr></thead><tbody>{rows}</tbody></table> });
     view! {
         <div class="pb"><div class="btk"><div class="big"><b>{test.firings.len()}</b><span>{format!("times in {days} days")}</span></div>
             <dl><dt>"Incidents found"</dt><dd>{found}</dd><dt>"Firings in an incident"</dt><dd>{real}</dd><dt>"Flaps, over within 10 min"</dt><dd>{test.flaps}</dd><dt>"Dips too short to fire"</dt><dd>{test.not_fired}</dd><dt>"Pages a week"</dt><dd>{format::fixed(test.pages_a_week, 1)}</dd><dt>"Pages at night"</dt><dd>{test.at_night}</dd></dl></div>

@@ -29,7 +29,7 @@ pub fn Rules() -> impl IntoView {
             <a class="btn pri" href="/rules/new"><Icon name="plus" small=true/>"New rule"</a></div>
             <section class="panel" aria-label="Rules"><Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(list) if list.is_empty() => view! { <Empty title="No rule yet" text="The first ones come within a minute, for this host and for each model."/> }.into_any(),
                     Ok(list) => table(list),
                 }

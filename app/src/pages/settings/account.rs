@@ -52,10 +52,16 @@ pub fn Account() -> impl IntoView {
 #[component]
 fn Look(of: Preferences) -> impl IntoView {
     let live = use_live();
+    let before = of.zone.clone();
     let save = Action::new(move |wanted: &Preferences| {
         let wanted = wanted.clone();
+        let moved = wanted.zone != before;
         async move {
             set_preferences(wanted).await?;
+            if moved {
+                // Every time on the page is of another zone now.
+                reload();
+            }
             // The frame reads who is there again, and with it the theme.
             live.reports.update(|t| *t += 1);
             Ok::<(), Failure>(())
@@ -65,7 +71,8 @@ fn Look(of: Preferences) -> impl IntoView {
         let sent = Sent::of(&event);
         let theme = Theme::ALL.into_iter().find(|t| t.name() == sent.text("theme")).unwrap_or_default();
         let letters = sent.text("letters") == "on";
-        save.dispatch(Preferences { theme, start: sent.text("start"), letters, views: Vec::new() });
+        let zone = sent.text("zone").trim().to_string();
+        save.dispatch(Preferences { theme, start: sent.text("start"), letters, zone, views: Vec::new() });
     };
     let themes: Vec<_> = [(Theme::System, "As the system is set"), (Theme::Light, "Light"), (Theme::Dark, "Dark")]
         .into_iter()
@@ -75,16 +82,68 @@ fn Look(of: Preferences) -> impl IntoView {
         .into_iter()
         .map(|(path, words)| view! { <option value=path selected=path == of.start>{words}</option> })
         .collect();
+    let zone_field = NodeRef::<leptos::html::Input>::new();
+    let fill = move || {
+        if let (Some(field), Some(zone)) = (zone_field.get_untracked(), browser_zone()) {
+            field.set_value(&zone);
+        }
+    };
+    let zones = ZONES.map(|zone| view! { <option value=zone></option> }).into_iter().collect::<Vec<_>>();
     view! {
         <form class="pb col gap-12" on:submit=submit>
             <div class="two m0">
                 <label class="f"><span>"Theme"</span><select class="in" name="theme">{themes}</select></label>
                 <label class="f"><span>"Page after signing in"</span><select class="in" name="start">{starts}</select></label>
             </div>
+            <div class="f"><label for="zone">"Times are shown in"</label>
+                <div class="row gap-8"><input class="in mono" id="zone" name="zone" list="zones" placeholder="UTC" maxlength="64" autocomplete="off" value=of.zone node_ref=zone_field/>
+                    <button class="btn" type="button" on:click=move |_| fill()>"As this browser"</button></div>
+                <datalist id="zones">{zones}</datalist>
+            </div>
             <label class="row"><input type="checkbox" name="letters" checked=of.letters/><span>"Single letters are shortcuts"</span></label>
             {move || outcome(save.value().get(), "Saved.")}
             <div><button class="btn pri" type="submit">"Save"</button></div>
         </form>
+    }
+}
+
+/// Offered while typing; any other of the IANA's does as well.
+const ZONES: [&str; 18] = [
+    "UTC",
+    "Africa/Johannesburg",
+    "Africa/Lagos",
+    "America/Chicago",
+    "America/Los_Angeles",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "Asia/Dubai",
+    "Asia/Kolkata",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Stockholm",
+    "Pacific/Auckland",
+];
+
+/// The zone that the browser is set to, where it says.
+fn browser_zone() -> Option<String> {
+    #[cfg(feature = "hydrate")]
+    {
+        let formats = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());
+        return js_sys::Reflect::get(&formats.resolved_options(), &"timeZone".into()).ok()?.as_string();
+    }
+    #[cfg(not(feature = "hydrate"))]
+    None
+}
+
+fn reload() {
+    #[cfg(feature = "hydrate")]
+    if let Some(window) = web_sys::window() {
+        let _ = window.location().reload();
     }
 }
 

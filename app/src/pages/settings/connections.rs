@@ -11,6 +11,7 @@ use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Failed, Loading};
 use crate::components::status::Status;
+use crate::components::zone::Here;
 use crate::server_functions::admin::create_key;
 use crate::server_functions::telemetry::arrivals;
 use crate::server_functions::views::me;
@@ -168,7 +169,7 @@ pub fn Connections() -> impl IntoView {
                     .map(|(i, way)| card(way, &list, i == chosen.get()))
                     .collect::<Vec<_>>()
                     .into_any(),
-                Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                Err(error) => view! { <Failed error/> }.into_any(),
             }
         })
     };
@@ -241,11 +242,11 @@ fn receiving(way: &Way, list: &[Arrival]) -> AnyView {
             let status = if good { Of::Good } else { Of::Critical };
             let words = if good { "receiving" } else { "refused" };
             let refusal = a.refused_at.map(|at| {
-                view! { <p class="note fair" role="status"><span><b>{format!("{} refused, the last at {} UTC. ", format::count(a.refused as f64), at.date_clock())}</b>{a.reason.clone()}</span></p> }
+                view! { <p class="note fair" role="status"><span><b>{format!("{} refused, the last at {}. ", format::count(a.refused as f64), at.here().date_clock_zone())}</b>{a.reason.clone()}</span></p> }
             });
             view! {
                 <div class="rcv-l"><Status of=status text=format!("{}: {words}", a.way.replace('_', " "))/>
-                <p class="hint">{format!("{} received, first {} UTC, last {} UTC", format::count(a.accepted as f64), a.first_at.date_clock(), a.last_at.clock_seconds())}</p>{refusal}</div>
+                <p class="hint">{format!("{} received, first {}, last {}", format::count(a.accepted as f64), a.first_at.here().date_clock_zone(), a.last_at.here().clock_seconds())}</p>{refusal}</div>
             }
         })
         .collect();

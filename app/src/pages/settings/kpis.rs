@@ -47,7 +47,7 @@ pub fn Kpis() -> impl IntoView {
                         let (table, scales) = (table(&rows, save, wrong), scales(&weights, &systems, weigh, wrong));
                         view! { {table}<div class="mt-16"></div>{scales} }.into_any()
                     }
-                    (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => view! { <Failed error/> }.into_any(),
                 }
             })}</Transition>
         </Settings>

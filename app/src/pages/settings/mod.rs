@@ -80,6 +80,6 @@ fn listed<T>(
     match list {
         Ok(rows) if rows.is_empty() => view! { <Empty title=empty.0 text=empty.1/> }.into_any(),
         Ok(rows) => table(rows),
-        Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+        Err(error) => view! { <Failed error/> }.into_any(),
     }
 }

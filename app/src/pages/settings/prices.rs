@@ -55,7 +55,7 @@ pub fn Prices() -> impl IntoView {
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match list.await {
                     Ok(rows) => form(rows),
-                    Err(error) => view! { <Failed text=error.to_string()/> }.into_any(),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                 }
             })}</Transition>
         </Settings>
