@@ -31,6 +31,37 @@ test.afterAll(async () => {
   plimsoll.clean();
 });
 
+// 720 by 450 is what a screen of 1440 by 900 has left at 200 %. The system's own colours, and no motion.
+test('every page at 200 %, in forced colours', async ({ browser }) => {
+  const context = await browser.newContext({ viewport: { width: 720, height: 450 }, deviceScaleFactor: 2, forcedColors: 'active', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  const said = complaints(page);
+  const lost: string[] = [];
+  for (const path of pages) {
+    await open(page, `${plimsoll.url}${path}`);
+    lost.push(...await page.evaluate((path) => {
+      const found: string[] = [];
+      const over = document.documentElement.scrollWidth - window.innerWidth;
+      if (over > 0) found.push(`${path} is wider by ${over}`);
+      // What is drawn must differ from what it is drawn on, in the few colours that are left.
+      for (const mark of document.querySelectorAll('.plot path, .plot line, .st svg, .key')) {
+        const style = getComputedStyle(mark);
+        if (style.display === 'none' || style.visibility === 'hidden') continue;
+        const ink = [style.stroke, style.fill, style.backgroundColor, style.color].filter((c) => c !== 'none' && !/, 0\)$/.test(c));
+        if (ink.every((c) => c === 'rgb(255, 255, 255)')) found.push(`${path}: ${mark.outerHTML.slice(0, 80)}`);
+      }
+      const moving = document.getAnimations().filter((a) => a.playState === 'running');
+      if (moving.length > 0) found.push(`${path}: ${moving.length} moving`);
+      return found;
+    }, path));
+    await page.screenshot({ path: `pictures/${path.slice(1).replace(/[^a-z-]+/g, '_')}-forced-720.png`, fullPage: true });
+  }
+  expect(said).toEqual([]);
+  expect(lost).toEqual([]);
+  await context.close();
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [1440, 390]) {
     test(`every page at ${width}, ${colorScheme}`, async ({ browser }) => {

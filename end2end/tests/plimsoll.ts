@@ -1,4 +1,5 @@
-// Starts the program on a database of its own and gives what a test needs to use it.
+// Starts the program on a database of its own and gives what a test needs to use it: SQLite, or where
+// PLIMSOLL_TEST_POSTGRES names a server, a database made on that.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,21 +9,33 @@ import { type Browser, type Page, expect } from '@playwright/test';
 const program = process.env.PLIMSOLL_PROGRAM;
 if (!program) throw new Error('PLIMSOLL_PROGRAM must name the program; `cargo xtask test` sets it');
 
+const postgres = process.env.PLIMSOLL_TEST_POSTGRES;
 export const password = 'four boats at noon';
+let made = 0;
+
+function psql(sql: string): void {
+  execFileSync('psql', [`${postgres}/postgres`, '--quiet', '--command', sql], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
 
 export class Plimsoll {
   private child?: ChildProcess;
   private folder = mkdtempSync(join(tmpdir(), 'plimsoll-e2e-'));
+  private name = `plimsoll_e2e_${process.pid}_${(made += 1)}`;
+  private database = postgres ? `${postgres}/${this.name}` : `sqlite:${join(this.folder, 'p.db')}`;
   url = '';
   setupUrl = '';
 
+  constructor() {
+    if (postgres) psql(`CREATE DATABASE ${this.name}`);
+  }
+
   run(...args: string[]): string {
-    return execFileSync(program!, ['--database', `sqlite:${join(this.folder, 'p.db')}`, '--set', 'log.level=error', ...args],
+    return execFileSync(program!, ['--database', this.database, '--set', 'log.level=error', ...args],
       { encoding: 'utf8', input: `${password}\n` });
   }
 
   async start(): Promise<void> {
-    this.child = spawn(program!, ['--database', `sqlite:${join(this.folder, 'p.db')}`, '--listen', '127.0.0.1:0'],
+    this.child = spawn(program!, ['--database', this.database, '--listen', '127.0.0.1:0'],
       { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((resolve, reject) => {
       this.child!.on('exit', (code) => reject(new Error(`the program ended with ${code}`)));
@@ -53,6 +66,7 @@ export class Plimsoll {
 
   clean(): void {
     rmSync(this.folder, { recursive: true, force: true });
+    if (postgres) psql(`DROP DATABASE ${this.name} WITH (FORCE)`);
   }
 }
 

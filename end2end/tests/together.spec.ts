@@ -80,7 +80,7 @@ test('a marked span becomes a note that stands on every chart', async ({ page })
   await expect(page.getByRole('button', { name: /Paused/ })).toBeVisible();
   await page.getByRole('toolbar', { name: 'Marked span' }).getByRole('button', { name: 'Annotate' }).click();
   const form = page.getByRole('dialog', { name: 'Annotate' });
-  await expect(form.getByLabel('Until, empty for an instant')).toHaveValue(/Z$/);
+  await expect(form.getByLabel('Until, empty for an instant')).toHaveValue(/^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d$/);
   await form.getByLabel('What is there to know').fill('Half-price day');
   await form.getByRole('button', { name: 'Save' }).click();
   await expect(form).toBeHidden();
@@ -173,6 +173,68 @@ test('theme and start page follow the person', async ({ browser, page }) => {
   await page.getByLabel('Theme').selectOption({ label: 'As the system is set' });
   await page.getByRole('region', { name: 'How it looks' }).getByRole('button', { name: 'Save' }).click();
   await expect(page.locator('html')).not.toHaveAttribute('data-theme', 'dark');
+});
+
+test('times are in the zone of the person, or of the address', async ({ page }) => {
+  const errors = complaints(page);
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/settings`);
+  const look = page.getByRole('region', { name: 'How it looks' });
+  await look.getByLabel('Times are shown in').fill('Europe/Atlantis');
+  await look.getByRole('button', { name: 'Save' }).click();
+  await expect(look).toContainText('there is no time zone “Europe/Atlantis”');
+  await look.getByLabel('Times are shown in').fill('Asia/Kolkata');
+  await Promise.all([page.waitForEvent('load'), look.getByRole('button', { name: 'Save' }).click()]);
+  await open(page, `${plimsoll.url}/explore?q=orders_open&from=now-1h`);
+  await chart(page, /orders_open/).focus();
+  await page.keyboard.press('ArrowLeft');
+  await expect(page.locator('.tip')).toContainText('Kolkata');
+  const shown = (await page.locator('.tip').textContent())!.match(/(\d\d):(\d\d) Kolkata/)!;
+  const read = Number(shown[1]) * 60 + Number(shown[2]);
+  const kolkata = Math.floor(Date.now() / 60_000 + 330) % 1440;
+  expect((kolkata - read + 1440) % 1440).toBeLessThan(10);
+  // What is typed is read by the same clock, and the address says whose it was.
+  await page.getByText('Last 1 h').first().click();
+  await page.getByLabel('From, Kolkata').fill('2026-01-01T05:30');
+  await page.getByLabel('To, Kolkata').fill('2026-01-02T05:30');
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+  await expect(page).toHaveURL(/tz=Asia%2FKolkata/);
+  await expect(page.getByText('1 Jan 2026, 05:30 – 2 Jan 2026, 05:30')).toBeVisible();
+  await open(page, `${plimsoll.url}/explore?q=orders_open&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&tz=America/New_York`);
+  await expect(page.getByText('31 Dec 2025, 19:00 – 1 Jan 2026, 19:00')).toBeVisible();
+  await open(page, `${plimsoll.url}/settings`);
+  await look.getByLabel('Times are shown in').fill('');
+  await Promise.all([page.waitForEvent('load'), look.getByRole('button', { name: 'Save' }).click()]);
+  expect(errors).toEqual([]);
+});
+
+test('figures that cannot be read anew stay, and say of when they are', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/operations?from=now-1h`);
+  await page.route('**/do/**', (route) => route.abort());
+  await page.getByRole('button', { name: /^Live/ }).waitFor();
+  const alert = [{ labels: { alertname: 'Till slow', severity: 'warning', system: 'shop' }, annotations: { summary: 'Tills are slow' } }];
+  await page.request.post(`${plimsoll.url}/api/v2/alerts`, { headers: { authorization: `Bearer ${key}` }, data: alert });
+  await expect(page.getByRole('status').filter({ hasText: 'These figures are not current' })).toContainText(/Read at \d\d:\d\d:\d\d UTC/);
+  await expect(page.getByRole('region', { name: 'Services' }).getByRole('row', { name: /shop/ })).toContainText('ms');
+  await expect(page.getByRole('button', { name: 'Not current' })).toBeVisible();
+  await page.unroute('**/do/**');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(page.getByText('These figures are not current')).toBeHidden();
+  await expect(page.getByRole('region', { name: 'Live events' })).toContainText('Till slow');
+});
+
+test('a page that is long in coming says so and can be given up', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/overview`);
+  await page.route('**/do/incidents**', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 8000));
+    await route.continue().catch(() => undefined);
+  });
+  await page.getByRole('link', { name: 'Incidents' }).first().click();
+  await expect(page.getByText(/Still reading, \d s/)).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page).toHaveURL(/\/overview$/);
 });
 
 test('an executive reads money with a forecast and what needs attention, and prints it', async ({ browser }) => {

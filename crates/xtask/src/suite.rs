@@ -27,16 +27,24 @@ pub fn suite() -> Result<(), String> {
     )?;
 
     let path = program()?;
-    step("pages in a real browser");
+    step("pages in a real browser, on SQLite");
     let chromium = setup::chromium().ok_or("Chromium is missing; run cargo xtask setup")?;
-    run(
-        Command::new("npx")
+    let journeys = |arguments: &[&str], server: Option<&str>| {
+        let mut command = Command::new("npx");
+        command
             .args(["playwright", "test"])
+            .args(arguments)
             .current_dir(places::root().join("end2end"))
             .env("PLIMSOLL_PROGRAM", &path)
-            .env("PLIMSOLL_CHROMIUM", chromium),
-        "see the failing page above; its pictures are in end2end/test-results",
-    )?;
+            .env("PLIMSOLL_CHROMIUM", &chromium)
+            .env_remove("PLIMSOLL_TEST_POSTGRES");
+        server.map(|url| command.env("PLIMSOLL_TEST_POSTGRES", url));
+        run(&mut command, "see the failing page above; its pictures are in end2end/test-results")
+    };
+    journeys(&[], None)?;
+    step("the same journeys on PostgreSQL");
+    // How pages look does not depend on where their data lies.
+    journeys(&["--grep-invert", "every page"], Some(&postgres.url))?;
     step("everything passed");
     Ok(())
 }
