@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
+import { Plimsoll, complaints, firstPerson, open, password, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 let link = '';
@@ -77,6 +77,58 @@ test('its openings are counted, and ended it shows nothing', async ({ page, brow
   await context.close();
   const result = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
   expect(result.violations.map((v) => v.id)).toEqual([]);
+});
+
+test('a link for a role asks who one is, and says to its author who looked', async ({ page, browser }) => {
+  plimsoll.run('user', 'add', 'vera@larkfield.example', '--name', 'Vera Holm', '--role', 'viewer');
+  plimsoll.run('user', 'add', 'elena@larkfield.example', '--name', 'Elena Duarte', '--role', 'executive');
+  await signIn(page, plimsoll, 'jonas@larkfield.example');
+  await open(page, `${plimsoll.url}/links?of=/incidents/1`);
+  await page.getByLabel('For', { exact: true }).selectOption('executive');
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const field = page.getByLabel('Link', { exact: true });
+  await expect(field).toHaveValue(/\/share\/\w{40}$/);
+  const role = await field.inputValue();
+  const visit = async (email: string) => {
+    const context = await browser.newContext();
+    const reader = await context.newPage();
+    await open(reader, role);
+    await expect(reader.getByRole('heading', { name: 'This page is for people who sign in' })).toBeVisible();
+    await reader.getByRole('link', { name: 'Sign in' }).click();
+    await reader.getByLabel('Email').fill(email);
+    await reader.getByLabel('Password').fill(password);
+    await reader.getByRole('button', { name: 'Sign in' }).click();
+    await expect(reader).toHaveURL(/\/share\//);
+    const said = await reader.locator('main').textContent();
+    await context.close();
+    return said;
+  };
+  expect(await visit('vera@larkfield.example')).toContain('it is shared with executives');
+  expect(await visit('elena@larkfield.example')).toContain('INC-1 Wrong incomes');
+  await open(page, `${plimsoll.url}/links`);
+  await page.getByRole('row', { name: /executives and above/ }).getByText(/^1, last/).click();
+  await expect(page.getByText(/Elena Duarte from 127\.0\.0\.1/)).toBeVisible();
+  await expect(page.getByText(/Vera Holm/)).toHaveCount(0);
+});
+
+test('whoever is named in a note finds it', async ({ page, browser }) => {
+  await signIn(page, plimsoll, 'jonas@larkfield.example');
+  await open(page, `${plimsoll.url}/incidents/1`);
+  await page.getByLabel('A note').fill('@mara, did the feed change? @nobody knows');
+  await page.getByRole('button', { name: 'Post' }).click();
+  await expect(page.getByText('did the feed change').first()).toBeVisible();
+  const context = await browser.newContext();
+  const mara = await context.newPage();
+  await signIn(mara, plimsoll, 'mara@larkfield.example');
+  await open(mara, `${plimsoll.url}/operations`);
+  await mara.getByRole('link', { name: /1 new mention/ }).click();
+  const mentions = mara.getByRole('region', { name: 'Mentions' });
+  await expect(mentions).toContainText('did the feed change');
+  await mentions.getByRole('link', { name: 'Jonas Weber' }).click();
+  await expect(mara).toHaveURL(/\/incidents\/1$/);
+  await open(mara, `${plimsoll.url}/operations`);
+  await expect(mara.getByRole('link', { name: /new mention/ })).toHaveCount(0);
+  await context.close();
 });
 
 test('a link is posted where people talk, and only links of this installation', async ({ page, request }) => {

@@ -161,6 +161,9 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
     let none = models.is_empty();
     let overlay = use_overlay();
     let (initials, name, role) = (me.initials.clone(), me.name.clone(), me.role);
+    let words = if me.mentions == 1 { " new mention" } else { " new mentions" };
+    let named = (me.mentions > 0)
+        .then(|| view! { <span class="n hot">{me.mentions}<span class="sr">{words}</span></span> });
     view! {
         <a class="brand" href="/overview"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">"Plimsoll"</span></a>
         <button class="cmdk" type="button" aria-label="Search or run a command" on:click=move |_| overlay.set(Some(Over::Palette))><Icon name="search" small=true/><span class="grow">"Search or jump to"</span><kbd>"⌘K"</kbd></button>
@@ -180,7 +183,7 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
         </nav>
         <div class="foot nav">
             <button class="navb" type="button" on:click=move |_| overlay.set(Some(Over::Shortcuts))><Icon name="inf"/><span class="lbl">"Help and shortcuts"</span><kbd class="lbl right">"?"</kbd></button>
-            <a href="/settings" title=role.map_or("", Role::title)><span class="ava">{initials}</span><span class="lbl">{name}</span></a>
+            <a href="/settings" title=role.map_or("", Role::title)><span class="ava">{initials}</span><span class="lbl">{name}</span>{named}</a>
             <form method="post" action="/session/end"><button class="btn ghost sm lbl" type="submit">"Sign out"</button></form>
         </div>
     }

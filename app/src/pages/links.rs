@@ -12,7 +12,7 @@ use crate::components::icons::Icon;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::use_place;
 use crate::components::zone::{Here, zone_label};
-use crate::server_functions::shares::{end_share, make_share, post_link, receivers, shares};
+use crate::server_functions::shares::{share_visits, end_share, make_share, post_link, receivers, shares};
 
 #[component]
 pub fn Links() -> impl IntoView {
@@ -57,6 +57,10 @@ pub fn Links() -> impl IntoView {
             {move || outcome(post.value().get(), "Posted.")}
         })
     };
+    let roles: Vec<_> = [Role::Viewer, Role::Executive, Role::Operator]
+        .into_iter()
+        .map(|role| view! { <option value=role.name()>{format!("{}s and above, signed in", role.name())}</option> })
+        .collect();
     view! {
         <Title text="Shared links"/>
         <Frame title=Signal::stored("Shared links".to_string())>
@@ -80,6 +84,7 @@ pub fn Links() -> impl IntoView {
                             frozen: !sent.text("frozen").is_empty(),
                             annotations: !sent.text("annotations").is_empty(),
                             embed: !sent.text("embed").is_empty(),
+                            role: Role::parse(&sent.text("role")),
                             hours: sent.text("hours").parse().ok(),
                             note: sent.text("note"),
                         });
@@ -88,6 +93,7 @@ pub fn Links() -> impl IntoView {
             }>
                 <div class="pb row wrap gap-12 pt">
                     <label class="f grow"><span>"Page"</span><input class="in mono" name="page" required value=move || of.get()/></label>
+                    <label class="f"><span>"For"</span><select class="in" name="role"><option value="">"whoever has the link"</option>{roles}</select></label>
                     <label class="f"><span>"Holds for"</span><select class="in" name="hours"><option value="24">"a day"</option><option value="168" selected>"a week"</option><option value="720">"30 days"</option><option value="">"until it is ended"</option></select></label>
                     <label class="f grow"><span>"What it is for"</span><input class="in" name="note" maxlength="500" autocomplete="off"/></label>
                     <label class="row end"><input type="checkbox" name="frozen" value="yes"/><span>"Range as it is now"</span></label>
@@ -119,11 +125,38 @@ fn table(rows: Vec<ShareRow>, end: Action<i64, Result<(), crate::server_function
             };
             let last = row.last.map(|at| format!(", last {}", at.here().date_clock())).unwrap_or_default();
             let button = s.revoked_at.is_none().then(|| view! { <button class="btn xs danger" type="button" on:click=move |_| { end.dispatch(id); }>"End"</button> });
-            view! { <tr><th scope="row" class="plain">{s.text.page.title()}<span class="hint blk">{s.text.note}</span></th><td>{s.author}</td><td class="nw">{s.created_at.here().date_clock()}</td><td class="nw">{ends}</td><td>{format!("{}{last}", row.visits)}</td><td class="num">{button}</td></tr> }
+            let whom = s.text.role.map_or("whoever has it".to_string(), |role| format!("{}s and above", role.name()));
+            let opened = if row.visits == 0 { "never".into_any() } else { view! { <Visits id words=format!("{}{last}", row.visits)/> }.into_any() };
+            view! { <tr><th scope="row" class="plain">{s.text.page.title()}<span class="hint blk">{s.text.note}</span></th><td>{whom}</td><td>{s.author}</td><td class="nw">{s.created_at.here().date_clock()}</td><td class="nw">{ends}</td><td>{opened}</td><td class="num">{button}</td></tr> }
         })
         .collect();
     view! {
-        <table class="t"><thead><tr><th scope="col">"Page"</th><th scope="col">"By"</th><th scope="col">"Made "<span class="u">{zone_label()}</span></th><th scope="col">"Holds"</th><th scope="col">"Opened"</th><th scope="col"><span class="sr">"End"</span></th></tr></thead><tbody>{rows}</tbody></table>
+        <table class="t"><thead><tr><th scope="col">"Page"</th><th scope="col">"For"</th><th scope="col">"By"</th><th scope="col">"Made "<span class="u">{zone_label()}</span></th><th scope="col">"Holds"</th><th scope="col">"Opened"</th><th scope="col"><span class="sr">"End"</span></th></tr></thead><tbody>{rows}</tbody></table>
     }
     .into_any()
+}
+
+/// How often a link was opened, and on demand by whom, from where and when.
+#[component]
+fn Visits(id: i64, words: String) -> impl IntoView {
+    let wanted = RwSignal::new(false);
+    let found = LocalResource::new(move || {
+        let wanted = wanted.get();
+        async move { if wanted { Some(share_visits(id).await) } else { None } }
+    });
+    let list = move || {
+        let rows = match found.get()?? {
+            Err(error) => return Some(view! { <Failed error/> }.into_any()),
+            Ok(rows) => rows,
+        };
+        let rows: Vec<_> = rows
+            .into_iter()
+            .map(|visit| {
+                let who = if visit.who.is_empty() { "somebody".to_string() } else { visit.who };
+                view! { <li>{format!("{}, {who} from {}", visit.at.here().date_clock(), visit.address)}</li> }
+            })
+            .collect();
+        Some(view! { <ul class="list">{rows}</ul> }.into_any())
+    };
+    view! { <details on:toggle=move |_| wanted.set(true)><summary>{words}</summary>{list}</details> }
 }

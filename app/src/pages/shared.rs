@@ -9,8 +9,9 @@ use leptos_router::hooks::use_params_map;
 use super::{incidents, model, operations, overview, system};
 use crate::charts::shared::ReadOnly;
 use crate::components::panel::{Empty, Loading};
-use crate::components::state::Place;
+use crate::components::state::{Place, encoded};
 use crate::components::zone::Here;
+use crate::server_functions::Failure;
 use crate::server_functions::shares::shared;
 
 #[component]
@@ -23,6 +24,11 @@ pub fn Shared() -> impl IntoView {
         <Meta name="robots" content="noindex"/>
         <Transition fallback=Loading>{move || Suspend::new(async move {
             match data.await {
+                Err(Failure::NotAllowed(words)) => {
+                    let next = format!("/sign-in?next=/share/{}", encoded(&token.get()));
+                    let (title, text) = ("This page is for people who sign in", format!("{words}."));
+                    view! { <Title text="Shared page"/><main class="page" id="main"><h1 class="sr">"Shared page"</h1><Empty title text><a class="btn pri" href=next rel="external">"Sign in"</a></Empty></main> }.into_any()
+                }
                 Err(error) => view! { <Title text="Shared page"/><main class="page" id="main"><h1 class="sr">"Shared page"</h1><Empty title="This link shows nothing" text=error.to_string()/></main> }.into_any(),
                 Ok(seen) => page(&seen),
             }

@@ -1,6 +1,7 @@
 //! Finding anything, hosts, and what people keep for themselves: views and preferences.
 
 use domain::find::Hit;
+use domain::mention::Mention;
 use domain::people::{Preferences, SavedView};
 use domain::time::RangeChoice;
 use domain::view::HostView;
@@ -34,7 +35,14 @@ pub async fn saved_views() -> Result<Vec<SavedView>, Failure> {
     Ok(engine().saved_views(&actor()).await?)
 }
 
-/// Theme, start page and letters; views are saved one by one.
+/// Where others named the reader; seen from now on.
+#[server(prefix = "/do", endpoint = "mentions", input = Json)]
+pub async fn mentions() -> Result<Vec<Mention>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().mentions(&actor()).await?)
+}
+
+/// Theme, start page, zone and letters; views are saved one by one.
 #[server(prefix = "/do", endpoint = "set_preferences", input = Json)]
 pub async fn set_preferences(wanted: Preferences) -> Result<(), Failure> {
     use super::server::{actor, engine};

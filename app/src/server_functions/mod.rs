@@ -35,7 +35,7 @@ pub fn listed(name: &str) -> Option<Action> {
         "arrivals" | "scrape_jobs" | "prices" => Action::View,
         // Views for all need more; the engine asks.
         "find" | "host" | "saved_views" | "save_view" | "remove_view" => Action::View,
-        "set_preferences" => Action::EditOwnAccount,
+        "set_preferences" | "mentions" => Action::EditOwnAccount,
         "alerts" | "alert" | "covered" | "rules" | "rule_of" | "try_rule" | "incidents" | "incident" | "on_call"
         | "who_is_told" | "annotations" | "flags" | "look_at_incident" => Action::View,
         "act_on_alerts" | "make_silence" | "end_silence" | "open_incident" => Action::Respond,

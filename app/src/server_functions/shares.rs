@@ -10,8 +10,7 @@ use super::Failure;
 #[server(prefix = "/do", endpoint = "shared", input = Json)]
 pub async fn shared(token: String) -> Result<SharedView, Failure> {
     use super::server::{caller, engine};
-    let address = caller().map(|c| c.address).unwrap_or_default();
-    let seen = engine().open_share(&token, &address).await?;
+    let seen = engine().open_share(&token, caller().as_ref()).await?;
     // Browsers hold this above X-Frame-Options. A session is of no use there: its cookie stays at home.
     if seen.embed {
         crate::content_security_policy("*");

@@ -30,6 +30,8 @@ pub struct Reader {
     /// Open alerts that nobody keeps quiet, and open incidents.
     pub alerts: u64,
     pub incidents: u64,
+    /// Times somebody named the reader, unseen.
+    pub mentions: u64,
     pub preferences: domain::people::Preferences,
     /// How programs reach this installation: `https://monitor.example`.
     pub origin: String,
@@ -50,7 +52,9 @@ pub async fn me() -> Result<Reader, Failure> {
         })
         .collect();
     let (alerts, incidents) = engine().open_counts(&actor()).await?;
+    let mentions = engine().unseen_mentions(&actor()).await?;
     Ok(Reader {
+        mentions,
         alerts,
         incidents,
         name: person.as_ref().map(|p| p.name.clone()).unwrap_or_default(),

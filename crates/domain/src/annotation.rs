@@ -16,6 +16,18 @@ pub struct Subject {
     pub environment: String,
 }
 
+impl Subject {
+    /// The page that shows it best.
+    pub fn href(&self) -> String {
+        match self.incident {
+            Some(id) => format!("/incidents/{id}"),
+            None if !self.model.is_empty() => format!("/models/{}", self.model),
+            None if !self.system.is_empty() => format!("/systems/{}", self.system),
+            None => "/operations".into(),
+        }
+    }
+}
+
 /// What a person writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

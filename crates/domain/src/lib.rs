@@ -19,6 +19,7 @@ pub mod happening;
 pub mod health;
 pub mod incident;
 pub mod kpi;
+pub mod mention;
 pub mod model;
 pub mod monitor;
 mod number;

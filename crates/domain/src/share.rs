@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::incident::IncidentView;
 use crate::time::RangeChoice;
 use crate::view::{ModelView, OperationsView, OverviewView, SystemView};
-use crate::{TimeRange, Timestamp};
+use crate::{Role, TimeRange, Timestamp};
 
 /// What may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,9 @@ pub struct ShareText {
     /// Other sites may show it within their pages.
     #[serde(default)]
     pub embed: bool,
+    /// Only for people of this role or above, who sign in; `None` is for whoever has the link.
+    #[serde(default)]
+    pub role: Option<Role>,
     /// Hours until it ends; `None` is never.
     pub hours: Option<u32>,
     /// What it is for, in the author's words.
@@ -102,6 +105,9 @@ impl Share {
 pub struct Visit {
     pub at: Timestamp,
     pub address: String,
+    /// Who it was, where they had signed in.
+    #[serde(default)]
+    pub who: String,
 }
 
 /// A share in the list of those that are there.
@@ -156,6 +162,9 @@ impl ShareText {
         if self.frozen && self.page == SharedPage::Overview {
             return Some("Overview shows the present: share it as it moves on".into());
         }
+        if self.embed && self.role.is_some() {
+            return Some("within other sites nobody is signed in: share it with whoever has the link".into());
+        }
         (self.note.len() > NOTE_MAX).then(|| format!("a note has at most {NOTE_MAX} bytes"))
     }
 }
@@ -173,6 +182,7 @@ mod tests {
             frozen: false,
             annotations: true,
             embed: false,
+            role: Some(Role::Executive),
             hours: Some(24),
             note: String::new(),
         };

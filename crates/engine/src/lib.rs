@@ -21,6 +21,7 @@ pub mod ingest;
 pub mod installation;
 mod kpis;
 pub mod live;
+mod mentions;
 pub mod notify;
 mod operations;
 mod outcomes;

@@ -6,11 +6,11 @@
 use domain::happening::{Flag, FlagKind};
 use domain::share::{SHARES_MAX, Share, ShareRow, ShareText, SharedBody, SharedPage, SharedView, Visit};
 use domain::time::{HOUR, RangeChoice};
-use domain::{Action, Actor, Object};
+use domain::{Action, Actor, Denied, Object};
 use sha2::{Digest, Sha256};
 
 use crate::people::random_text;
-use crate::{Engine, EngineError, Result};
+use crate::{Caller, Engine, EngineError, Result};
 
 /// 40 characters of 36 are more than 200 bits.
 const TOKEN_LENGTH: usize = 40;
@@ -98,12 +98,23 @@ impl Engine {
     /// What a token shows. Each opening is noted.
     ///
     /// # Errors
-    /// A token that is not known, was ended or has run out: one answer for all three.
-    pub async fn open_share(&self, token: &str, address: &str) -> Result<SharedView> {
+    /// A token that is not known, was ended or has run out: one answer for all three. A reader who has to
+    /// sign in, or whose role is not the one it was shared with.
+    pub async fn open_share(&self, token: &str, reader: Option<&Caller>) -> Result<SharedView> {
         let now = self.now();
         let share = self.store.share_by_token(&hash(token)).await?.filter(|s| s.holds(now)).ok_or_else(gone)?;
+        let person = reader.and_then(|caller| caller.person.as_ref());
+        if let Some(role) = share.text.role {
+            let person = person.ok_or(Denied::NotSignedIn)?;
+            if person.role < role {
+                let who = format!("the role {}", person.role.name());
+                return Err(Denied::NotAllowed { who, needs: format!("it is shared with {}s", role.name()) }.into());
+            }
+        }
         let view = self.shown(&share).await?;
-        self.store.note_visit(share.id, now, address).await?;
+        let address = reader.map(|caller| caller.address.clone()).unwrap_or_default();
+        let who = person.map(|person| person.name.clone()).unwrap_or_default();
+        self.store.note_visit(share.id, &Visit { at: now, address, who }).await?;
         Ok(view)
     }
 

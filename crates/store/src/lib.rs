@@ -17,6 +17,7 @@ mod identity;
 mod incidents;
 mod labels;
 mod leases;
+mod mentions;
 mod models;
 mod people;
 mod predicate;

@@ -89,7 +89,8 @@ impl Store {
             .fetch_one(
                 "SELECT (SELECT coalesce(max(seq), 0) FROM fresh), (SELECT coalesce(max(seq), 0) FROM label_log),
                         (SELECT coalesce(max(seq), 0) FROM sample_fresh),
-                        (SELECT coalesce(max(computed_at), 0) FROM window_report), (SELECT coalesce(max(id), 0) FROM entry)",
+                        (SELECT coalesce(max(computed_at), 0) FROM window_report), 
+                        (SELECT coalesce(max(id), 0) FROM entry) + (SELECT coalesce(max(id), 0) FROM mention)",
                 vec![],
             )
             .await?;

@@ -42,10 +42,10 @@ impl Store {
     }
 
     /// Notes that somebody looked.
-    pub async fn note_visit(&self, share: i64, at: Timestamp, address: &str) -> Result<()> {
+    pub async fn note_visit(&self, share: i64, visit: &Visit) -> Result<()> {
         let mut transaction = self.database.begin().await?;
-        const SQL: &str = "INSERT INTO share_visit (share_id, at, address) VALUES ($1, $2, $3)";
-        transaction.execute(SQL, params![share, at, address]).await?;
+        const SQL: &str = "INSERT INTO share_visit (share_id, at, address, who) VALUES ($1, $2, $3, $4)";
+        transaction.execute(SQL, params![share, visit.at, visit.address.as_str(), visit.who.as_str()]).await?;
         const KEEP: &str = "DELETE FROM share_visit WHERE share_id = $1 AND id <=
              (SELECT id FROM share_visit WHERE share_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
         transaction.execute(KEEP, params![share, VISITS_KEPT]).await?;
@@ -54,9 +54,9 @@ impl Store {
 
     /// Visits of a share, newest first.
     pub async fn visits(&self, share: i64) -> Result<Vec<Visit>> {
-        const SQL: &str = "SELECT at, address FROM share_visit WHERE share_id = $1 ORDER BY id DESC";
+        const SQL: &str = "SELECT at, address, who FROM share_visit WHERE share_id = $1 ORDER BY id DESC";
         let rows = self.database.fetch(SQL, params![share]).await?;
-        rows.iter().map(|row| Ok(Visit { at: row.time(0)?, address: row.text(1)? })).collect()
+        rows.iter().map(|row| Ok(Visit { at: row.time(0)?, address: row.text(1)?, who: row.text(2)? })).collect()
     }
 
     /// Visits of each share: how many, and the last.

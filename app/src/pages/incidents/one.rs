@@ -341,7 +341,7 @@ fn notes(seen: &IncidentView, act: Act, flag: Annotate) -> AnyView {
             }
             if let Some(form) = event.target().and_then(|t| leptos::wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlFormElement>(t).ok()) { form.reset(); }
         }>
-            <input class="in grow" name="text" required maxlength="4000" aria-label="A note" placeholder="Write a note" autocomplete="off"/>
+            <input class="in grow" name="text" required maxlength="4000" aria-label="A note" placeholder="Write a note; @mara tells her" autocomplete="off"/>
             <label class="row"><span class="hint">"Pin to, "{zone_label()}</span><input class="in sm" type="datetime-local" name="at" max=format!("{day}T23:59")/></label>
             <button class="btn pri" type="submit">"Post"</button>
         </form></section>

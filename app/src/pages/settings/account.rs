@@ -1,6 +1,7 @@
 //! One's own account: who one is here, how Plimsoll looks to one, the views one saved, the password.
 
 use domain::Role;
+use domain::mention::Mention;
 use domain::people::{Preferences, STARTS, SavedView, Theme};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -9,10 +10,11 @@ use super::Settings;
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
-use crate::components::panel::Empty;
+use crate::components::panel::{Empty, Failed};
+use crate::components::zone::Here;
 use crate::pages::sign_in::error_words;
 use crate::server_functions::Failure;
-use crate::server_functions::find::{remove_view, saved_views, set_preferences};
+use crate::server_functions::find::{mentions, remove_view, saved_views, set_preferences};
 use crate::server_functions::views::me;
 
 #[component]
@@ -34,6 +36,7 @@ pub fn Account() -> impl IntoView {
                     who.await.ok().map(|m| view! { <Look of=m.preferences/> })
                 })}</Transition>
             </section>
+            <Mentions/>
             <Views/>
             <section class="panel narrow" aria-label="Password">
                 <header class="ph"><h2>"Password"</h2></header>
@@ -144,6 +147,36 @@ fn reload() {
     #[cfg(feature = "hydrate")]
     if let Some(window) = web_sys::window() {
         let _ = window.location().reload();
+    }
+}
+
+/// Where others named the reader. Shown, they count as seen.
+#[component]
+fn Mentions() -> impl IntoView {
+    let live = use_live();
+    let found = Resource::new(move || live.alerts.get(), |_| mentions());
+    let list = |all: Vec<Mention>| {
+        let rows: Vec<_> = all
+            .into_iter()
+            .map(|m| {
+                let new = (!m.seen).then(|| view! { <span class="tag">"new"</span> });
+                let at = m.at.here().date_clock_zone();
+                view! { <li><div class="grow"><a href=m.href><b>{m.by}</b></a>" "<span class="hint">{at}</span>" "{new}<p>{m.text}</p></div></li> }
+            })
+            .collect();
+        view! { <ul class="list pb">{rows}</ul> }.into_any()
+    };
+    view! {
+        <section class="panel narrow mb-16" aria-label="Mentions">
+            <header class="ph"><h2>"Mentions"</h2><span class="sub">"where others wrote your name after an @"</span></header>
+            <Transition fallback=|| ()>{move || Suspend::new(async move {
+                match found.await {
+                    Err(error) => view! { <Failed error/> }.into_any(),
+                    Ok(all) if all.is_empty() => view! { <Empty title="Nobody named you yet" text="In a note, @ and the first part of an e-mail address names a person; they find it here, and by mail."/> }.into_any(),
+                    Ok(all) => list(all),
+                }
+            })}</Transition>
+        </section>
     }
 }
 

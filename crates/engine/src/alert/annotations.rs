@@ -47,6 +47,7 @@ impl Engine {
         };
         let id = self.store.create_annotation(&new).await?;
         self.audit(actor, "annotation.create", &id.to_string()).await;
+        self.tell_named(actor, who, &new.body.text, &new.body.subject.href()).await?;
         // Pages that show it hear of it through the incident's entries; others at their next reading.
         if let Some(incident) = new.body.subject.incident {
             let title = format!("Flag at {}", new.body.at.clock_seconds());
@@ -109,8 +110,8 @@ impl Engine {
                 }
             })
             .await?;
-        changed.ok_or_else(gone)?;
-        Ok(())
+        let changed = changed.ok_or_else(gone)?;
+        self.tell_named(actor, who, text, &changed.body.subject.href()).await
     }
 
     /// Puts an annotation into the timeline of its incident, at its own time.

@@ -425,7 +425,8 @@ impl Engine {
             return Err(EngineError::NotFound("there is no incident of this number".into()));
         }
         let title = if status { "Status update" } else { "Note" };
-        self.tell(id, kind, who, title.into(), text.to_string(), now).await
+        self.tell(id, kind, who, title.into(), text.to_string(), now).await?;
+        self.tell_named(actor, who, text, &format!("/incidents/{id}")).await
     }
 
     /// Says whether the likely cause was right, or names another.

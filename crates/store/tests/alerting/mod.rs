@@ -8,7 +8,7 @@ use domain::alert::view::{Entry, EntryKind};
 use domain::alert::{Alert, Labels, Source};
 use domain::annotation::{Annotation, AnnotationText, Subject};
 use domain::incident::Incident;
-use domain::share::{Share, ShareText, SharedPage};
+use domain::share::{Share, ShareText, SharedPage, Visit};
 use domain::time::RangeChoice;
 use domain::{TimeRange, Timestamp};
 use store::{Attempt, Decided, Outgoing};
@@ -169,6 +169,7 @@ pub async fn a_shared_link_is_found_by_its_hash_until_it_is_ended(database: Test
             frozen: false,
             annotations: false,
             embed: false,
+            role: None,
             hours: None,
             note: String::new(),
         },
@@ -178,8 +179,10 @@ pub async fn a_shared_link_is_found_by_its_hash_until_it_is_ended(database: Test
     let found = store.share_by_token(b"hash").await.expect("reads").expect("there");
     assert!(found.id == id && found.holds(Timestamp(20)));
     for n in 0..3 {
-        store.note_visit(id, Timestamp(20 + n), "::1").await.expect("notes");
+        let visit = Visit { at: Timestamp(20 + n), address: "::1".into(), who: "Mara".into() };
+        store.note_visit(id, &visit).await.expect("notes");
     }
+    assert_eq!(store.visits(id).await.expect("reads")[0].who, "Mara");
     assert_eq!(store.visits_of_all().await.expect("reads"), [(id, 3, Timestamp(22))]);
     assert!(store.revoke_share(id, Timestamp(30)).await.expect("ends"));
     assert!(!store.share_by_token(b"hash").await.expect("reads").expect("there").holds(Timestamp(31)));
