@@ -48,7 +48,7 @@ test('every page at 200 %, in forced colours', async ({ browser }) => {
       for (const mark of document.querySelectorAll('.plot path, .plot line, .st svg, .key')) {
         const style = getComputedStyle(mark);
         if (style.display === 'none' || style.visibility === 'hidden') continue;
-        const ink = [style.stroke, style.fill, style.backgroundColor, style.color].filter((c) => c !== 'none' && !/, 0\)$/.test(c));
+        const ink = [style.stroke, style.fill, style.backgroundColor, style.color].filter((c) => c !== 'none' && !/^rgba\(.*, 0\)$/.test(c));
         if (ink.every((c) => c === 'rgb(255, 255, 255)')) found.push(`${path}: ${mark.outerHTML.slice(0, 80)}`);
       }
       const moving = document.getAnimations().filter((a) => a.playState === 'running');

@@ -34,8 +34,9 @@ export class Plimsoll {
       { encoding: 'utf8', input: `${password}\n` });
   }
 
-  async start(): Promise<void> {
-    this.child = spawn(program!, ['--database', this.database, '--listen', '127.0.0.1:0'],
+  /** At a port of its own, or at the one it had before. */
+  async start(port = '0'): Promise<void> {
+    this.child = spawn(program!, ['--database', this.database, '--listen', `127.0.0.1:${port}`],
       { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((resolve, reject) => {
       this.child!.on('exit', (code) => reject(new Error(`the program ended with ${code}`)));

@@ -15,6 +15,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate};
 use leptos_router::location::Location;
 
+use super::absence::absences;
 use super::draw::draw;
 use super::reading::{data_table, nearest, place_name, places, readable, step};
 use super::shared::{Draft, Happened, Ranged, ReadOnly, use_shared};
@@ -59,8 +60,14 @@ pub fn Chart(
         title.hash(&mut hasher);
         hasher.finish() | 1
     };
-    let marks = draw(&spec);
     let series = readable(&spec);
+    let mut spec = spec;
+    // Outcomes that are late have words of their own already.
+    if timed && !spec.marks.iter().any(|mark| matches!(mark, Mark::Span { .. })) {
+        let absent = absences(&series, spec.x, &zone());
+        spec.marks.splice(0..0, absent);
+    }
+    let marks = draw(&spec);
     let at_places = places(&series);
     let apart = step(&at_places);
     let (x0, x1) = spec.x;

@@ -2,6 +2,7 @@
 //! alike; words, axes, crosshair and tooltip are HTML laid over it. The plot is never drawn again
 //! because a pointer moved.
 
+pub mod absence;
 mod backend;
 pub mod chart;
 pub mod draw;

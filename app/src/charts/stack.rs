@@ -44,8 +44,9 @@ pub fn columns(points: &[Sample], range: TimeRange, factor: f64) -> Vec<Option<f
 
 /// The sum of each column over several; a gap only where all have one.
 pub fn sum<'a>(all: impl Iterator<Item = &'a [Option<f64>]>) -> Vec<Option<f64>> {
-    let mut total = vec![None; COLUMNS];
+    let mut total = Vec::new();
     for values in all {
+        total.resize(values.len().max(total.len()), None);
         for (sum, value) in total.iter_mut().zip(values) {
             if let Some(value) = value {
                 *sum = Some(sum.unwrap_or(0.0) + value);
@@ -58,10 +59,25 @@ pub fn sum<'a>(all: impl Iterator<Item = &'a [Option<f64>]>) -> Vec<Option<f64>>
 /// Name, class and newest value of each layer drawn.
 pub type Keys = Vec<(String, &'static str, f64)>;
 
-/// The chart and its keys; `most` layers, the rest being one. `None` where nothing has a value.
+/// The chart of a range in columns; see [`piled`].
 pub fn stacked(
     height: f64,
     range: TimeRange,
+    unit: Unit,
+    layers: Vec<Layer>,
+    most: usize,
+) -> Option<(ChartSpec, Keys)> {
+    let width = range.micros() as f64 / COLUMNS as f64;
+    let places: Vec<f64> = (0..COLUMNS).map(|i| range.from.0 as f64 + (i as f64 + 0.5) * width).collect();
+    let (spec, keys) = piled(height, &places, unit, layers, most)?;
+    Some((spec.over(range), keys))
+}
+
+/// Layers with a value for each place, and their keys; `most` layers, the rest being one. `None` where nothing
+/// has a value.
+pub fn piled(
+    height: f64,
+    places: &[f64],
     unit: Unit,
     mut layers: Vec<Layer>,
     most: usize,
@@ -77,9 +93,7 @@ pub fn stacked(
         let values = sum(rest.iter().map(|l| l.values.as_slice()));
         layers.push(Layer { name: format!("{} others", rest.len()), values });
     }
-    let width = range.micros() as f64 / COLUMNS as f64;
-    let at = |i: usize| range.from.0 as f64 + (i as f64 + 0.5) * width;
-    let mut below = vec![0.0; COLUMNS];
+    let mut below = vec![0.0; places.len()];
     let (mut marks, mut keys) = (Vec::new(), Keys::new());
     for (i, layer) in layers.into_iter().enumerate() {
         let class = CLASSES[i % CLASSES.len()];
@@ -87,20 +101,21 @@ pub fn stacked(
         let points: Vec<(f64, f64, f64)> = layer
             .values
             .iter()
-            .enumerate()
-            .map(|(i, value)| match value {
+            .zip(places)
+            .zip(&mut below)
+            .map(|((value, at), below)| match value {
                 Some(value) => {
-                    let low = below[i];
-                    below[i] += value;
-                    (at(i), low, below[i])
+                    let low = *below;
+                    *below += value;
+                    (*at, low, *below)
                 }
-                None => (at(i), f64::NAN, f64::NAN),
+                None => (*at, f64::NAN, f64::NAN),
             })
             .collect();
         marks.push(Mark::Stacked { name: layer.name.clone(), class: class.to_string(), points });
         keys.push((layer.name, class, newest));
     }
-    Some((ChartSpec::fit(height, Axis::Time, unit, marks, true).over(range), keys))
+    Some((ChartSpec::fit(height, Axis::Time, unit, marks, true), keys))
 }
 
 #[cfg(test)]

@@ -26,6 +26,10 @@ pub struct Live {
     read_at: StoredValue<f64>,
 }
 
+/// Milliseconds that the stream of changes may be away before it is said.
+#[cfg(feature = "hydrate")]
+const CUT_MS: u64 = 4_000;
+
 /// Milliseconds between two tries to read what could not be read.
 #[cfg(feature = "hydrate")]
 const AGAIN_MS: u64 = 10_000;
@@ -165,8 +169,25 @@ fn listen(live: Live) {
         });
         let _ = events.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
         let _ = events.add_event_listener_with_callback("hello", hello.as_ref().unchecked_ref());
+        // A stream that is cut comes back by itself within seconds; one that does not is said.
+        let stream = events.clone();
+        let cut = Closure::<dyn FnMut()>::new(move || {
+            let stream = stream.clone();
+            set_timeout(
+                move || {
+                    if stream.ready_state() == web_sys::EventSource::CONNECTING
+                        && !live.late.with_untracked(Option::is_some)
+                    {
+                        live.lost(&Failure::Unreachable("what changes is not heard of".into()));
+                    }
+                },
+                std::time::Duration::from_millis(CUT_MS),
+            );
+        });
+        let _ = events.add_event_listener_with_callback("error", cut.as_ref().unchecked_ref());
         changed.forget();
         hello.forget();
+        cut.forget();
         Some(events)
     };
     let visible = {

@@ -1,5 +1,6 @@
 //! Links by which others see a page: made, counted, ended.
 
+use domain::Role;
 use domain::share::{ShareRow, ShareText, SharedPage};
 use domain::time::{DAY, RangeChoice};
 use leptos::prelude::*;
@@ -12,7 +13,7 @@ use crate::components::icons::Icon;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::use_place;
 use crate::components::zone::{Here, zone_label};
-use crate::server_functions::shares::{share_visits, end_share, make_share, post_link, receivers, shares};
+use crate::server_functions::shares::{end_share, make_share, post_link, receivers, share_visits, shares};
 
 #[component]
 pub fn Links() -> impl IntoView {

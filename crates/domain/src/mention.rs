@@ -33,7 +33,8 @@ impl Person {
 pub fn handles(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (at, _) in text.match_indices('@') {
-        let begins = text[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric() && !"._-+".contains(before));
+        let begins =
+            text[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric() && !"._-+".contains(before));
         let rest = &text[at + 1..];
         let end = rest.find(|c: char| !c.is_alphanumeric() && !"._-+".contains(c)).unwrap_or(rest.len());
         // A full stop may end the sentence.

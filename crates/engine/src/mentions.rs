@@ -4,7 +4,7 @@ use domain::alert::Labels;
 use domain::alert::config::Destination;
 use domain::alert::message::{Message, Words};
 use domain::mention::{Mention, handles};
-use domain::{Actor, Object, Action};
+use domain::{Action, Actor, Object};
 
 use crate::people::random_text;
 use crate::{Engine, Result};

@@ -1,6 +1,7 @@
 //! Explore: signals by query, traces, logs, the map of who calls whom, changes. All that is asked stands in the
 //! address.
 
+mod answer;
 mod changes;
 mod closer;
 mod logs;
@@ -67,7 +68,10 @@ fn with(place: &Place, parameters: &[(&str, &str)]) -> String {
 /// A parameter of the address.
 fn parameter(name: &'static str) -> Memo<String> {
     let query = use_query_map();
-    Memo::new(move |_| query.with(|q| q.get(name)).unwrap_or_default())
+    let value = Memo::new(move |_| query.with(|q| q.get(name)).unwrap_or_default());
+    // Parts that are drawn side by side must not be the first to ask: see `use_place`.
+    value.with_untracked(|_| ());
+    value
 }
 
 /// What a form must carry besides its fields: environment, range, view.

@@ -3,18 +3,17 @@
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::annotation::Subject;
 use domain::signal::Layer;
-use domain::telemetry::{MetricName, QueryView};
+use domain::telemetry::MetricName;
+use domain::time::parse_span;
 use leptos::html::Input;
 use leptos::prelude::*;
 
 use super::{DEFAULT, carried, parameter, with};
-use crate::charts::chart::Chart;
 use crate::charts::shared::happened;
-use crate::charts::spark::Spark;
-use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
 use crate::server_functions::alerts::flags;
 use crate::server_functions::evaluation::{companions, look_closer, unusual_now};
@@ -22,18 +21,21 @@ use crate::server_functions::telemetry::{metric_names, run_query};
 
 /// Names of one layer that are listed; the others are found by typing.
 const LISTED: usize = 200;
-/// Classes of lines, told apart by colour and named beside each value.
-const CLASSES: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
-
 #[component]
 pub fn Signals() -> impl IntoView {
     let place = use_place();
     let live = use_live();
     let query = parameter("q");
     let names = Resource::new(|| (), |()| metric_names());
-    let answer = Resource::new(
-        move || (query.get(), place.get().range.unwrap_or(DEFAULT), live.tick.get()),
-        |(query, range, _)| run_query(query, range),
+    let (draw, before) = (parameter("draw"), parameter("cmp"));
+    let answer = reading(
+        move || (query.get(), place.get().range.unwrap_or(DEFAULT), parse_span(&before.get()).unwrap_or(0)),
+        move || live.tick.get(),
+        |(query, range, ago)| async move {
+            let now = run_query(query.clone(), range, 0).await?;
+            let then = if ago > 0 { run_query(query, range, ago).await?.map(|view| (ago, view)) } else { None };
+            Ok(now.map(|view| (view, then)))
+        },
     );
     // What happened meanwhile explains a line; a failure to say so takes no line away.
     let flagged = Resource::new(
@@ -88,7 +90,7 @@ pub fn Signals() -> impl IntoView {
                             <input class="in w mono" name="q" node_ref=field value=query.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
                         <button class="btn pri" type="submit">"Run"</button></div>
                 </form>
-                {move || (!query.get().is_empty()).then(|| looks(&place.get(), &query.get(), &look.get()))}
+                {move || (!query.get().is_empty()).then(|| looks(&place.get(), &query.get(), &[look.get(), draw.get(), before.get()]))}
                 <Transition fallback=Loading>{move || Suspend::new(async move {
                     match closer.await {
                         None => ().into_any(),
@@ -102,7 +104,7 @@ pub fn Signals() -> impl IntoView {
                     let about = Subject { environment: place.get().environment, signal: query.get(), ..Subject::default() };
                     happened(&flagged.await, about);
                     match answer.await {
-                        Ok(Some(view)) => shown(&view),
+                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), draw.get() == "stack"),
                         Ok(None) => view! { <section class="panel"><Empty title="Choose a metric, or ask in PromQL" text="Functions of Prometheus work here: rate, histogram_quantile, sum by, topk and the others that dashboards use."/></section> }.into_any(),
                         Err(error) => view! { <Failed error/> }.into_any(),
                     }
@@ -120,15 +122,35 @@ enum Closer {
     Unusual(UnusualView),
 }
 
-fn looks(place: &Place, query: &str, look: &str) -> impl IntoView + use<> {
-    let links: Vec<_> = [("", "Lines"), ("closer", "Look closer"), ("companions", "What moved with it")]
-        .into_iter()
-        .map(|(value, words)| {
-            let href = with(place, &[("view", "signals"), ("q", query), ("look", value)]);
-            view! { <a class="btn sm" href=href aria-current=(value == look).then_some("true")>{words}</a> }
-        })
-        .collect();
-    view! { <nav class="row gap-8 mb-12" aria-label="Ways to look at it">{links}</nav> }
+/// Ways to look at what was asked for. `chosen`: the look, the drawing, what it is compared with.
+fn looks(place: &Place, query: &str, chosen: &[String; 3]) -> impl IntoView + use<> {
+    let href = |look: &str, draw: &str, before: &str| {
+        with(place, &[("view", "signals"), ("q", query), ("look", look), ("draw", draw), ("cmp", before)])
+    };
+    let [look, draw, before] = chosen.each_ref().map(String::as_str);
+    let link = |words: &'static str, href: String, on: bool| {
+        view! { <a class="btn sm" href=href aria-current=on.then_some("true")>{words}</a> }
+    };
+    let ways = [("", "Lines"), ("closer", "Look closer"), ("companions", "What moved with it")]
+        .map(|(value, words)| link(words, href(value, draw, before), value == look));
+    let drawn = [("", "Line"), ("stack", "Stack")].map(|(value, words)| {
+        view! { <a href=href(look, value, before) aria-current=(value == draw).then_some("true")>{words}</a> }
+    });
+    // A second click takes the comparison away.
+    let compared = [("1d", "A day before"), ("7d", "A week before")].map(|(value, words)| {
+        let on = value == before;
+        link(words, href(look, draw, if on { "" } else { value }), on)
+    });
+    let rule = place.link_to("/rules/new", &[("signal", query)]);
+    view! {
+        <div class="row wrap gap-8 mb-12">
+            <nav class="row gap-8" aria-label="Ways to look at it">{ways.into_iter().collect::<Vec<_>>()}</nav>
+            <nav class="row gap-8" aria-label="Compare with">{compared.into_iter().collect::<Vec<_>>()}</nav>
+            <span class="grow"></span>
+            <nav class="seg sm" aria-label="Drawn as">{drawn.into_iter().collect::<Vec<_>>()}</nav>
+            <a class="btn sm" href=rule><Icon name="slid" small=true/>"Make a rule"</a>
+        </div>
+    }
 }
 
 fn tree(names: &[MetricName], find: &str, query: &str, place: &Place) -> AnyView {
@@ -167,73 +189,4 @@ fn tree(names: &[MetricName], find: &str, query: &str, place: &Place) -> AnyView
         return view! { <p class="hint pb">"No metric has that in its name."</p> }.into_any();
     }
     view! { <ul class="tree">{layers}</ul> }.into_any()
-}
-
-fn unit_of(view: &QueryView) -> Unit {
-    match Unit::of_signal(&view.unit) {
-        // A ratio that leaves 0 to 1 is no share.
-        Unit::Percent
-            if view.lines.iter().flat_map(|l| l.values.iter().flatten()).any(|v| !(0.0..=1.0).contains(v)) =>
-        {
-            Unit::Compact
-        }
-        unit => unit,
-    }
-}
-
-fn shown(view: &QueryView) -> AnyView {
-    if view.lines.is_empty() {
-        return view! { <section class="panel"><Empty title="Nothing answers to this in the range" text="The query is right, but no series has a sample there. Choose a longer range, or other labels."/></section> }.into_any();
-    }
-    let unit = unit_of(view);
-    let at = |i: usize| view.from.0 as f64 + i as f64 * view.step * 1e6;
-    let class = |i: usize| CLASSES[i % CLASSES.len()];
-    let marks: Vec<Mark> = view
-        .lines
-        .iter()
-        .enumerate()
-        .map(|(i, line)| Mark::Line {
-            name: line.label.clone(),
-            class: class(i).to_string(),
-            points: line.values.iter().enumerate().map(|(step, v)| (at(step), *v)).collect(),
-        })
-        .collect();
-    let from_zero = view.lines.iter().flat_map(|l| l.values.iter().flatten()).all(|v| *v >= 0.0);
-    let spec = ChartSpec::fit(260.0, Axis::Time, unit, marks, from_zero);
-    let description = format!("{} lines of {}", view.lines.len(), view.query);
-    let rows: Vec<_> = view
-        .lines
-        .iter()
-        .enumerate()
-        .map(|(i, line)| {
-            let present: Vec<f64> = line.values.iter().flatten().copied().collect();
-            let n = present.len() as f64;
-            let cell = |v: Option<f64>| v.map_or_else(|| "–".to_string(), |v| unit.show(v));
-            let low = present.iter().copied().reduce(f64::min);
-            let high = present.iter().copied().reduce(f64::max);
-            let mean = (n > 0.0).then(|| present.iter().sum::<f64>() / n);
-            view! {
-                <tr><th scope="row"><span class="lbk"><i class=format!("key sq {}", class(i))></i><span class="mono">{line.label.clone()}</span></span></th>
-                <td class="num v">{cell(line.values.iter().rev().flatten().next().copied())}</td><td class="num">{cell(mean)}</td>
-                <td class="num">{cell(low)}</td><td class="num">{cell(high)}</td><td class="num">{present.len()}</td>
-                <td><Spark values=line.values.clone() label=format!("{} over the range", line.label) class=class(i) height=18/></td></tr>
-            }
-        })
-        .collect();
-    let sub =
-        format!("{} lines, a point every {}", view.lines.len(), domain::format::duration((view.step * 1e6) as i64));
-    let left_out = (view.left_out > 0)
-        .then(|| format!("{} more lines are not shown; add labels, or take topk(20, …)", view.left_out));
-    view! {
-        <section class="panel" aria-label="Chart">
-            <header class="ph"><h2 class="mono cutq">{view.query.clone()}</h2><span class="sub">{sub}</span></header>
-            <div class="pb"><Chart spec title=view.query.clone() description left=64/></div>
-            {left_out.map(|text| view! { <footer class="pf"><span class="hint">{text}</span></footer> })}
-        </section>
-        <section class="panel mt-12" aria-label="Values">
-            <header class="ph"><h2>"Values"</h2><span class="sub">"over the range"</span></header>
-            <div class="pb flush"><table class="t"><thead><tr><th scope="col">"Series"</th><th scope="col" class="num">"Newest"</th><th scope="col" class="num">"Mean"</th><th scope="col" class="num">"Lowest"</th><th scope="col" class="num">"Highest"</th><th scope="col" class="num">"Points"</th><th scope="col">"Range"</th></tr></thead><tbody>{rows}</tbody></table></div>
-        </section>
-    }
-    .into_any()
 }

@@ -64,7 +64,7 @@ fn page(view: &PredictionView, place: &Place) -> AnyView {
     let model = place.link(&format!("/models/{}", view.model.name));
     view! {
         <div class="head"><div class="grow"><h1>{format!("Answer {answer}")}</h1><p class="mono">{view.id.clone()}</p>
-            <div class="row wrap gap-12 mt-8"><span class="mid">{format!("{}", view.at.here().date_clock_zone())}</span><a href=model>{view.model.title.clone()}</a>
+            <div class="row wrap gap-12 mt-8"><span class="mid">{view.at.here().date_clock_zone()}</span><a href=model>{view.model.title.clone()}</a>
                 <span class="row">"Outcome "{outcome}</span><span class="hint">{lag}</span></div></div>{trace}</div>
         <div class="g">
             <Panel title="What it was given" sub=said_rare span="c-7" flush=true>

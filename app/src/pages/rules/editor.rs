@@ -8,7 +8,7 @@ use domain::format;
 use domain::time::{SECOND, span_text};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use super::fields::{COMPARES, Fields, KINDS, LIMITS, read};
 use crate::charts::chart::Chart;
@@ -25,13 +25,14 @@ use crate::server_functions::alerts::{delete_rule, rule_of, save_rule, try_rule}
 type Save = Action<(Option<i64>, RuleText), Result<i64, Failure>>;
 type Try = Action<(RuleText, u32), Result<Backtest, Failure>>;
 
-fn blank() -> RuleText {
+/// A new rule, on a signal where the way here says one.
+fn blank(query: &str) -> RuleText {
     RuleText {
         name: String::new(),
         description: String::new(),
         enabled: true,
         condition: Condition::Signal {
-            query: String::new(),
+            query: query.to_string(),
             compare: Compare::Above,
             limit: Limit::Fixed { value: 0.0 },
         },
@@ -54,6 +55,9 @@ pub fn RulePage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|p| p.get("id")).and_then(|id| id.parse::<i64>().ok()));
     id.with_untracked(|_| ());
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.with(|q| q.get("signal")).unwrap_or_default());
+    asked.with_untracked(|_| ());
     let found = Resource::new(
         move || id.get(),
         |id| async move {
@@ -69,7 +73,7 @@ pub fn RulePage() -> impl IntoView {
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
-                    Ok(known) => editor(known),
+                    Ok(known) => editor(known, asked.get()),
                 }
             })}</Transition>
         </Frame>
@@ -82,9 +86,9 @@ fn options(all: &[(&'static str, &'static str)], chosen: &str) -> Vec<AnyView> {
         .collect()
 }
 
-fn editor(known: Option<Rule>) -> AnyView {
+fn editor(known: Option<Rule>, asked: String) -> AnyView {
     let id = known.as_ref().map(|r| r.id);
-    let text = known.as_ref().map_or_else(blank, |r| r.text.clone());
+    let text = known.as_ref().map_or_else(|| blank(&asked), |r| r.text.clone());
     let save: Save = Action::new(|(id, text): &(Option<i64>, RuleText)| save_rule(*id, text.clone()));
     let attempt: Try = Action::new(|(text, days): &(RuleText, u32)| try_rule(text.clone(), *days));
     let remove = Action::new(|id: &i64| delete_rule(*id));
@@ -117,7 +121,7 @@ fn editor(known: Option<Rule>) -> AnyView {
         }
     };
     // Saved rules are tried at once; a new one when its first query stands.
-    if id.is_some() {
+    if id.is_some() || !asked.is_empty() {
         let first = text.clone();
         Effect::new(move |_| {
             current.set(Some(first.clone()));

@@ -30,7 +30,7 @@ pub fn Webhooks() -> impl IntoView {
         let id = h.id;
         let kind = if h.kind == "github" { "GitHub" } else { "GitLab" };
         view! {
-            <tr><th scope="row">{h.name}</th><td>{kind}</td><td>{h.system}</td><td>{h.last_at.map_or_else(|| "never".to_string(), |t| format!("{}", t.here().date_clock_zone()))}</td>
+            <tr><th scope="row">{h.name}</th><td>{kind}</td><td>{h.system}</td><td>{h.last_at.map_or_else(|| "never".to_string(), |t| t.here().date_clock_zone())}</td>
             <td class="num"><button class="btn xs danger" type="button" on:click=move |_| { remove.dispatch(id); }>"Remove"</button></td></tr>
         }
     };
