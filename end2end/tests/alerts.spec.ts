@@ -87,6 +87,20 @@ test('an alert says why somebody was told, and is taken on by the keyboard', asy
   await expect(page.getByText('P1 Critical')).toBeVisible();
 });
 
+test('alerts are put into an incident by hand', async ({ page }) => {
+  await page.request.post(`${plimsoll.url}/api/v2/alerts`, { headers: headers(),
+    data: [{ labels: { alertname: 'Letters unsent', severity: 'info', system: 'post' }, annotations: { summary: 'Letters lie about' } }] });
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/alerts`);
+  await page.getByRole('checkbox', { name: /Select Letters unsent/ }).check();
+  const bar = page.getByRole('toolbar', { name: 'Actions for selected alerts' });
+  await bar.getByLabel('Which incident').selectOption({ label: 'INC-1 checkout: Queue long' });
+  await bar.getByRole('button', { name: 'Add', exact: true }).click();
+  await expect(page.getByText(/INC-1 checkout: Queue long/).locator('..')).toContainText('2 alerts');
+  await open(page, `${plimsoll.url}/incidents/1`);
+  await expect(page.getByText('Letters unsent was put into it')).toBeVisible();
+});
+
 test('an incident is annotated, updated, reviewed and closed', async ({ page }) => {
   const said = complaints(page);
   await signIn(page, plimsoll, 'mara@larkfield.example');

@@ -115,13 +115,13 @@ fn to(hook: &Hook, route: Value) -> Value {
         "destinations": [{"to": "webhook", "url": hook.url()}]}]})
 }
 
-struct Alerting<'a> {
+pub struct Alerting<'a> {
     server: &'a Server,
     admin: String,
 }
 
 impl<'a> Alerting<'a> {
-    fn set(server: &'a Server, document: &Value) -> Alerting<'a> {
+    pub fn set(server: &'a Server, document: &Value) -> Alerting<'a> {
         let admin = server.key("admin");
         let body = document.to_string().into_bytes();
         let answer = server.ask("PUT", "/api/v1/alerting", &admin, &[("content-type", "application/json")], &body);
@@ -129,12 +129,12 @@ impl<'a> Alerting<'a> {
         Alerting { server, admin }
     }
 
-    fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
         let headers = [("content-type", "application/json")];
         self.server.ask(method, path, &self.admin, &headers, body.to_string().as_bytes())
     }
 
-    fn post(&self, alerts: &Value) {
+    pub fn post(&self, alerts: &Value) {
         let answer = self.json("POST", "/api/v2/alerts", alerts);
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
     }
@@ -152,7 +152,7 @@ impl<'a> Alerting<'a> {
 }
 
 /// RFC 3339, seconds from now.
-fn time(after: i64) -> String {
+pub fn time(after: i64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     domain::Timestamp(now.as_micros() as i64 + after * 1_000_000).rfc3339()
 }

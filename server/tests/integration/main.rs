@@ -3,6 +3,7 @@
 mod alertmanager;
 mod alerts;
 mod evaluation;
+mod mail;
 mod pages;
 mod senders;
 mod telemetry;
@@ -215,6 +216,7 @@ use alerts::*;
 use evaluation::{
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them, what_moved_with_a_signal_is_found_across_layers,
 };
+use mail::*;
 use pages::*;
 use senders::*;
 use telemetry::*;
@@ -234,6 +236,7 @@ on_both!(
     silences_and_inhibitions_keep_quiet_and_a_silence_that_ends_is_heard,
     a_rule_fires_on_a_sample_and_resolves_by_the_next,
     killed_at_any_moment_it_loses_no_message_and_repeats_none_under_another_key,
+    mail_comes_to_a_real_server_in_one_thread_and_to_who_was_named,
     schemathesis_finds_no_answer_that_is_not_described,
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them,
     what_moved_with_a_signal_is_found_across_layers,

@@ -13,7 +13,7 @@ use super::senders::{Running, free_port};
 use super::{Answer, Server, ndjson};
 
 /// The Python with the clients in it, which `cargo xtask test` makes.
-fn python() -> Command {
+pub fn python() -> Command {
     let path = std::env::var("PLIMSOLL_TEST_PYTHON")
         .expect("PLIMSOLL_TEST_PYTHON must name a Python with the clients; `cargo xtask test` makes one");
     Command::new(path)

@@ -63,6 +63,9 @@ fn page(seen: AlertView, act: Act) -> AnyView {
         signal: alert.query.clone(),
         ..Subject::default()
     };
+    let flapping = alert.annotations.get("flapping").map(|words| {
+        view! { <p class="note fair mt-8"><svg aria-hidden="true"><use href="#s-fair"></use></svg><span><b>"Comes and goes: "</b>{words.clone()}"."</span></p> }
+    });
     happened(&seen.flags, about);
     let chart = chart(&seen);
     let trail = trail(&seen);
@@ -71,7 +74,7 @@ fn page(seen: AlertView, act: Act) -> AnyView {
         <div class="head"><div class="grow"><h1>{alert.name().to_string()}</h1><p>{alert.summary().to_string()}</p>
             <div class="row gap-12 wrap mt-8"><Sev of=alert.priority title=true/>{state(&seen.row, now)}
             <span class="mid">"since "<b>{alert.starts_at.here().date_clock_zone()}</b></span>{ended}<span class="mid">{figure}{unit}" "{against}</span>{risk}{incident}</div>
-            <p class="hint mt-4">{alert.priority_reason.clone()}</p></div></div>
+            <p class="hint mt-4">{alert.priority_reason.clone()}</p>{flapping}</div></div>
         {actions}
         <div class="ig"><div class="col gap-16">{chart}{moved(&seen)}{changes(&seen)}{before(&seen.before)}</div>
         <div class="col gap-16">{trail}{what_to_do(&alert)}{labels(&alert)}</div></div>

@@ -182,7 +182,7 @@ fn page(seen: AlertsView, asked: &Asked, place: &Place, hands: Hands) -> AnyView
             <div class="row wrap fb">{chips}
                 <form method="get" action="/alerts" class="row" role="search">{hidden}<input class="in sm fnd2" type="search" name="q" value=text aria-label="Words in alerts" placeholder="Words in names and labels"/></form>
                 <span class="right row"><span class="hint" id="grp">"Group by"</span><span class="seg" role="group" aria-labelledby="grp">{tabs}</span></span></div>
-            {bulk(hands)}
+            {bulk(hands, &seen.incidents)}
             {table}
         </div></div>
     }
@@ -228,18 +228,35 @@ fn aside(seen: &AlertsView, asked: &Asked, place: &Place) -> AnyView {
     .into_any()
 }
 
-fn bulk(hands: Hands) -> impl IntoView {
+fn bulk(hands: Hands, incidents: &[(i64, String)]) -> impl IntoView + use<> {
     let count = move || hands.chosen.with(BTreeSet::len);
     let all = move || hands.chosen.get_untracked().into_iter().collect::<Vec<_>>();
     let run = move |act: AlertAct| {
         hands.act.dispatch((all(), act));
         hands.chosen.update(BTreeSet::clear);
     };
+    let incidents: Vec<_> = incidents
+        .iter()
+        .map(|(id, title)| view! { <option value=id.to_string()>{format!("INC-{id} {title}")}</option> })
+        .collect();
+    let join = (!incidents.is_empty()).then(|| {
+        view! {
+            <form class="row" on:submit=move |event| {
+                if let Ok(incident) = Sent::of(&event).text("incident").parse() {
+                    run(AlertAct::Join { incident });
+                }
+            }>
+                <select class="in xs cutq" name="incident" aria-label="Which incident">{incidents}</select>
+                <button class="btn xs" type="submit"><Icon name="bolt" small=true/>"Add"</button>
+            </form>
+        }
+    });
     view! {
         <div class="bulk" role="toolbar" aria-label="Actions for selected alerts" hidden=move || count() == 0>
             <b aria-live="polite">{move || format!("{} selected", count())}</b>
             <button class="btn xs" type="button" on:click=move |_| hands.acknowledge(all())><Icon name="check" small=true/>"Acknowledge"</button>
             {silence_or_assign(run)}
+            {join}
             <button class="btn xs" type="button" on:click=move |_| run(AlertAct::Solve { how: "by hand".into() })><Icon name="check" small=true/>"Solve"</button>
             <span class="hint right hide-m"><kbd>"j"</kbd>" "<kbd>"k"</kbd>" move "<kbd>"x"</kbd>" select "<kbd>"a"</kbd>" acknowledge"</span>
         </div>

@@ -542,11 +542,11 @@ pub fn replay(
         match what {
             Turn::Fired => began = place,
             Turn::Resolved(_) => spans.push((began, place)),
-            _ => missed += u32::from(pending && next.is_none()),
+            _ => missed += u32::from(pending && !next.is_some_and(|n| n.fires() || matches!(n, Phase::Pending { .. }))),
         }
         phase = next;
     }
-    if matches!(phase, Some(Phase::Firing { .. })) {
+    if phase.is_some_and(Phase::fires) {
         spans.push((began, values.len()));
     }
     (spans, missed)

@@ -89,6 +89,9 @@ pub struct AlertsView {
     pub history: Vec<u64>,
     /// Alerts of 30 days for which no message of their own was sent, since they came with others.
     pub kept_quiet: u64,
+    /// Open incidents that alerts can be put into: number and title, newest first.
+    #[serde(default)]
+    pub incidents: Vec<(i64, String)>,
 }
 
 /// One thing that happened to an alert or an incident.
@@ -185,6 +188,10 @@ pub enum AlertAct {
     Solve {
         #[serde(default)]
         how: String,
+    },
+    /// Puts it into an open incident.
+    Join {
+        incident: i64,
     },
     /// Nothing is told of it until then.
     Silence {

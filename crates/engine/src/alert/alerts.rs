@@ -26,6 +26,8 @@ const OPEN_MAX: usize = 50_000;
 pub(super) const LISTED: usize = 200;
 /// Of those, the ones that get a line of their past drawn.
 const DRAWN: usize = 40;
+/// Incidents that alerts are offered to be put into.
+const OFFERED: usize = 50;
 /// What is drawn beside an alert.
 const DRAWN_RANGE: i64 = 6 * HOUR;
 const DRAWN_STEPS: i64 = 72;
@@ -239,7 +241,9 @@ impl Engine {
             .collect();
         let month = TimeRange { from: now.plus(-30 * DAY), to: now.plus(SECOND) };
         let (all, told) = (self.store.alerts_counted(month).await?, self.store.messages_sent(month.from).await?);
-        Ok(AlertsView { now, counts, rows, left_out, history, kept_quiet: all.saturating_sub(told) })
+        let incidents = self.store.incidents_open().await?;
+        let incidents = incidents.into_iter().take(OFFERED).map(|i| (i.id, i.title)).collect();
+        Ok(AlertsView { now, counts, rows, left_out, history, kept_quiet: all.saturating_sub(told), incidents })
     }
 
     /// Every open alert with why it is not told of, for programs.
@@ -316,7 +320,7 @@ impl Engine {
     }
 
     /// Changes an alert of people’s doing: in the database under its lock, then on the board.
-    async fn with_alert(
+    pub(super) async fn with_alert(
         &self,
         print: &str,
         change: impl FnOnce(&mut Alert) + Send,
@@ -449,6 +453,7 @@ impl Engine {
             AlertAct::Unacknowledge => self.unacknowledge(actor, who, print).await,
             AlertAct::Assign { to } => self.assign(actor, who, print, &to).await,
             AlertAct::Solve { how } => self.solve(actor, who, print, &how).await,
+            AlertAct::Join { incident } => self.join_incident(actor, who, print, incident).await,
             AlertAct::Silence { until, why } => self.silence_alert(actor, who, print, until, &why).await,
         }
     }
@@ -550,7 +555,7 @@ impl Engine {
     }
 }
 
-fn said(alert: &Alert, kind: EntryKind, who: &str, title: String, text: String, at: Timestamp) -> Entry {
+pub(super) fn said(alert: &Alert, kind: EntryKind, who: &str, title: String, text: String, at: Timestamp) -> Entry {
     Entry {
         id: 0,
         at,

@@ -17,6 +17,7 @@ use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use statistics::quantile::{quantile_sorted, sorted_finite};
 use store::Decided;
 
+use super::alerts::said;
 use super::board::Board;
 use crate::{Engine, EngineError, Result};
 
@@ -267,6 +268,29 @@ impl Engine {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Puts an alert into an incident that is open, by hand. What comes like it joins from then on.
+    pub(super) async fn join_incident(&self, actor: &Actor, who: &str, print: &str, id: i64) -> Result<()> {
+        self.may(actor, Action::Respond, &Object::Installation)?;
+        let now = self.now();
+        if !self.store.incidents_open().await?.iter().any(|incident| incident.id == id) {
+            return Err(EngineError::NotFound(format!("INC-{id} is not open")));
+        }
+        let title = format!("Put into INC-{id} by {who}");
+        let alert = self
+            .with_alert(
+                print,
+                |alert| alert.incident = Some(id),
+                |alert| said(alert, EntryKind::Person, who, title, String::new(), now),
+            )
+            .await?;
+        self.grow(id, &alert).await?;
+        if let Some(open) = self.inner.alerts.incidents.lock().open.iter_mut().find(|open| open.id == id) {
+            remember(open, &alert, now);
+        }
+        let title = format!("{} was put into it", alert.name());
+        self.tell(id, EntryKind::Person, who, title, alert.summary().to_string(), now).await
     }
 
     pub(super) async fn incident_taken_on(&self, id: i64, who: &str, now: Timestamp) -> Result<()> {

@@ -27,12 +27,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::alert::lifecycle::{Instance, Phase, Seen, Timing, Turn, step};
+use domain::alert::lifecycle::{Instance, Phase, Seen, Timing, Turn, damping, step};
 use domain::alert::rule::{Found, NoData, Rule};
 use domain::alert::view::EntryKind;
 use domain::alert::{Alert, Labels, Source, fingerprint};
 use domain::time::{DAY, MINUTE, SECOND};
-use domain::{Actor, Timestamp};
+use domain::{Actor, Timestamp, format};
 use store::Decided;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -429,7 +429,13 @@ impl Engine {
     ) -> Result<Alert> {
         let print = fingerprint(&labels);
         let (value, limit) = found.as_ref().map_or((None, None), |f| (f.value, f.limit));
-        let annotations = rule.text.annotations_of(&labels, value, limit);
+        let mut annotations = rule.text.annotations_of(&labels, value, limit);
+        let again = phase.map_or(0, Phase::again);
+        if damping(again) > 0 {
+            let held = format::duration(damping(again));
+            let words = format!("it fired {again} times before within an hour: it ends when it was well for {held}");
+            annotations.insert("flapping".into(), words);
+        }
         let (priority, reason) = match rule.text.priority {
             Some(priority) => (priority, format!("set on the rule by {}", rule.updated_by)),
             None => {
@@ -511,7 +517,7 @@ impl Engine {
         let now = self.now();
         let states = board.states.remove(&rule).unwrap_or_default();
         let mut decided = vec![Decided::RuleState { rule, instances: Vec::new() }];
-        for print in states.keys() {
+        for (print, _) in states.iter().filter(|(_, instance)| instance.phase.fires()) {
             self.end_alert(board, print, "its rule is off or gone", now, &mut decided);
         }
         self.keep(board, &decided).await?;
@@ -669,11 +675,13 @@ fn criticality(weights: &domain::health::HealthWeights, system: &str) -> domain:
 
 /// What of a phase must outlive a restart: when it held last only where that decides something, and then to
 /// the second, or every evaluation would be a write.
-fn as_kept(phase: Phase, timing: Timing) -> (bool, i64, i64) {
+fn as_kept(phase: Phase, timing: Timing) -> (u8, i64, i64) {
     match phase {
-        Phase::Pending { since } => (false, since.0, 0),
-        Phase::Firing { since, held, .. } => {
-            (true, since.0, if timing.keep > 0 { held.0 / (timing.keep / 4).max(SECOND) } else { 0 })
+        Phase::Pending { since, .. } => (0, since.0, 0),
+        Phase::Calm { since, .. } => (1, since.0, 0),
+        Phase::Firing { since, held, again, .. } => {
+            let keep = timing.keep.max(damping(again));
+            (2, since.0, if keep > 0 { held.0 / (keep / 4).max(SECOND) } else { 0 })
         }
     }
 }

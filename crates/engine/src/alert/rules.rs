@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use domain::alert::lifecycle::Phase;
 use domain::alert::rule::{Condition, Rule, RuleText};
 use domain::alert::view::RuleState;
 use domain::{Action, Actor, Object};
@@ -47,19 +48,16 @@ impl Engine {
         let state = |rule: Rule| {
             let evaluated = known.get(&rule.id);
             let instances = board.states.get(&rule.id);
-            let count = |firing: bool| {
-                let is = |p: &domain::alert::lifecycle::Phase| {
-                    matches!(p, domain::alert::lifecycle::Phase::Firing { .. }) == firing
-                };
-                instances.map_or(0, |all| all.values().filter(|i| is(&i.phase)).count() as u64)
+            let count = |is: fn(Phase) -> bool| {
+                instances.map_or(0, |all| all.values().filter(|i| is(i.phase)).count() as u64)
             };
             RuleState {
                 evaluated: evaluated.map(|e| e.at),
                 took_ms: evaluated.map_or(0.0, |e| e.took as f64 / 1000.0),
                 found: evaluated.map_or(0, |e| e.found as u64),
                 problem: evaluated.and_then(|e| e.problem.clone()).unwrap_or_default(),
-                pending: count(false),
-                firing: count(true),
+                pending: count(|phase| matches!(phase, Phase::Pending { .. })),
+                firing: count(Phase::fires),
                 rule,
             }
         };
