@@ -140,13 +140,9 @@ fn table(rows: Vec<ShareRow>, end: Action<i64, Result<(), crate::server_function
 /// How often a link was opened, and on demand by whom, from where and when.
 #[component]
 fn Visits(id: i64, words: String) -> impl IntoView {
-    let wanted = RwSignal::new(false);
-    let found = LocalResource::new(move || {
-        let wanted = wanted.get();
-        async move { if wanted { Some(share_visits(id).await) } else { None } }
-    });
+    let look = Action::new(move |()| share_visits(id));
     let list = move || {
-        let rows = match found.get()?? {
+        let rows = match look.value().get()? {
             Err(error) => return Some(view! { <Failed error/> }.into_any()),
             Ok(rows) => rows,
         };
@@ -159,5 +155,5 @@ fn Visits(id: i64, words: String) -> impl IntoView {
             .collect();
         Some(view! { <ul class="list">{rows}</ul> }.into_any())
     };
-    view! { <details on:toggle=move |_| wanted.set(true)><summary>{words}</summary>{list}</details> }
+    view! { <details on:toggle=move |_| { look.dispatch(()); }><summary>{words}</summary>{list}</details> }
 }

@@ -54,7 +54,8 @@ pub fn mail_comes_to_a_real_server_in_one_thread_and_to_who_was_named(server: Se
     let first = wait_for(&folder, 1).remove(0);
     assert_eq!(header(&first, "To"), "desk@larkfield.example");
     assert!(header(&first, "Subject").contains("Tills slow"), "{first}");
-    assert!(!first.lines().any(|line| line.starts_with("Bcc")), "{first}");
+    let head = first.replace("\r\n", "\n").split("\n\n").next().unwrap_or_default().to_string();
+    assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
     assert!(first.contains("Payments wait"), "{first}");
     alerting.post(&json!([{"labels": labels, "startsAt": time(-60), "endsAt": time(0)}]));
     let last = wait_for(&folder, 2).remove(1);

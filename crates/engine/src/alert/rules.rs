@@ -48,9 +48,8 @@ impl Engine {
         let state = |rule: Rule| {
             let evaluated = known.get(&rule.id);
             let instances = board.states.get(&rule.id);
-            let count = |is: fn(Phase) -> bool| {
-                instances.map_or(0, |all| all.values().filter(|i| is(i.phase)).count() as u64)
-            };
+            let count =
+                |is: fn(Phase) -> bool| instances.map_or(0, |all| all.values().filter(|i| is(i.phase)).count() as u64);
             RuleState {
                 evaluated: evaluated.map(|e| e.at),
                 took_ms: evaluated.map_or(0.0, |e| e.took as f64 / 1000.0),
