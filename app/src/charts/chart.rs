@@ -141,7 +141,10 @@ pub fn Chart(
             #[cfg(feature = "hydrate")]
             if let Some((x, _)) = under(&event, x0, x1) {
                 let snapped = nearest(&at_places, x).map_or(x, |i| at_places[i]);
-                at.set(Some(snapped));
+                // Between two points nothing is to be drawn anew.
+                if at.get_untracked() != Some(snapped) {
+                    at.set(Some(snapped));
+                }
                 if shared.over.get_untracked() != id {
                     shared.over.set(id);
                 }
@@ -276,7 +279,8 @@ pub fn Chart(
         }
     };
     let line = move || match at.get().map(share) {
-        Some(share) if (0.0..=1.0).contains(&share) => format!("left:{:.2}%", share * 100.0),
+        // As wide as the plot, and moved: a browser shifts a layer without laying the page out again.
+        Some(share) if (0.0..=1.0).contains(&share) => format!("transform:translateX({:.2}%)", share * 100.0),
         _ => "display:none".to_string(),
     };
     let band = move || match shared.marked.get().filter(|_| timed).map(|(from, to)| (share(from), share(to))) {
@@ -328,7 +332,7 @@ pub fn Chart(
                 <svg viewBox=format!("0 0 1000 {:.0}", spec.height) preserveAspectRatio="none" role="img" aria-label=svg_label
                     inner_html=marks></svg>
                 {noted}
-                <div class="ov" aria-hidden="true">{y_labels}{x_labels}{words}<i class="mk-b" style=band></i><i class="xline" style=line></i>{tip}</div>
+                <div class="ov" aria-hidden="true">{y_labels}{x_labels}{words}<i class="mk-b" style=band></i><i class="xw"><i class="xline" style=line></i></i>{tip}</div>
                 {menu}
             </div>
             <div class=move || if table_shown.get() { "dtb" } else { "sr" }>{table}</div>

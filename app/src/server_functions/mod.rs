@@ -42,7 +42,8 @@ pub fn listed(name: &str) -> Option<Action> {
         "act_on_incident" | "annotate" | "act_on_annotation" => Action::Annotate,
         // The token is the right; there is no person.
         "shared" => Action::Enter,
-        "share" | "shares" | "end_share" | "share_visits" | "post_link" | "receivers" => Action::Share,
+        "share" | "shares" | "end_share" | "share_visits" | "post_link" | "receivers" | "weekly_summary"
+        | "set_weekly_summary" | "send_summary" => Action::Share,
         "save_rule" | "delete_rule" | "alerting_document" | "set_alerting" | "test_destination" => Action::EditAlerting,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,

@@ -1,5 +1,6 @@
 //! Links by which others see a page.
 
+use domain::summary::Weekly;
 use domain::share::{ShareRow, ShareText, SharedView, Visit};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -36,6 +37,27 @@ pub async fn post_link(receiver: String, title: String, text: String, link: Stri
     }
     let words = domain::alert::message::Words { by: name(), title, text };
     Ok(engine().post_link(&actor(), &receiver, words, &link).await?)
+}
+
+/// Where the weekly summary goes and when; the names of those who can be told.
+#[server(prefix = "/do", endpoint = "weekly_summary", input = Json)]
+pub async fn weekly_summary() -> Result<(Weekly, Vec<String>), Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    Ok((engine.weekly_summary(&actor()).await?, engine.receivers(&actor()).await?))
+}
+
+#[server(prefix = "/do", endpoint = "set_weekly_summary", input = Json)]
+pub async fn set_weekly_summary(wanted: Weekly) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().set_weekly_summary(&actor(), wanted).await?)
+}
+
+/// Sends the summary of Overview now; how many places took it.
+#[server(prefix = "/do", endpoint = "send_summary", input = Json)]
+pub async fn send_summary(receiver: String) -> Result<usize, Failure> {
+    use super::server::{actor, engine, name};
+    Ok(engine().send_summary(&actor(), &name(), &receiver).await?)
 }
 
 /// Names of those who can be told.

@@ -134,6 +134,22 @@ pub struct KpiView {
     pub problem: String,
 }
 
+impl KpiView {
+    /// Where it stands, in two or three words.
+    pub fn words(&self) -> &'static str {
+        let kpi = &self.kpi;
+        let met = self.value.map(|v| if kpi.higher_is_better { v >= kpi.target } else { v <= kpi.target });
+        match (met, self.leaves, self.status) {
+            (None, ..) => "No data",
+            (_, Some(_), _) => "On track to miss",
+            (Some(true), None, _) => "On target",
+            (Some(false), None, Status::Excellent | Status::Good | Status::Fair) if kpi.higher_is_better => "Just below",
+            (Some(false), None, Status::Excellent | Status::Good | Status::Fair) => "Just above",
+            (Some(false), None, _) => "Off target",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

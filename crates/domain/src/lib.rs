@@ -29,6 +29,7 @@ pub mod prices;
 pub mod problem;
 pub mod share;
 pub mod signal;
+pub mod summary;
 pub mod telemetry;
 pub mod time;
 pub mod traffic;

@@ -33,6 +33,7 @@ mod promql;
 pub mod questions;
 mod shares;
 mod signature;
+mod summary;
 pub mod telemetry;
 mod thresholds;
 mod traffic;

@@ -1,10 +1,11 @@
 //! Overview: what an executive reads before a meeting. No statistics jargon.
 
+mod weekly;
 mod worth;
 
 use domain::alert::priority::Priority;
 use domain::annotation::Subject;
-use domain::health::{LayerHealth, SystemHealth};
+use domain::health::LayerHealth;
 use domain::kpi::{KpiUnit, KpiView};
 use domain::signal::Layer;
 use domain::view::{Concern, ModelCard, OverviewView};
@@ -12,7 +13,7 @@ use domain::{Status as Of, format};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::charts::shared::happened;
+use crate::charts::shared::{ReadOnly, happened};
 use crate::charts::spark::Spark;
 use crate::components::alert::{Avatar, Sev};
 use crate::components::frame::Frame;
@@ -24,6 +25,7 @@ use crate::components::state::{Place, use_place};
 use crate::components::status::{Delta, LoadScale, Shape, Status};
 use crate::components::zone::Here;
 use crate::server_functions::views::overview;
+use weekly::Weekly;
 
 #[component]
 pub fn Overview() -> impl IntoView {
@@ -42,60 +44,9 @@ pub fn Overview() -> impl IntoView {
     }
 }
 
-/// The answer first: how many systems need attention.
-fn answer(view: &OverviewView) -> (String, String) {
-    let judged: Vec<_> = view.systems.iter().filter(|s| s.score.is_some()).collect();
-    // Poor as a whole, poor at what it is for, or with something open that cannot wait.
-    let troubled = |s: &SystemHealth| {
-        let quality = s.layer(Layer::Quality).map_or(Of::Good, |l| Of::of(l.score));
-        let urgent = |c: &Concern| c.priority <= Priority::P2 && c.systems.contains(&s.system);
-        s.status() < Of::Fair || quality < Of::Fair || view.attention.iter().any(urgent)
-    };
-    let bad: Vec<_> = judged.iter().filter(|s| troubled(s)).collect();
-    let count = |n: usize| match n {
-        1 => "One".to_string(),
-        2 => "Two".to_string(),
-        3 => "Three".to_string(),
-        n => n.to_string(),
-    };
-    let head = match (judged.len(), bad.len()) {
-        (0, _) => "No AI system is being judged yet".to_string(),
-        (1, 0) => "The AI system is working as it should".to_string(),
-        (n, 0) => format!("All {n} AI systems are working as they should"),
-        (1, _) => "The AI system needs attention".to_string(),
-        (n, b) => format!(
-            "{} of {} AI systems {} attention",
-            count(b),
-            count(n).to_lowercase(),
-            if b == 1 { "needs" } else { "need" }
-        ),
-    };
-    let names = |good: bool| -> Vec<String> {
-        judged.iter().filter(|s| troubled(s) != good).map(|s| s.title.clone()).collect()
-    };
-    let said: Vec<String> = bad
-        .iter()
-        .take(2)
-        .map(|s| {
-            let urgent = view.attention.iter().find(|c| c.systems.contains(&s.system)).map(|c| c.title.clone());
-            let plain = view.cards.iter().find(|c| c.model.system == s.system).map(|c| c.plain.clone());
-            format!("{}: {}", s.title, urgent.map(|t| format!("{t}.")).or(plain).unwrap_or_default())
-        })
-        .collect();
-    let detail = match (said.join(" "), names(true).join(", ")) {
-        (bad, good) if bad.is_empty() && good.is_empty() => {
-            "Send predictions and a baseline, and this page answers whether the system still does its job.".to_string()
-        }
-        (bad, good) if bad.is_empty() => format!("Healthy: {good}."),
-        (bad, good) if good.is_empty() => bad,
-        (bad, good) => format!("{bad} Healthy: {good}."),
-    };
-    (head, detail)
-}
-
 pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> {
     happened(&view.flags, Subject { environment: place.environment.clone(), ..Subject::default() });
-    let (head, detail) = answer(view);
+    let (head, detail) = domain::summary::answer(view);
     let systems: Vec<_> = view.cards.iter().map(|card| system_row(card, place)).collect();
     let layers: Vec<_> = Layer::ALL
         .into_iter()
@@ -114,9 +65,11 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
             let _ = window.print();
         }
     };
+    let weekly = use_context::<ReadOnly>().is_none().then(|| view! { <Weekly/> });
     let (p1, p2, p3, p4) = (hero(view), worth::ahead(view), attention(view, place), dates(view, place));
     view! {
         <div class="head"><div class="grow"><h1>{head}</h1><p>{detail}</p></div>
+            {weekly}
             <button class="btn hide-m noprint" type="button" on:click=print><Icon name="dl" small=true/>"PDF"</button></div>
         <div class="g">
             {p1}
@@ -298,15 +251,7 @@ pub(super) fn kpi_card(view: &KpiView, place: &Place) -> impl IntoView + use<> {
         let rises = now > before;
         view! { <Delta text=format!("{difference} over the range") rises better=Some(better)/> }
     });
-    let met = view.value.map(|v| if kpi.higher_is_better { v >= kpi.target } else { v <= kpi.target });
-    let words = match (met, view.leaves, view.status) {
-        (None, ..) => "No data",
-        (_, Some(_), _) => "On track to miss",
-        (Some(true), None, _) => "On target",
-        (Some(false), None, Of::Excellent | Of::Good | Of::Fair) if kpi.higher_is_better => "Just below",
-        (Some(false), None, Of::Excellent | Of::Good | Of::Fair) => "Just above",
-        (Some(false), None, _) => "Off target",
-    };
+    let words = view.words();
     let ahead = match (view.leaves, view.meets) {
         (Some(at), _) => Some(format!("leaves its limit about {}", at.day_month())),
         (None, Some(at)) => Some(format!("meets its target about {}", at.day_month())),

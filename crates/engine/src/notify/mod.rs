@@ -93,10 +93,13 @@ pub(crate) fn pause(attempts: u32, asked: Option<i64>) -> i64 {
     own.max(asked.unwrap_or(0)).min(PAUSE_MOST.max(asked.unwrap_or(0).min(3600 * SECOND)))
 }
 
+/// How often it is asked whether the weekly summary is due.
+const SUMMARY_EVERY: Duration = Duration::from_secs(60);
+
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let tasks = tokio_util::task::TaskTracker::new();
     let permits = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
-    let mut watched = Instant::now();
+    let (mut watched, mut summed) = (Instant::now(), Instant::now());
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -109,6 +112,15 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
         if watched.elapsed().as_micros() as i64 >= WATCHDOG_EVERY {
             watched = Instant::now();
             tasks.spawn(sign_of_life(engine.clone()));
+        }
+        if summed.elapsed() >= SUMMARY_EVERY {
+            summed = Instant::now();
+            let engine = engine.clone();
+            tasks.spawn(async move {
+                if let Err(error) = engine.weekly_turn().await {
+                    tracing::warn!(%error, "the weekly summary was not sent; it is tried again");
+                }
+            });
         }
         let due = match engine.store.messages_due(engine.now(), 200).await {
             Ok(due) => due,
@@ -213,6 +225,13 @@ impl Engine {
         if words.text.len() > NOTE_MAX || words.title.len() > NOTE_MAX {
             return Err(EngineError::Invalid(format!("write at most {NOTE_MAX} bytes")));
         }
+        let took = self.post_words(receiver, words, url).await?;
+        self.audit(actor, "link.post", receiver).await;
+        Ok(took)
+    }
+
+    /// Sends words and a link to those destinations of a receiver that take words; how many did.
+    pub(crate) async fn post_words(&self, receiver: &str, words: Words, url: &str) -> crate::Result<usize> {
         let document = self.alerting_document().await?;
         let found = document.receivers.iter().find(|r| r.name == receiver);
         let found = found.ok_or_else(|| EngineError::NotFound(format!("there is no receiver “{receiver}”")))?;
@@ -235,7 +254,6 @@ impl Engine {
         if took == 0 {
             return Err(EngineError::Invalid(format!("“{receiver}” has no destination that takes words")));
         }
-        self.audit(actor, "link.post", receiver).await;
         Ok(took)
     }
 
