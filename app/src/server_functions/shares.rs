@@ -1,7 +1,7 @@
 //! Links by which others see a page.
 
-use domain::summary::Weekly;
 use domain::share::{ShareRow, ShareText, SharedView, Visit};
+use domain::summary::Weekly;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 

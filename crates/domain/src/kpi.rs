@@ -143,7 +143,9 @@ impl KpiView {
             (None, ..) => "No data",
             (_, Some(_), _) => "On track to miss",
             (Some(true), None, _) => "On target",
-            (Some(false), None, Status::Excellent | Status::Good | Status::Fair) if kpi.higher_is_better => "Just below",
+            (Some(false), None, Status::Excellent | Status::Good | Status::Fair) if kpi.higher_is_better => {
+                "Just below"
+            }
             (Some(false), None, Status::Excellent | Status::Good | Status::Fair) => "Just above",
             (Some(false), None, _) => "Off target",
         }

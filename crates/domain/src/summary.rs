@@ -81,7 +81,12 @@ pub fn text(view: &OverviewView) -> String {
     let mut parts = vec![format!("{head}. {detail}")];
     let kpis = view.kpis.iter().take(LINES).map(|kpi| {
         let value = kpi.value.map_or_else(|| "no value".to_string(), |v| kpi.kpi.shown(v));
-        format!("- {}: {value}, {} (target {})", kpi.kpi.name, kpi.words().to_lowercase(), kpi.kpi.shown(kpi.kpi.target))
+        format!(
+            "- {}: {value}, {} (target {})",
+            kpi.kpi.name,
+            kpi.words().to_lowercase(),
+            kpi.kpi.shown(kpi.kpi.target)
+        )
     });
     let month = view.money.as_ref().and_then(|money| {
         let month = money.month.as_ref()?;
@@ -177,7 +182,10 @@ mod tests {
                 for at in &left[1..] {
                     let clock = zone.civil(*at).clock();
                     // An hour that clocks skip is the one after.
-                    assert!(clock.starts_with(&format!("{hour:02}:")) || clock.starts_with(&format!("{:02}:", hour + 1)), "{name} {clock}");
+                    assert!(
+                        clock.starts_with(&format!("{hour:02}:")) || clock.starts_with(&format!("{:02}:", hour + 1)),
+                        "{name} {clock}"
+                    );
                 }
             }
         }

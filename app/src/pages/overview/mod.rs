@@ -3,12 +3,11 @@
 mod weekly;
 mod worth;
 
-use domain::alert::priority::Priority;
 use domain::annotation::Subject;
 use domain::health::LayerHealth;
 use domain::kpi::{KpiUnit, KpiView};
 use domain::signal::Layer;
-use domain::view::{Concern, ModelCard, OverviewView};
+use domain::view::{ModelCard, OverviewView};
 use domain::{Status as Of, format};
 use leptos::prelude::*;
 use leptos_meta::Title;

@@ -64,7 +64,8 @@ fn Form(plan: Plan, receivers: Vec<String>) -> impl IntoView {
         .into_iter()
         .map(|(way, words)| view! { <option value=way selected=way == if on { "weekly" } else { "now" }>{words}</option> })
         .collect();
-    let last = plan.sent.map(|at| view! { <p class="hint">{format!("The last left {}.", at.here().date_clock_zone())}</p> });
+    let last =
+        plan.sent.map(|at| view! { <p class="hint">{format!("The last left {}.", at.here().date_clock_zone())}</p> });
     view! {
         <form class="col gap-12" aria-label="Weekly summary" on:submit=submit>
             <p class="hint">"What stands on this page, in words: the answer, the figures, what needs attention, what is due."</p>
