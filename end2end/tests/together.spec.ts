@@ -171,6 +171,7 @@ test('a view is saved with its filters and found again', async ({ page }) => {
   await form.getByLabel('Name').fill('Nobody has these');
   await form.getByRole('button', { name: 'Save' }).click();
   await expect(form).toBeHidden();
+  await expect(page.getByRole('complementary', { name: 'Views' }).getByRole('link', { name: 'Nobody has these' })).toBeVisible();
   await open(page, `${plimsoll.url}/overview`);
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox', { name: 'Search or run a command' }).fill('nobody has');

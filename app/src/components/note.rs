@@ -26,6 +26,17 @@ fn about(subject: &Subject) -> String {
     if parts.is_empty() { "everything".to_string() } else { parts.join(", ") }
 }
 
+/// What somebody wrote, with the names in it set apart.
+pub fn written(text: &str) -> Vec<AnyView> {
+    domain::mention::pieces(text)
+        .into_iter()
+        .map(|(names, piece)| match names {
+            true => view! { <span class="at">{piece.to_string()}</span> }.into_any(),
+            false => piece.to_string().into_any(),
+        })
+        .collect()
+}
+
 /// A time as the form holds it: to the second, by the document’s clock.
 fn shown(micros: f64) -> String {
     Timestamp(micros as i64).here().form_second()

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use domain::alert::priority::Priority;
 use domain::alert::view::{AlertAct, AlertFilter, AlertRow, AlertsView};
+use domain::people::SavedView;
 use domain::time::{DAY, HOUR};
 use domain::{Timestamp, format};
 use leptos::prelude::*;
@@ -23,12 +24,14 @@ use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
+use crate::components::palette::{Over, use_overlay};
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::reading;
 use crate::components::state::{Place, encoded, use_place};
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_alerts, alerts};
+use crate::server_functions::find::saved_views;
 
 const GROUPS: [(&str, &str); 4] = [("cause", "Cause"), ("system", "System"), ("layer", "Layer"), ("none", "None")];
 
@@ -118,11 +121,17 @@ pub fn Alerts() -> impl IntoView {
             })
         },
     );
+    // A view that was just saved is there when the form in which it was saved closes.
+    let overlay = use_overlay();
+    let saving = Memo::new(move |_| overlay.get() == Some(Over::SaveView));
+    let saved = Resource::new(move || saving.get(), |_| saved_views());
     let body = move || {
         Suspend::new(async move {
+            let mut views = saved.await.unwrap_or_default();
+            views.retain(|v| v.href == "/alerts" || v.href.starts_with("/alerts?"));
             match found.await {
                 Err(error) => view! { <Failed error/> }.into_any(),
-                Ok(view) => page(view, &asked.get(), &place.get(), hands),
+                Ok(view) => page(view, &views, &asked.get(), &place.get(), hands),
             }
         })
     };
@@ -135,7 +144,7 @@ pub fn Alerts() -> impl IntoView {
     }
 }
 
-fn page(seen: AlertsView, asked: &Asked, place: &Place, hands: Hands) -> AnyView {
+fn page(seen: AlertsView, saved: &[SavedView], asked: &Asked, place: &Place, hands: Hands) -> AnyView {
     let c = &seen.counts;
     let title = match c.open {
         0 => "No open alerts".to_string(),
@@ -150,7 +159,7 @@ fn page(seen: AlertsView, asked: &Asked, place: &Place, hands: Hands) -> AnyView
             c.unowned, c.acknowledged, c.silenced
         )
     };
-    let views = aside(&seen, asked, place);
+    let views = aside(&seen, saved, asked, place);
     let prints: Vec<String> = seen.rows.iter().map(|r| r.alert.fingerprint.clone()).collect();
     keyboard(prints.clone(), hands);
     let chips: Vec<_> = [("state", &asked.state), ("priority", &asked.priority), ("system", &asked.system), ("layer", &asked.layer), ("q", &asked.text)]
@@ -189,7 +198,7 @@ fn page(seen: AlertsView, asked: &Asked, place: &Place, hands: Hands) -> AnyView
     .into_any()
 }
 
-fn aside(seen: &AlertsView, asked: &Asked, place: &Place) -> AnyView {
+fn aside(seen: &AlertsView, saved: &[SavedView], asked: &Asked, place: &Place) -> AnyView {
     let c = &seen.counts;
     let views = [
         ("Open", "", c.open),
@@ -206,6 +215,15 @@ fn aside(seen: &AlertsView, asked: &Asked, place: &Place) -> AnyView {
             view! { <li><a href=there aria-current=current>{title}<span>{count}</span></a></li> }
         })
         .collect();
+    let saved: Vec<_> = [("Own views", false), ("Team views", true)]
+        .into_iter()
+        .filter_map(|(title, for_all)| {
+            let of = saved.iter().filter(|v| v.by.is_empty() != for_all);
+            let items: Vec<_> = of.map(|v| view! { <li><a href=v.href.clone()>{v.name.clone()}</a></li> }).collect();
+            (!items.is_empty()).then(|| view! { <div class="lab mt-16">{title}</div><ul>{items}</ul> })
+        })
+        .collect();
+    let overlay = use_overlay();
     let most = c.by_priority.iter().copied().max().unwrap_or(0).max(1);
     let priorities: Vec<_> = Priority::ALL
         .into_iter()
@@ -221,6 +239,8 @@ fn aside(seen: &AlertsView, asked: &Asked, place: &Place) -> AnyView {
     let label = format!("Open alerts by hour over a day, now {}", c.open);
     view! {
         <div class="lab">"Views"</div><ul>{items}</ul>
+        {saved}
+        <button class="btn sm ghost" type="button" on:click=move |_| overlay.set(Some(Over::SaveView))><Icon name="plus" small=true/>"Save this view"</button>
         <div class="lab mt-16">"By priority"</div><ul class="pril">{priorities}</ul>
         <div class="lab mt-16">"Open alerts, 24 h"</div><Spark values=line label=label height=40 width=136/>
         <div class="row hint sides"><span>"yesterday"</span><span>"now"</span></div>

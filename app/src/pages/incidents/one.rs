@@ -19,6 +19,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
+use crate::components::note::written;
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::reading::reading;
 use crate::components::state::encoded;
@@ -323,7 +324,7 @@ fn notes(seen: &IncidentView, act: Act, flag: Annotate) -> AnyView {
         .into_iter()
         .map(|(at, who, text, pinned)| {
             let flag = pinned.map(|p| view! { <span class="tag"><Icon name="flag" small=true/>"flag at "{p.here().clock()}</span> });
-            view! { <li><Avatar name=who.clone()/><div><b>{who}</b>" "<span class="hint">{at.here().clock()}</span>" "{flag}<p>{text}</p></div></li> }
+            view! { <li><Avatar name=who.clone()/><div><b>{who}</b>" "<span class="hint">{at.here().clock()}</span>" "{flag}<p>{written(&text)}</p></div></li> }
         })
         .collect();
     let subject = Subject { incident: Some(id), environment: seen.incident.environment.clone(), ..Subject::default() };

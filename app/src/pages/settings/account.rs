@@ -10,6 +10,7 @@ use super::Settings;
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
+use crate::components::note::written;
 use crate::components::panel::{Empty, Failed};
 use crate::components::zone::Here;
 use crate::pages::sign_in::error_words;
@@ -161,7 +162,7 @@ fn Mentions() -> impl IntoView {
             .map(|m| {
                 let new = (!m.seen).then(|| view! { <span class="tag">"new"</span> });
                 let at = m.at.here().date_clock_zone();
-                view! { <li><div class="grow"><a href=m.href><b>{m.by}</b></a>" "<span class="hint">{at}</span>" "{new}<p>{m.text}</p></div></li> }
+                view! { <li><div class="grow"><a href=m.href><b>{m.by}</b></a>" "<span class="hint">{at}</span>" "{new}<p>{written(&m.text)}</p></div></li> }
             })
             .collect();
         view! { <ul class="list pb">{rows}</ul> }.into_any()
