@@ -268,6 +268,9 @@ pub struct AlignedSignal {
     pub now: Option<f64>,
     /// Seconds after the onset at which it left its usual range.
     pub left_after: Option<f64>,
+    /// How it moves with the line of the first alert, whichever comes first: correlation, and the p of one as large by chance.
+    #[serde(default)]
+    pub linked: Option<(f64, f64)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

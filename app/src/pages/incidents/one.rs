@@ -222,7 +222,7 @@ fn signals(seen: &IncidentView) -> AnyView {
         .collect();
     let first = seen.signals.first().map(|s| format!("/explore?q={}", encoded(&s.query))).unwrap_or_default();
     view! {
-        <Panel title="Signals across layers" sub="same time axis, shaded: usual range" span="c-12" footer=Some(view! { <a href=first>"Explore"</a><span class="hint">"Usual: the middle nine tenths before the onset. After: when two values in a row left it."</span> }.into_any())>
+        <Panel title="Signals across layers" sub="same time axis, shaded: usual range" span="c-12" footer=Some(view! { <a href=first>"Explore"</a><span class="hint">"Usual: the middle nine tenths before the onset. After: when two values in a row left it. r: how a line moves with that of the first alert, whichever comes first; where p is below 0.001."</span> }.into_any())>
             <div class="corr"><div class="sg" aria-hidden="true"><i style=format!("left:{onset:.2}%")></i><span class="fl crit end" style=format!("left:{onset:.2}%")>"onset "{onset_clock}</span>{told}</div>
             {rows}<div class="cr axr"><div></div><div class="cp">{ticks}</div><div></div><div></div></div></div>
         </Panel>
@@ -251,12 +251,17 @@ fn row(s: &AlignedSignal, (from, to): (f64, f64)) -> AnyView {
         Some(seconds) => format!("−{}", format::duration((-seconds * 1e6) as i64)),
         None => "no move".to_string(),
     };
+    // One in a thousand: several lines are held against the first.
+    let link = s.linked.map(|(r, p)| {
+        let words = if p < 0.001 { format!("r = {}", format::fixed(r, 2)) } else { "no link".to_string() };
+        view! { <span class="hint" title=format!("with the line of the first alert, p {}", format::p_value(p))>{words}</span> }
+    });
     let (now, before) = (shown(s.now), shown(s.before));
     let says = format!("Usual {before}, now {now}.");
     view! {
         <div class="cr"><div class="cl1"><Icon name=layer_icon(s.layer) small=true/><div><b>{s.label.clone()}</b><span class="hint">{s.layer.title()}</span></div></div>
         <div class="cp bare"><Chart spec=spec title=s.label.clone() description=says left=0 right=0/></div>
-        <div class="cv"><b>{now}</b><span class="hint">"was "{before}</span></div><div class="cv"><b>{after}</b></div></div>
+        <div class="cv"><b>{now}</b><span class="hint">"was "{before}</span></div><div class="cv"><b>{after}</b>{link}</div></div>
     }
     .into_any()
 }

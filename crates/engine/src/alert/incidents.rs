@@ -638,6 +638,7 @@ impl Engine {
             }
         }
         let mut all = Vec::new();
+        let mut focus: Option<Vec<f64>> = None;
         for (label, query, layer, unit) in wanted {
             let Ok((lines, step)) = self.lines_of(&query, range, ALIGNED_STEPS).await else {
                 continue;
@@ -652,7 +653,13 @@ impl Engine {
             let first = range.to.0 - step * (values.len() as i64 - 1);
             let points: Vec<Sample> =
                 (0..).zip(&values).map(|(i, v)| Sample { at: Timestamp(first + i * step), value: *v }).collect();
-            all.push(beside(label, query, layer, unit, points, incident.onset));
+            // As far apart as an eighth of what is drawn: what follows later has other reasons as well.
+            let linked = focus.as_ref().and_then(|first| {
+                let (_, r, _, p) = evaluation::series::companion(first, &values, values.len() / 8)?;
+                Some((r, p))
+            });
+            focus.get_or_insert(values);
+            all.push(AlignedSignal { linked, ..beside(label, query, layer, unit, points, incident.onset) });
         }
         let order = |s: &AlignedSignal| {
             (Layer::ALL.len() - Layer::ALL.iter().position(|l| *l == s.layer).unwrap_or(0), s.label.clone())
@@ -694,5 +701,6 @@ fn beside(
         layer,
         unit,
         usual,
+        linked: None,
     }
 }
