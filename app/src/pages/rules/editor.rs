@@ -180,6 +180,7 @@ fn when(text: &RuleText) -> AnyView {
             <label class="f mt-12" hidden=shown(&["code"])><span>"Condition: all, any, unless, at_least of others"</span><textarea class="in mono" name="code" rows="10" spellcheck="false">{f.code}</textarea></label>
             <div class="two mt-12"><label class="f"><span>"For at least"</span><input class="in" name="for" placeholder="at once" value=wait/></label>
             <label class="f"><span>"Goes on firing for"</span><input class="in" name="keep" placeholder="ends at once" value=keep/></label></div>
+            <p class="hint mt-4">"What fires for the third time within an hour is held open by itself: 5 minutes, then 10, 20, up to an hour."</p>
         </section>
     }
     .into_any()
