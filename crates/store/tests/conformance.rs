@@ -37,6 +37,7 @@ conformance!(
     what_was_decided_is_kept_as_one_and_messages_leave_in_order,
     silences_incidents_and_their_notes_come_back,
     a_shared_link_is_found_by_its_hash_until_it_is_ended,
+    where_people_were_named_is_kept_until_it_is_old,
     every_acknowledged_row_is_read_once_before_and_after_compaction,
     the_first_row_of_an_id_wins_and_a_changed_resend_is_reported,
     duplicates_are_found_in_segments_too,

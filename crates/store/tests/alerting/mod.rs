@@ -8,9 +8,10 @@ use domain::alert::view::{Entry, EntryKind};
 use domain::alert::{Alert, Labels, Source};
 use domain::annotation::{Annotation, AnnotationText, Subject};
 use domain::incident::Incident;
+use domain::mention::Mention;
 use domain::share::{Share, ShareText, SharedPage, Visit};
 use domain::time::RangeChoice;
-use domain::{TimeRange, Timestamp};
+use domain::{Role, TimeRange, Timestamp};
 use store::{Attempt, Decided, Outgoing};
 
 use super::databases::TestDatabase;
@@ -186,4 +187,28 @@ pub async fn a_shared_link_is_found_by_its_hash_until_it_is_ended(database: Test
     assert_eq!(store.visits_of_all().await.expect("reads"), [(id, 3, Timestamp(22))]);
     assert!(store.revoke_share(id, Timestamp(30)).await.expect("ends"));
     assert!(!store.share_by_token(b"hash").await.expect("reads").expect("there").holds(Timestamp(31)));
+}
+
+pub async fn where_people_were_named_is_kept_until_it_is_old(database: TestDatabase) {
+    let store = database.open().await;
+    let eve = store.create_person("eve@b.c", "Eve", Role::Viewer, "hash", Timestamp(1)).await.expect("is made");
+    let tom = store.create_person("tom@b.c", "Tom", Role::Viewer, "hash", Timestamp(1)).await.expect("is made");
+    let named = |n: i64| Mention {
+        at: Timestamp(n),
+        by: "Mara".into(),
+        text: format!("@eve {n}"),
+        href: "/incidents/1".into(),
+        seen: false,
+    };
+    for n in 0..250 {
+        store.note_mention(eve, &named(n)).await.expect("notes");
+    }
+    store.note_mention(tom, &named(7)).await.expect("notes");
+    assert_eq!(store.unseen_mentions(eve).await.expect("counts"), 200, "the oldest are gone");
+    store.see_mentions(eve, Timestamp(300)).await.expect("notes");
+    store.note_mention(eve, &named(250)).await.expect("notes");
+    let found = store.mentions(eve).await.expect("reads");
+    assert_eq!((found[0].text.as_str(), found[0].seen, found[1].seen), ("@eve 250", false, true));
+    assert_eq!(store.unseen_mentions(eve).await.expect("counts"), 1);
+    assert_eq!(store.unseen_mentions(tom).await.expect("counts"), 1, "what one saw, another has not");
 }
