@@ -31,6 +31,8 @@ pub fn Frame(
         provide_context(Ranged);
     }
     let live = use_live();
+    // Another page has other figures.
+    Effect::new(move |_| live.forgive());
     let who = Resource::new(move || (live.reports.get(), live.alerts.get()), |_| me());
     let letters = expect_context::<Letters>().0;
     Effect::new(move |_| {

@@ -24,6 +24,8 @@ pub struct Live {
     /// Why what is shown could not be read anew, and when it was read, in milliseconds.
     pub late: RwSignal<Option<(f64, String)>>,
     read_at: StoredValue<f64>,
+    /// Whether a try is due already: of several parts that could not be read, one asks for all.
+    trying: StoredValue<bool>,
 }
 
 /// Milliseconds that the stream of changes may be away before it is said.
@@ -45,6 +47,7 @@ pub fn provide_live(shared: Shared) {
         busy: RwSignal::new(0),
         late: RwSignal::new(None),
         read_at: StoredValue::new(now()),
+        trying: StoredValue::new(false),
     };
     provide_context(live);
     Effect::new(move |_| {
@@ -68,6 +71,11 @@ impl Live {
     /// What is shown is of now.
     pub(super) fn found(self) {
         self.read_at.set_value(now());
+        self.forgive();
+    }
+
+    /// What could not be read does not stand on this page any more.
+    pub(super) fn forgive(self) {
         if self.late.with_untracked(Option::is_some) {
             self.late.set(None);
         }
@@ -76,9 +84,14 @@ impl Live {
     /// What is shown is of before: it stays, and is asked for again.
     pub(super) fn lost(self, why: &Failure) {
         self.late.set(Some((self.read_at.get_value(), why.to_string())));
+        if self.trying.get_value() {
+            return;
+        }
+        self.trying.set_value(true);
         #[cfg(feature = "hydrate")]
         set_timeout(
             move || {
+                self.trying.set_value(false);
                 if self.late.with_untracked(Option::is_some) {
                     self.read_again();
                 }
@@ -162,6 +175,8 @@ fn listen(live: Live) {
                     let _ = window.location().reload();
                 }
             }
+            // The stream is back; what is shown is read below.
+            live.forgive();
             if live.on.get_untracked() && (!first || drawn.as_deref() != Some(told)) {
                 live.read_again();
             }
