@@ -96,7 +96,7 @@ test('alerts are put into an incident by hand', async ({ page }) => {
   const bar = page.getByRole('toolbar', { name: 'Actions for selected alerts' });
   await bar.getByLabel('Which incident').selectOption({ label: 'INC-1 checkout: Queue long' });
   await bar.getByRole('button', { name: 'Add', exact: true }).click();
-  await expect(page.getByText(/INC-1 checkout: Queue long/).locator('..')).toContainText('2 alerts');
+  await expect(page.getByRole('cell', { name: /INC-1 checkout: Queue long/ })).toContainText('2 alerts');
   await open(page, `${plimsoll.url}/incidents/1`);
   await expect(page.getByText('Letters unsent was put into it')).toBeVisible();
 });
