@@ -32,9 +32,9 @@ pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, stack: bo
         return view! { <section class="panel"><Empty title="Nothing answers to this in the range" text="The query is right, but no series has a sample there. Choose a longer range, or other labels."/></section> }.into_any();
     }
     let unit = unit_of(view);
-    let description = format!("{} lines of {}", view.lines.len(), view.query);
-    let sub =
-        format!("{} lines, a point every {}", view.lines.len(), domain::format::duration((view.step * 1e6) as i64));
+    let many = if view.lines.len() == 1 { "one line".to_string() } else { format!("{} lines", view.lines.len()) };
+    let description = format!("{many} of {}", view.query);
+    let sub = format!("{many}, a point every {}", domain::format::duration((view.step * 1e6) as i64));
     let left_out = (view.left_out > 0)
         .then(|| format!("{} more lines are not shown; add labels, or take topk(20, …)", view.left_out));
     let spec = if stack { piled_lines(view, unit) } else { None }.unwrap_or_else(|| lines(view, then, unit));
