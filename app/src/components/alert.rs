@@ -8,7 +8,7 @@ use domain::people::initials;
 use leptos::prelude::*;
 
 use super::icons::Icon;
-use crate::components::zone::Here;
+use super::zone::Here;
 
 /// Bars, a word and a colour.
 #[component]

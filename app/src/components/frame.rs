@@ -13,8 +13,8 @@ use super::live::{Live, use_live};
 use super::palette::{Over, use_overlay};
 use super::state::{RANGES, use_place};
 use super::status::Shape;
+use super::zone::{Here, zone};
 use crate::charts::shared::Ranged;
-use crate::components::zone::{Here, zone};
 use crate::server_functions::views::{Reader, me};
 
 /// `crumbs`: what stands before the page's own name, with its address.

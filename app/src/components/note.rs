@@ -8,8 +8,8 @@ use leptos::prelude::*;
 use super::form::{Sent, outcome};
 use super::live::use_live;
 use super::modal::Modal;
+use super::zone::{Here, zone, zone_label};
 use crate::charts::shared::use_shared;
-use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::annotate;
 

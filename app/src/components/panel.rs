@@ -118,23 +118,19 @@ pub fn Failed(#[prop(into)] error: Failure) -> impl IntoView {
             </div>
         }
         .into_any(),
-        Failure::Refused(_) => fault("This could not be read", words, None),
+        Failure::Refused(_) => fault(words, None),
         Failure::Broken { .. } | Failure::Unreachable(_) => {
             let again = view! { <a class="btn sm" href="" rel="external"><Icon name="ref" small=true/>"Try again"</a> };
-            fault(
-                "This could not be read",
-                format!("{words} The rest of the page is not affected."),
-                Some(again.into_any()),
-            )
+            fault(format!("{words} The rest of the page is not affected."), Some(again.into_any()))
         }
     }
 }
 
-fn fault(title: &'static str, words: String, action: Option<AnyView>) -> AnyView {
+fn fault(words: String, action: Option<AnyView>) -> AnyView {
     view! {
         <div class="note critical" role="alert">
             <svg aria-hidden="true"><use href="#s-critical"></use></svg>
-            <div><b>{title}</b><p>{words}</p>{action}</div>
+            <div><b>"This could not be read"</b><p>{words}</p>{action}</div>
         </div>
     }
     .into_any()

@@ -1,6 +1,6 @@
 //! The state that lives in the address: environment and range. Every link inside carries it.
 
-use crate::components::zone::zone;
+use super::zone::zone;
 use domain::time::{DAY, HOUR, MINUTE, RangeChoice};
 use domain::zone::Zone;
 use leptos::prelude::*;

@@ -35,7 +35,7 @@ pub async fn post_link(receiver: String, title: String, text: String, link: Stri
     if !link.starts_with(&format!("{}/", origin())) {
         return Err(::engine::EngineError::Invalid("only links of this installation can be posted".into()).into());
     }
-    let words = domain::alert::message::Words { by: name(), title, text };
+    let words = domain::alert::message::Words { title: format!("{} shares {title}", name()), text };
     Ok(engine().post_link(&actor(), &receiver, words, &link).await?)
 }
 
@@ -56,8 +56,8 @@ pub async fn set_weekly_summary(wanted: Weekly) -> Result<(), Failure> {
 /// Sends the summary of Overview now; how many places took it.
 #[server(prefix = "/do", endpoint = "send_summary", input = Json)]
 pub async fn send_summary(receiver: String) -> Result<usize, Failure> {
-    use super::server::{actor, engine, name};
-    Ok(engine().send_summary(&actor(), &name(), &receiver).await?)
+    use super::server::{actor, engine};
+    Ok(engine().send_summary(&actor(), &receiver).await?)
 }
 
 /// Names of those who can be told.

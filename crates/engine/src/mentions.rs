@@ -38,7 +38,7 @@ impl Engine {
     }
 
     async fn mail_mention(&self, address: String, mention: Mention) {
-        let words = Words { title: format!("{} named you", mention.by), by: mention.by, text: mention.text };
+        let words = Words { title: format!("{} named you", mention.by), text: mention.text };
         let message = Message {
             words: Some(words),
             firing: Vec::new(),

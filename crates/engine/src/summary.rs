@@ -38,16 +38,16 @@ impl Engine {
     }
 
     /// Sends the summary now; how many places took it.
-    pub async fn send_summary(&self, actor: &Actor, by: &str, receiver: &str) -> Result<usize> {
+    pub async fn send_summary(&self, actor: &Actor, receiver: &str) -> Result<usize> {
         self.may(actor, Action::Share, &Object::Installation)?;
-        let took = self.summary_to(by, receiver).await?;
+        let took = self.summary_to(receiver).await?;
         self.audit(actor, "summary.send", receiver).await;
         Ok(took)
     }
 
-    async fn summary_to(&self, by: &str, receiver: &str) -> Result<usize> {
+    async fn summary_to(&self, receiver: &str) -> Result<usize> {
         let view = self.overview(&Actor::Local, ENVIRONMENT).await?;
-        let words = Words { by: by.to_string(), title: answer(&view).0, text: text(&view) };
+        let words = Words { title: answer(&view).0, text: text(&view) };
         let url = format!("{}/overview", self.inner.options.public_url);
         self.post_words(receiver, words, &url).await
     }
@@ -60,7 +60,7 @@ impl Engine {
         if !weekly.due(&zone, now) {
             return Ok(());
         }
-        self.summary_to("Plimsoll", &weekly.receiver).await?;
+        self.summary_to(&weekly.receiver).await?;
         self.set_document(&Actor::Local, WEEKLY, &Weekly { sent: Some(now), ..weekly }).await
     }
 }

@@ -76,10 +76,9 @@ async fn in_zone(
         return next.run(request).await;
     }
     let mut name = query.ok().and_then(|Query(mut all)| all.remove("tz")).unwrap_or_default();
-    if name.is_empty()
-        && let Some(caller) = request.extensions().get::<Caller>().filter(|c| c.person.is_some())
-    {
-        name = state.engine.preferences(&caller.actor.clone()).await.map(|p| p.zone).unwrap_or_default();
+    let actor = request.extensions().get::<Caller>().filter(|c| c.person.is_some()).map(|c| c.actor.clone());
+    if let Some(actor) = actor.filter(|_| name.is_empty()) {
+        name = state.engine.preferences(&actor).await.map(|p| p.zone).unwrap_or_default();
     }
     if let Some(zone) = Zone::named(&name, state.engine.now()) {
         request.extensions_mut().insert(zone);

@@ -92,7 +92,7 @@ fn listed(page: Page<LogView>, place: &Place, search: &LogSearch) -> AnyView {
             });
             let body = if line.body.is_empty() { line.event.clone() } else { line.body.clone() };
             view! {
-                <tr><td class="nw">{format!("{} {}", line.at.day_month(), line.at.here().clock_seconds())}</td><td>{severity(&line.severity)}</td><td>{line.service.clone()}</td>
+                <tr><td class="nw">{format!("{} {}", line.at.here().day_month(), line.at.here().clock_seconds())}</td><td>{severity(&line.severity)}</td><td>{line.service.clone()}</td>
                 <td class="lb"><span class="mono">{body}</span>{details}</td><td>{trace}</td></tr>
             }
         })

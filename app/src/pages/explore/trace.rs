@@ -89,7 +89,7 @@ fn page(view: &TraceView, place: &Place, asked: &Asked) -> impl IntoView + use<>
     let words = if view.errors > 0 { format!("{} failed", view.errors) } else { "no error".into() };
     view! {
         <div class="strip n4 panel" role="list" aria-label="This trace">
-            <div role="listitem"><span class="lab">"Took"</span><span class="sv">{format::milliseconds(whole / 1000.0)}</span><span class="hint">{format!("from {} {}", view.from.day_month(), view.from.here().clock_seconds_zone())}</span></div>
+            <div role="listitem"><span class="lab">"Took"</span><span class="sv">{format::milliseconds(whole / 1000.0)}</span><span class="hint">{format!("from {} {}", view.from.here().day_month(), view.from.here().clock_seconds_zone())}</span></div>
             <div role="listitem"><span class="lab">"Spans"</span><span class="sv">{format::count(view.spans as f64)}</span><span class="hint"><Status of=state text=words/></span></div>
             <div role="listitem"><span class="lab">"Services"</span><span class="sv">{view.services.len()}</span><span class="hint">{view.services.join(", ")}</span></div>
             <div role="listitem"><span class="lab">"Trace id"</span><span class="sv mono tid">{view.trace_id.clone()}</span><span class="hint"><a href=logs>"Lines of logs of this trace"</a></span></div>

@@ -10,12 +10,11 @@ use crate::Timestamp;
 /// Alerts that one message names; the rest are counted.
 pub const NAMED: usize = 50;
 
-/// What a person says with a link, instead of alerts.
+/// What is said with a link, instead of alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Words {
-    pub by: String,
-    /// What the link shows.
+    /// All of the heading, as “Mara Lindqvist shares Overview”.
     pub title: String,
     pub text: String,
 }
@@ -60,7 +59,7 @@ impl Message {
     /// `P1 Estimated AUC low (credit-risk), 2 more`, `Solved: …`
     pub fn title(&self) -> String {
         if let Some(words) = &self.words {
-            return format!("{} shares {}", words.by, words.title);
+            return words.title.clone();
         }
         let alerts = if self.fires() { &self.firing } else { &self.resolved };
         let Some(first) = alerts.iter().min_by_key(|a| a.priority) else {

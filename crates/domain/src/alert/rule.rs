@@ -528,6 +528,7 @@ pub fn replay(
     no_data: NoData,
 ) -> (Vec<(usize, usize)>, u32) {
     use super::lifecycle::{Phase, Seen, Turn, step as turn};
+    let is_pending = |phase: Option<Phase>| matches!(phase, Some(Phase::Pending { .. }));
     let (mut spans, mut phase, mut began, mut missed) = (Vec::new(), None::<Phase>, 0, 0);
     for (place, value) in values.iter().enumerate() {
         let seen = if value.is_nan() {
@@ -537,12 +538,12 @@ pub fn replay(
         } else {
             Seen::HoldsNot
         };
-        let pending = matches!(phase, Some(Phase::Pending { .. }));
+        let pending = is_pending(phase);
         let (next, what) = turn(phase, seen, timing, Timestamp(place as i64 * step));
         match what {
             Turn::Fired => began = place,
             Turn::Resolved(_) => spans.push((began, place)),
-            _ => missed += u32::from(pending && !next.is_some_and(|n| n.fires() || matches!(n, Phase::Pending { .. }))),
+            _ => missed += u32::from(pending && !is_pending(next)),
         }
         phase = next;
     }
