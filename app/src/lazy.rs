@@ -77,6 +77,7 @@ kind!(
     __preload_models:
     QualityPage => pages::model::QualityPage,
     DriftPage => pages::model::DriftPage,
+    PredictionsPage => pages::model::PredictionsPage,
     FeaturePage => pages::model::FeaturePage,
     PredictionPage => pages::model::PredictionPage,
     FairnessPage => pages::model::FairnessPage,
@@ -96,6 +97,7 @@ kind!(
     Scraping => pages::settings::Scraping,
     Webhooks => pages::settings::Webhooks,
     Prices => pages::settings::Prices,
+    Signals => pages::settings::Signals,
     Probes => pages::settings::Probes,
     Installation => pages::settings::Installation,
     Links => pages::links::Links,

@@ -144,6 +144,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/models/:name") view=lazy::QualityPage::route() ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name/drift") view=lazy::DriftPage::route() ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name/feature") view=lazy::FeaturePage::route() ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/predictions") view=lazy::PredictionsPage::route() ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name/prediction") view=lazy::PredictionPage::route() ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name/fairness") view=lazy::FairnessPage::route() ssr=SsrMode::Async/>
                 <Route path=path!("/models/:name/data") view=lazy::DataPage::route() ssr=SsrMode::Async/>
@@ -156,6 +157,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/connections") view=lazy::Connections::route() ssr=SsrMode::Async/>
                 <Route path=path!("/settings/scraping") view=lazy::Scraping::route() ssr=SsrMode::Async/>
                 <Route path=path!("/settings/webhooks") view=lazy::Webhooks::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/signals") view=lazy::Signals::route() ssr=SsrMode::Async/>
                 <Route path=path!("/settings/prices") view=lazy::Prices::route() ssr=SsrMode::Async/>
                 <Route path=path!("/settings/probes") view=lazy::Probes::route() ssr=SsrMode::Async/>
                 <Route path=path!("/settings/installation") view=lazy::Installation::route() ssr=SsrMode::Async/>

@@ -60,8 +60,25 @@ test('a rule is tried on the past, kept, and fires', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
   await open(page, `${plimsoll.url}/rules/new`);
   await page.getByLabel('Name').fill('Queue long');
-  await page.getByLabel(/Signal, as PromQL/).fill('queue_depth');
-  await page.getByLabel(/Number: limit/).fill('10');
+  const first = page.getByRole('group', { name: 'Condition 1' });
+  await first.getByLabel('Function').selectOption('newest value');
+  await first.getByLabel('Over', { exact: true }).fill('');
+  await first.getByLabel('Signal', { exact: true }).fill('queue_depth');
+  await first.getByLabel('Limit', { exact: true }).fill('10');
+  await first.getByLabel('Limit', { exact: true }).press('Tab');
+  await expect(page.getByLabel('The rule in one line')).toHaveText('queue_depth above 10');
+  // A second condition, then without it again; in JSON, and back in words.
+  await page.getByRole('button', { name: 'And condition' }).click();
+  const second = page.getByRole('group', { name: 'Condition 2' });
+  await second.getByLabel('What is looked for').selectOption('a change');
+  await second.getByLabel('Span of time').fill('2h');
+  await second.getByLabel('Span of time').press('Tab');
+  await expect(page.getByLabel('The rule in one line')).toHaveText('queue_depth above 10 and a change happened');
+  await page.getByRole('button', { name: 'As code' }).click();
+  await expect(page.getByLabel(/Condition as JSON/)).toHaveValue(/"is": "all"[^]*"within": 7200000000/);
+  await page.getByRole('button', { name: 'In words' }).first().click();
+  await second.getByRole('button', { name: 'Remove condition 2' }).click();
+  await expect(page.getByLabel('The rule in one line')).toHaveText('queue_depth above 10');
   await page.getByLabel('Say, in plain words').fill('{{value}} wait in {{labels.queue}}');
   await page.getByLabel('Severity').selectOption('critical');
   await page.getByLabel('Urgency').selectOption('now');

@@ -85,6 +85,21 @@ test('a model whose input was misread says so before any outcome is known', asyn
   await expect(page.getByRole('region', { name: 'source', exact: true })).toContainText('reference');
   await page.getByRole('link', { name: /^Data/ }).click();
   await expect(page.getByRole('region', { name: 'Columns' })).toContainText('monthly_income');
+  // From the segment that fares worst to its predictions, and to one of them.
+  await page.getByRole('link', { name: 'Quality', exact: true }).click();
+  const worst = page.getByRole('region', { name: 'Weakest segments' }).getByRole('row').nth(1).getByRole('link');
+  await worst.click();
+  const rows = page.getByRole('region', { name: 'Predictions' }).getByRole('row');
+  expect(await rows.count()).toBeGreaterThan(10);
+  const narrowed = await page.getByLabel('Conditions').inputValue();
+  expect(narrowed).toMatch(/^feature\./);
+  await page.getByLabel('Conditions').fill(`${narrowed}; probability>=0.5`);
+  await page.getByRole('button', { name: 'Narrow' }).click();
+  await expect(page.getByRole('link', { name: 'Without probability>=0.5' })).toBeVisible();
+  await rows.nth(1).getByRole('link').click();
+  await expect(page.getByRole('region', { name: 'What it was given' })).toContainText('monthly_income');
+  await page.goBack();
+  await expect(page.getByLabel('Conditions')).toHaveValue(`${narrowed}; probability>=0.5`);
   expect(errors).toEqual([]);
 });
 
@@ -151,7 +166,7 @@ for (const scheme of ['light', 'dark'] as const) {
     const page = await context.newPage();
     await signIn(page, plimsoll, email);
     for (const path of ['/models/credit-risk', '/models/credit-risk/drift', '/models/credit-risk/feature?column=feature.monthly_income',
-      '/models/credit-risk/fairness', '/models/credit-risk/data', '/models/credit-risk/thresholds?figure=accuracy', '/systems/credit-risk', '/settings/kpis']) {
+      '/models/credit-risk/fairness', '/models/credit-risk/data', '/models/credit-risk/predictions', '/models/credit-risk/thresholds?figure=accuracy', '/systems/credit-risk', '/settings/kpis']) {
       await open(page, `${plimsoll.url}${path}`);
       const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
       expect(violations.map((v) => `${path}: ${v.id} ${v.nodes[0]?.html}`)).toEqual([]);

@@ -115,8 +115,18 @@ test('a query draws its series, and the map says who calls whom', async ({ page 
   expect(errors).toEqual([]);
 });
 
-test('targets, prices and webhooks are kept', async ({ page }) => {
+test('targets, prices, webhooks and what signals are is kept', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/settings/signals`);
+  await page.getByLabel('Search signals').fill('queue');
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
+  await page.getByRole('link', { name: /^Change queue/ }).first().click();
+  await page.getByLabel('Owner').fill('Payments');
+  await page.getByLabel('Layer').selectOption('Business impact');
+  await page.getByLabel('Better').selectOption('lower is better');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('status')).toContainText('understood from now on');
+  await expect(page.getByRole('row', { name: /queue.*Business impact.*lower.*Payments/ })).toBeVisible();
   await open(page, `${plimsoll.url}/settings/scraping`);
   await page.getByLabel('Job').fill('self');
   await page.getByLabel('Address', { exact: true }).fill(`${plimsoll.url}/metrics`);
@@ -143,7 +153,7 @@ for (const scheme of ['light', 'dark'] as const) {
     await signIn(page, plimsoll, 'mara@larkfield.example');
     const errors = complaints(page);
     for (const path of ['/explore', '/explore?view=signals&q=queue_length', '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes',
-      `/traces/${trace}?span=eee19b7ec3c1b173`, '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/prices']) {
+      `/traces/${trace}?span=eee19b7ec3c1b173`, '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals?q=queue', '/settings/prices']) {
       await open(page, plimsoll.url + path);
       await page.waitForTimeout(600);
       const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();

@@ -126,7 +126,7 @@ test('a query is drawn beside what it was, in a pile, and against what was befor
   await page.getByRole('link', { name: 'Stack', exact: true }).click();
   await expect(page.locator('.plot .stack').first()).toBeAttached();
   await page.getByRole('link', { name: 'Make a rule' }).click();
-  await expect(page.getByLabel(/Signal, as PromQL/)).toHaveValue('orders_open');
+  await expect(page.getByLabel('Signal', { exact: true })).toHaveValue('orders_open');
   expect(errors).toEqual([]);
 });
 

@@ -21,6 +21,11 @@ impl Sent {
         Sent(form.and_then(|form| FormData::new_with_form(&form).ok()))
     }
 
+    /// Reads a form as it stands now.
+    pub fn from(form: &HtmlFormElement) -> Sent {
+        Sent(FormData::new_with_form(form).ok())
+    }
+
     /// Reads the form in which something was changed, as it stands now.
     pub fn within(event: &web_sys::Event) -> Sent {
         let form = event.current_target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok());

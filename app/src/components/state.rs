@@ -60,6 +60,17 @@ impl Place {
         if parts.is_empty() { path.to_string() } else { format!("{path}{joint}{}", parts.join("&")) }
     }
 
+    /// Environment and range as fields of a form that leads elsewhere in the app.
+    pub fn fields(&self) -> AnyView {
+        let query = self.link("");
+        let pairs = query.trim_start_matches('?').split('&').filter_map(|pair| pair.split_once('='));
+        let field = |(name, value): (&str, &str)| {
+            let (name, value) = (name.to_string(), value.replace("%3A", ":"));
+            view! { <input type="hidden" name=name value=value/> }
+        };
+        pairs.map(field).collect::<Vec<_>>().into_any()
+    }
+
     /// The page that is looked at, elsewhere or at another time: its own parameters stay, filters with them.
     pub fn here(&self, path: &str, search: &str) -> String {
         let own: Vec<&str> = search

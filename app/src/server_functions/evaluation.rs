@@ -5,7 +5,7 @@ use domain::health::HealthWeights;
 use domain::kpi::Kpi;
 use domain::monitor::{LimitsPreview, ThresholdRule};
 use domain::time::RangeChoice;
-use domain::view::{FeatureView, PredictionView, SystemView};
+use domain::view::{FeatureView, PredictionView, PredictionsView, SystemView};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
@@ -31,6 +31,20 @@ pub async fn feature(
     let engine = engine();
     let range = range.resolve(engine.now());
     Ok(engine.feature_view(&actor(), &name, &environment, &column, range).await?)
+}
+
+/// The newest predictions that meet conditions.
+#[server(prefix = "/do", endpoint = "predictions", input = Json)]
+pub async fn predictions(
+    model: String,
+    environment: String,
+    range: RangeChoice,
+    conditions: String,
+) -> Result<PredictionsView, Failure> {
+    use super::server::{actor, engine};
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.predictions_view(&actor(), &model, &environment, range, &conditions).await?)
 }
 
 /// One prediction with everything that is known of it.

@@ -28,11 +28,10 @@ pub fn access(name: &str) -> Access {
 pub fn listed(name: &str) -> Option<Action> {
     Some(match name {
         "me" | "overview" | "system" | "look_closer" | "unusual_now" | "companions" | "kpis" | "weights_of_health"
-        | "try_limits" | "feature" | "prediction" | "operations" | "model" | "model_set_up" | "arrived" | "probes" => {
-            Action::View
-        }
+        | "try_limits" | "feature" | "prediction" | "predictions" | "operations" | "model" | "model_set_up"
+        | "arrived" | "probes" => Action::View,
         "metric_names" | "run_query" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => Action::View,
-        "arrivals" | "scrape_jobs" | "prices" => Action::View,
+        "arrivals" | "scrape_jobs" | "prices" | "known_signals" => Action::View,
         // Views for all need more; the engine asks.
         "find" | "host" | "saved_views" | "save_view" | "remove_view" => Action::View,
         "set_preferences" | "mentions" => Action::EditOwnAccount,
@@ -49,7 +48,7 @@ pub fn listed(name: &str) -> Option<Action> {
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,
         "webhooks" | "create_webhook" | "delete_webhook" => Action::EditProbes,
         "change_model" | "choose_baseline" | "use_baseline" | "learn_again" | "set_kpis" | "weigh_health"
-        | "set_prices" => Action::EditModel,
+        | "set_prices" | "note_signal" => Action::EditModel,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
         "remove_model" | "installation" => Action::ManageInstallation,

@@ -1,5 +1,6 @@
 //! What Explore and the pages of connections read and change.
 
+use domain::conventions::{SignalKnown, SignalNote};
 use domain::prices::Price;
 use domain::telemetry::{
     Arrival, Change, LogSearch, LogView, MetricName, Page, QueryView, SpanSearch, SpanView, Topology, TraceView,
@@ -15,6 +16,19 @@ use super::Failure;
 pub async fn metric_names() -> Result<Vec<MetricName>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().metric_names(&actor()).await?)
+}
+
+#[server(prefix = "/do", endpoint = "known_signals", input = Json)]
+pub async fn known_signals(sought: String) -> Result<Vec<SignalKnown>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().known_signals(&actor(), &sought).await?)
+}
+
+#[server(prefix = "/do", endpoint = "note_signal", input = Json)]
+pub async fn note_signal(name: String, note: SignalNote) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    engine().note_signal(&actor(), &name, note).await?;
+    Ok(())
 }
 
 /// `None` where nothing is asked. `ago`: microseconds by which the range is moved back.

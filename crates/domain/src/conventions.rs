@@ -163,6 +163,22 @@ pub struct SignalNote {
     pub owner: Option<String>,
 }
 
+/// A signal as it is understood: by its sender, by the conventions, and by people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignalKnown {
+    pub name: String,
+    /// As PromQL spells it.
+    pub spelled: String,
+    pub title: String,
+    pub unit: String,
+    pub layer: Layer,
+    pub higher_is_better: Option<bool>,
+    pub owner: String,
+    pub series: u64,
+    /// Somebody said something of it here.
+    pub said: bool,
+}
+
 /// Which way a signal is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

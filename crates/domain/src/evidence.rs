@@ -168,6 +168,18 @@ pub struct Ensemble {
     /// Accuracy of each member by Dawid–Skene, without labels.
     #[serde(deserialize_with = "crate::number::numbers")]
     pub estimated_accuracy: Vec<f64>,
+    /// How often the most frequent answer was right, by how many stood behind it; where truth is known.
+    #[serde(default)]
+    pub right: Vec<ConsensusRate>,
+}
+
+/// Rows in which the same share of members stood behind the most frequent answer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ConsensusRate {
+    pub behind: u32,
+    pub of: u32,
+    pub right: Estimate,
 }
 
 /// Predicted against observed probability.
@@ -205,13 +217,34 @@ pub struct Segment {
     pub difference: f64,
     /// From labels, or estimated without them.
     pub realised: bool,
+    /// Its rows, as conditions that the list of predictions takes; empty where they cannot be said.
+    #[serde(default)]
+    pub conditions: String,
 }
 
 /// How long the truth takes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LabelLag {
     /// Microseconds between event and truth.
+    #[serde(deserialize_with = "crate::number::number")]
+    pub p50: f64,
+    #[serde(deserialize_with = "crate::number::number")]
+    pub p95: f64,
+    pub n: u64,
+    /// The same of each group large enough, the slowest first.
+    #[serde(default)]
+    pub groups: Vec<GroupLag>,
+}
+
+/// How late the truth comes for one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GroupLag {
+    /// The column that makes groups, and this one's value.
+    pub group: String,
+    pub value: String,
+    /// Microseconds.
     #[serde(deserialize_with = "crate::number::number")]
     pub p50: f64,
     #[serde(deserialize_with = "crate::number::number")]
@@ -229,6 +262,23 @@ pub struct Usage {
     pub latency_ms_p50: Option<f64>,
     pub latency_ms_p95: Option<f64>,
     pub latency_ms_p99: Option<f64>,
+    /// Milliseconds until the first token.
+    #[serde(default)]
+    pub first_token_ms_p50: Option<f64>,
+    #[serde(default)]
+    pub first_token_ms_p95: Option<f64>,
+    /// Milliseconds for each token after the first, the middle of all answers.
+    #[serde(default)]
+    pub token_ms_p50: Option<f64>,
+    /// Share of calls that failed.
+    #[serde(default)]
+    pub errors: Option<Estimate>,
+    /// Share of answers that a model or a filter refused, by the reason it gave for stopping.
+    #[serde(default)]
+    pub refusals: Option<Estimate>,
+    /// Share of answers cut off at the limit of tokens.
+    #[serde(default)]
+    pub cut_off: Option<Estimate>,
 }
 
 /// One version of a model or of its prompt, within a window.

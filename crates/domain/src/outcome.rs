@@ -24,6 +24,10 @@ pub struct Experience {
     pub regenerated: Option<Estimate>,
     /// Mean of acceptance, 1 − overridden, 1 − handed over and returned, over those there are.
     pub trust: Option<Estimate>,
+    /// Share of answers that were right as far as deeds let one think (weak labels, each corrected by how often its
+    /// kind is true): what people copied, took back, handed over, asked again or left. Not truth.
+    #[serde(default)]
+    pub implied: Option<Estimate>,
     pub events: u64,
 }
 

@@ -154,6 +154,19 @@ impl FeedbackKind {
         FeedbackKind::ALL.into_iter().find(|kind| kind.name() == text)
     }
 
+    /// What a deed lets one think of the answer: whether it was right, and how often a deed of this kind says so
+    /// truly. Weak labels; they are never mixed with truth. The shares are conventions, on the careful side.
+    pub fn implies(self) -> Option<(bool, f64)> {
+        match self {
+            FeedbackKind::Copied => Some((true, 0.7)),
+            FeedbackKind::Reversed => Some((false, 0.9)),
+            FeedbackKind::HandedOver => Some((false, 0.8)),
+            FeedbackKind::Regenerated => Some((false, 0.75)),
+            FeedbackKind::Abandoned => Some((false, 0.6)),
+            _ => None,
+        }
+    }
+
     /// Whether it was read from what somebody did rather than said by them.
     pub fn is_implicit(self) -> bool {
         matches!(

@@ -10,8 +10,8 @@ use crate::{TimeRange, Timestamp};
 pub const TROUBLE: f64 = 0.01;
 pub const FAILING: f64 = 0.05;
 /// Times its usual p95 from which a service is slow, and very slow.
-const SLOW: f64 = 1.5;
-const VERY_SLOW: f64 = 2.5;
+pub const SLOW: f64 = 1.5;
+pub const VERY_SLOW: f64 = 2.5;
 /// Calls that a comparison needs on each side.
 const ENOUGH: u64 = 20;
 /// Upper edges of the rows of a heat map in milliseconds, about three a decade; what is slower is in the last.

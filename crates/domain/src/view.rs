@@ -264,6 +264,30 @@ pub struct QuantilePoint {
     pub p95: f64,
 }
 
+/// A prediction in the list of a model's. Values as text, empty where nothing is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionLine {
+    pub id: String,
+    pub at: Timestamp,
+    pub prediction: String,
+    pub probability: String,
+    pub label: String,
+    pub latency_ms: String,
+    /// Of the view's columns.
+    pub values: Vec<String>,
+}
+
+/// The newest predictions of a model that meet conditions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionsView {
+    pub model: crate::model::Model,
+    /// Columns that the conditions name.
+    pub columns: Vec<String>,
+    pub rows: Vec<PredictionLine>,
+    /// There are older ones.
+    pub more: bool,
+}
+
 /// A prediction in a feature's list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -9,7 +9,8 @@ use domain::health::{Judged, LayerHealth, SystemHealth, overall};
 use domain::kpi::Kpi;
 use domain::outcome::OutcomeView;
 use domain::signal::{Layer, Sample, Series};
-use domain::time::{DAY, MINUTE, SECOND};
+use domain::time::{DAY, HOUR, MINUTE, SECOND};
+use domain::traffic;
 use domain::view::ModelCard;
 use domain::{Actor, TimeRange};
 use tokio_util::sync::CancellationToken;
@@ -33,19 +34,25 @@ pub(crate) struct Systems {
 }
 
 impl Engine {
-    pub(crate) async fn host_health(&self) -> Result<(Option<LayerHealth>, Option<LayerHealth>)> {
+    async fn host_health(&self, environment: &str) -> Result<(Option<LayerHealth>, Vec<OfService>)> {
         let now = self.now();
         let latest = self.store.latest_samples("", now.plus(-STALE)).await?;
         let infrastructure = latest.iter().filter_map(|(s, v)| judge_host(s, v.value)).collect();
-        // A probe asks every minute or so: look back far enough to meet its last answer.
-        let probes = self.store.latest_samples("probe.", now.plus(-5 * MINUTE)).await?;
-        let application = probes.iter().filter_map(|(s, v)| judge_probe(s, v.value)).collect();
-        Ok((LayerHealth::of(Layer::Infrastructure, infrastructure), LayerHealth::of(Layer::Application, application)))
+        // A probe asks every minute or so, and services are summed up as often: look back far enough to meet the
+        // last answer.
+        let since = now.plus(-5 * MINUTE);
+        let probes = self.store.latest_samples("probe.", since).await?;
+        let mut application: Vec<OfService> =
+            probes.iter().filter_map(|(s, v)| Some((String::new(), judge_probe(s, v.value)?))).collect();
+        let services = self.store.latest_samples("service.", since).await?;
+        let here = services.iter().filter(|(s, _)| s.labels.get("environment").is_some_and(|e| e == environment));
+        application.extend(here.filter_map(|(s, v)| judge_service(s, v.value)));
+        Ok((LayerHealth::of(Layer::Infrastructure, infrastructure), application))
     }
 
     /// Every system with its layers, and what users and business say of each.
     pub(crate) async fn systems(&self, actor: &Actor, environment: &str) -> Result<Systems> {
-        let (infrastructure, application) = self.host_health().await?;
+        let (infrastructure, application) = self.host_health(environment).await?;
         let weights = self.health_weights(actor).await?;
         let cards = self.cards(actor, environment).await?;
         let now = self.now();
@@ -57,9 +64,9 @@ impl Engine {
         names.sort();
         names.dedup();
         let systems: Vec<SystemHealth> = names
-            .into_iter()
+            .iter()
             .map(|name| {
-                let own: Vec<&ModelCard> = cards.iter().filter(|c| c.model.system == name).collect();
+                let own: Vec<&ModelCard> = cards.iter().filter(|c| c.model.system == *name).collect();
                 let quality: Vec<Judged> =
                     own.iter().filter_map(|c| c.layer.as_ref()).flat_map(|l| l.signals.clone()).collect();
                 let title = match own.as_slice() {
@@ -67,17 +74,20 @@ impl Engine {
                     _ => name.clone(),
                 };
                 let mut parts: BTreeMap<Layer, Vec<Judged>> = BTreeMap::from([(Layer::Quality, quality)]);
-                for (layer, health) in [(Layer::Infrastructure, &infrastructure), (Layer::Application, &application)] {
-                    parts.entry(layer).or_default().extend(health.iter().flat_map(|l| l.signals.clone()));
-                }
-                let outcome = outcomes.get(&name);
-                let known = kpis.get(&name).map(Vec::as_slice).unwrap_or_default();
+                let of_host = infrastructure.iter().flat_map(|l| l.signals.clone());
+                parts.entry(Layer::Infrastructure).or_default().extend(of_host);
+                // A service named as another system is that system's own.
+                let elsewhere = |service: &String| service != name && names.contains(service);
+                let of_services = application.iter().filter(|(service, _)| !elsewhere(service));
+                parts.entry(Layer::Application).or_default().extend(of_services.map(|(_, judged)| judged.clone()));
+                let outcome = outcomes.get(name);
+                let known = kpis.get(name).map(Vec::as_slice).unwrap_or_default();
                 for (layer, judged) in judge_outcome(outcome, known) {
                     parts.entry(layer).or_default().push(judged);
                 }
                 let own_word = parts.iter().any(|(layer, judged)| *layer >= Layer::Quality && !judged.is_empty());
                 let layers = parts.into_iter().filter_map(|(layer, judged)| LayerHealth::of(layer, judged)).collect();
-                let mut system = SystemHealth::of(name, title, &weights, layers);
+                let mut system = SystemHealth::of(name.clone(), title, &weights, layers);
                 // Without a word on its own doings, a healthy host says nothing of a system.
                 if !own_word {
                     system.score = None;
@@ -86,7 +96,9 @@ impl Engine {
             })
             .collect();
         // The host is one, whatever the number of systems on it.
-        let mut layers: Vec<LayerHealth> = infrastructure.into_iter().chain(application).collect();
+        let application = application.into_iter().map(|(_, judged)| judged).collect();
+        let mut layers: Vec<LayerHealth> =
+            infrastructure.into_iter().chain(LayerHealth::of(Layer::Application, application)).collect();
         for layer in [Layer::Quality, Layer::Users, Layer::Business] {
             let own = systems.iter().filter_map(|s| s.layer(layer)).flat_map(|l| l.signals.clone()).collect();
             layers.extend(LayerHealth::of(layer, own));
@@ -94,9 +106,37 @@ impl Engine {
         Ok(Systems { systems, cards, outcome: outcomes.remove("").unwrap_or_default(), layers })
     }
 
-    async fn publish_health(&self) -> Result<()> {
+    /// What calls say of each service, as signals: how many, how many failed, how slow, and how many times as slow
+    /// as in the hour before.
+    async fn publish_services(&self, environment: &str) -> Result<()> {
         let at = self.now();
+        let hour = TimeRange { from: at.plus(-HOUR), to: at };
+        let (_, traffic) = self.map_and_traffic(&Actor::Local, environment, hour).await?;
+        let seconds = traffic.recent as f64 / 1e6;
+        let mut samples: Vec<(Series, Sample)> = Vec::new();
+        for service in traffic.services.iter().filter(|s| s.now.calls > 0) {
+            let mut add = |name: &str, unit: &str, better: Option<bool>, value: Option<f64>| {
+                let Some(value) = value.filter(|v| v.is_finite()) else { return };
+                let labels = BTreeMap::from([
+                    ("service".to_string(), service.name.clone()),
+                    ("environment".to_string(), environment.to_string()),
+                ]);
+                let (unit, layer) = (unit.to_string(), Layer::Application);
+                let series = Series { name: name.into(), labels, unit, layer, higher_is_better: better };
+                samples.push((series, Sample { at, value }));
+            };
+            add("service.calls", "1/s", None, Some(service.now.calls as f64 / seconds));
+            add("service.errors", "1", Some(false), service.now.error_share());
+            add("service.latency.p95", "ms", Some(false), Some(service.now.p95_ms));
+            add("service.slowdown", "1", Some(false), service.slower());
+        }
+        if samples.is_empty() { Ok(()) } else { Ok(self.store.append_samples(&samples).await?) }
+    }
+
+    async fn publish_health(&self) -> Result<()> {
         for environment in self.store.environments().await? {
+            self.publish_services(&environment).await?;
+            let at = self.now();
             let found = self.systems(&Actor::Local, &environment).await?;
             let one = |name: &str, label: Option<(&str, &str)>, layer: Layer, value: f64| {
                 let mut labels = BTreeMap::from([("environment".to_string(), environment.clone())]);
@@ -178,6 +218,26 @@ fn judge_host(series: &Series, value: f64) -> Option<Judged> {
     let (number, unit) = format::with_unit(value, &series.unit);
     Some(Judged { name, value, target, limit, weight: 1.0, shown: format!("{number}{unit}") })
 }
+
+/// Something judged of a service; the name is empty where it is of no single one.
+type OfService = (String, Judged);
+
+/// A service by its failures, and by how much slower it became.
+fn judge_service(series: &Series, value: f64) -> Option<OfService> {
+    let service = series.labels.get("service")?;
+    let (what, target, limit, shown) = match series.name.as_str() {
+        "service.errors" => ("errors", ERRORS_USUAL, traffic::FAILING, format::percent(value)),
+        "service.slowdown" => {
+            ("speed", traffic::SLOW, traffic::VERY_SLOW, format!("{} times its usual p95", format::fixed(value, 1)))
+        }
+        _ => return None,
+    };
+    let judged = Judged { name: format!("{service} {what}"), value, target, limit, weight: 1.0, shown };
+    Some((service.clone(), judged))
+}
+
+/// The share of calls that fail where all is well.
+const ERRORS_USUAL: f64 = 0.001;
 
 fn judge_probe(series: &Series, value: f64) -> Option<Judged> {
     let probe = series.labels.get("probe")?;

@@ -31,6 +31,7 @@ mod preferences;
 mod prices;
 mod promql;
 pub mod questions;
+mod remote_read;
 mod shares;
 mod signature;
 mod summary;

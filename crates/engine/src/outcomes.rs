@@ -169,7 +169,7 @@ fn samples_of(system: &str, environment: &str, view: &OutcomeView, at: Timestamp
 }
 
 /// Name, whether more is better, and the share.
-pub(crate) fn rates(found: &Experience) -> [(&'static str, bool, Option<Estimate>); 8] {
+pub(crate) fn rates(found: &Experience) -> [(&'static str, bool, Option<Estimate>); 9] {
     [
         ("trust", true, found.trust),
         ("acceptance", true, found.acceptance),
@@ -179,6 +179,7 @@ pub(crate) fn rates(found: &Experience) -> [(&'static str, bool, Option<Estimate
         ("returned", true, found.returned),
         ("satisfaction", true, found.satisfaction),
         ("regenerated", false, found.regenerated),
+        ("implied", true, found.implied),
     ]
 }
 

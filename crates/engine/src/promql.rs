@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::conventions::SignalKnown;
 use domain::signal::Series;
 use domain::telemetry::{MetricName, QueryLine, QueryView};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
@@ -123,14 +124,32 @@ impl Engine {
         let needs = query.needs(&grid, lookback);
         let index = self.series_index().await?;
         let mut found = Vec::with_capacity(needs.len());
-        let mut samples = 0;
+        let mut left = SAMPLES_MAX;
         for need in &needs {
-            found.push(self.needed(&index, need, &mut samples).await?);
+            found.push(self.needed(&index, need, &mut left).await?);
         }
         Ok(tokio::task::block_in_place(|| query.evaluate(&grid, lookback, &needs, &found))?)
     }
 
-    async fn needed(&self, index: &Index, need: &Need, samples: &mut usize) -> Result<Vec<RawSeries>> {
+    /// Samples as they are kept, of the series that a selector finds, after `from` and up to `to` (milliseconds).
+    pub(crate) async fn raw_samples(
+        &self,
+        selector: &Query,
+        from: i64,
+        to: i64,
+        left: &mut usize,
+    ) -> Result<Vec<RawSeries>> {
+        let index = self.series_index().await?;
+        let mut found = Vec::new();
+        for mut need in selector.needs(&Grid::instant(to), 0) {
+            (need.from, need.to) = (from, to);
+            found.extend(self.needed(&index, &need, left).await?);
+        }
+        Ok(found)
+    }
+
+    /// `left` is how many samples may still be read.
+    async fn needed(&self, index: &Index, need: &Need, left: &mut usize) -> Result<Vec<RawSeries>> {
         let accepted: Vec<usize> = tokio::task::block_in_place(|| match need.name() {
             Some(name) => {
                 let places = index.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -151,12 +170,11 @@ impl Engine {
         for part in accepted.chunks(AT_ONCE) {
             let ids: Vec<i64> = part.iter().map(|p| index.series[*p].0).collect();
             for (place, (times, values)) in part.iter().zip(self.store.read_raw(&ids, range).await?) {
-                *samples += times.len();
-                if *samples > SAMPLES_MAX {
-                    return Err(EngineError::Unanswerable(format!(
-                        "query processing would load too many samples into memory: more than {SAMPLES_MAX}"
-                    )));
-                }
+                *left = left.checked_sub(times.len()).ok_or_else(|| {
+                    let words =
+                        "query processing would load too many samples into memory; ask for less time or fewer series";
+                    EngineError::Unanswerable(words.into())
+                })?;
                 if !times.is_empty() {
                     let times = times.into_iter().map(|t| t.div_euclid(1000)).collect();
                     found.push(RawSeries { labels: (*index.series[*place].1).clone(), times, values });
@@ -237,6 +255,42 @@ impl Engine {
             .collect();
         names.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
         Ok(names)
+    }
+
+    /// Every signal whose name holds a text, as it is understood.
+    pub async fn known_signals(&self, actor: &Actor, sought: &str) -> Result<Vec<SignalKnown>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let notes = self.store.signal_notes().await?;
+        let index = self.series_index().await?;
+        let sought = sought.trim().to_lowercase();
+        let mut found: Vec<SignalKnown> = index
+            .by_name
+            .iter()
+            .filter_map(|(spelled, places)| {
+                let mut series = (*index.series.get(*places.first()?)?.2).clone();
+                if !series.name.to_lowercase().contains(&sought) && !spelled.to_lowercase().contains(&sought) {
+                    return None;
+                }
+                let note = notes.get(&series.name);
+                if let Some(note) = note {
+                    note.apply(&mut series);
+                }
+                let convention = domain::conventions::of(&series.name).map_or("", |k| k.title);
+                Some(SignalKnown {
+                    spelled: spelled.clone(),
+                    title: note.and_then(|n| n.title.clone()).unwrap_or_else(|| convention.to_string()),
+                    owner: note.and_then(|n| n.owner.clone()).unwrap_or_default(),
+                    unit: series.unit,
+                    layer: series.layer,
+                    higher_is_better: series.higher_is_better,
+                    series: places.len() as u64,
+                    said: note.is_some(),
+                    name: series.name,
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
+        Ok(found)
     }
 
     /// A query over a range as lines to draw.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use domain::event::EventKind;
 use domain::signal::Series;
 use domain::verdict::Shares;
-use domain::view::{FeatureRow, FeatureView, PredictionView, QuantilePoint, SaidOf, ValuePlace};
+use domain::view::{
+    FeatureRow, FeatureView, PredictionLine, PredictionView, PredictionsView, QuantilePoint, SaidOf, ValuePlace,
+};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use serde_json::{Map, Value, json};
 use store::{Aggregate, Columns, Frame, Group, GroupBy, GroupKey, Predicate, Read, Stream};
@@ -18,6 +20,8 @@ pub const EVENTS_MAX: usize = 1000;
 /// Points of a feature's quantiles over a range, and its newest rows on one page.
 const QUANTILE_POINTS: i64 = 120;
 const FEATURE_ROWS: usize = 12;
+/// Predictions of one page of their list.
+const PREDICTIONS_SHOWN: usize = 50;
 /// Steps of one series in an answer at most.
 const STEPS_MAX: i64 = 11_000;
 
@@ -54,6 +58,16 @@ fn condition(text: &str) -> Result<Predicate> {
     if let Some((name, high)) = text.split_once("<=") {
         return Ok(Predicate::Between { column: column(name), low: f64::NEG_INFINITY, high: number(high)? });
     }
+    if let Some((name, low)) = text.split_once('>') {
+        return Ok(Predicate::Between { column: column(name), low: number(low)?.next_up(), high: f64::INFINITY });
+    }
+    if let Some((name, high)) = text.split_once('<') {
+        return Ok(Predicate::Between {
+            column: column(name),
+            low: f64::NEG_INFINITY,
+            high: number(high)?.next_down(),
+        });
+    }
     if let Some((name, values)) = text.split_once('=') {
         let values = values.split(',').map(|v| v.trim().to_string()).collect();
         return Ok(Predicate::OneOf { column: column(name), values });
@@ -62,8 +76,17 @@ fn condition(text: &str) -> Result<Predicate> {
         return Ok(Predicate::Missing { column: column(name) });
     }
     Err(EngineError::Invalid(format!(
-        "“{text}” is no condition; write COLUMN>=NUMBER, COLUMN<=NUMBER, COLUMN=VALUE,VALUE, COLUMN? (no value), labelled or unlabelled"
+        "“{text}” is no condition; write COLUMN>=NUMBER (or <=, >, <), COLUMN=VALUE,VALUE, COLUMN? (no value), labelled or unlabelled"
     )))
+}
+
+fn named_column(predicate: &Predicate) -> Option<&str> {
+    match predicate {
+        Predicate::Between { column, .. } | Predicate::OneOf { column, .. } | Predicate::Missing { column } => {
+            Some(column)
+        }
+        _ => None,
+    }
 }
 
 impl Engine {
@@ -82,6 +105,52 @@ impl Engine {
         let read = read.with_ids().with_labels();
         let frame = self.store.newest_events(&stream, &read, limit.min(EVENTS_MAX)).await?;
         Ok((0..frame.rows()).map(|row| event(&frame, row)).collect())
+    }
+
+    /// The newest predictions that meet conditions, for their page: each with its answer, its outcome, and the values
+    /// of the columns that the conditions name.
+    ///
+    /// # Errors
+    /// Not allowed; no such model; what is no condition.
+    pub async fn predictions_view(
+        &self,
+        actor: &Actor,
+        name: &str,
+        environment: &str,
+        range: TimeRange,
+        text: &str,
+    ) -> Result<PredictionsView> {
+        let asked = conditions(text)?;
+        let stream = self.scoped(actor, name, environment).await?;
+        let model = self.known_model(name).await?;
+        let mut columns: Vec<String> = Vec::new();
+        for column in asked.iter().filter_map(named_column) {
+            if !columns.iter().any(|c| c == column) {
+                columns.push(column.to_string());
+            }
+        }
+        let mut view = PredictionsView { model, columns, rows: Vec::new(), more: false };
+        let Some(stream) = stream else {
+            return Ok(view);
+        };
+        let own = ["prediction", "probability", "latency_ms"].map(String::from);
+        let wanted = own.into_iter().chain(view.columns.iter().cloned()).collect();
+        let read = Read { predicates: asked, ..Read::of(range, Columns::Named(wanted)) }.with_ids().with_labels();
+        let frame = self.store.newest_events(&stream, &read, PREDICTIONS_SHOWN + 1).await?;
+        let word = |name: &str, row: usize| frame.column(name).and_then(|d| d.text(row)).unwrap_or_default();
+        view.more = frame.rows() > PREDICTIONS_SHOWN;
+        view.rows = (0..frame.rows().min(PREDICTIONS_SHOWN))
+            .map(|row| PredictionLine {
+                id: frame.ids[row].clone(),
+                at: frame.times[row],
+                prediction: word("prediction", row),
+                probability: word("probability", row),
+                label: frame.labels.as_ref().and_then(|l| l.text(row)).unwrap_or_default(),
+                latency_ms: word("latency_ms", row),
+                values: view.columns.iter().map(|c| word(c, row)).collect(),
+            })
+            .collect();
+        Ok(view)
     }
 
     /// One event by its id, with what people, business and evaluators said of it.
@@ -304,6 +373,12 @@ mod tests {
     fn conditions_are_read_and_what_is_none_is_refused() {
         let read = conditions("feature.amount>=100; feature.country=DE, FR ;feature.age?;labelled").expect("reads");
         assert_eq!(read.len(), 4);
+        // What is more than a number is not that number.
+        let above = conditions("feature.amount>100").expect("reads");
+        assert_eq!(
+            above,
+            [Predicate::Between { column: "feature.amount".into(), low: 100_f64.next_up(), high: f64::INFINITY }]
+        );
         assert_eq!(
             read[1],
             Predicate::OneOf { column: "feature.country".into(), values: vec!["DE".into(), "FR".into()] }

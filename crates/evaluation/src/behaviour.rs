@@ -232,20 +232,67 @@ pub fn behaviour(
     Behaviour { consistency, repeated, steadiness, diversity: diversity(reference, rows, task), answers }
 }
 
-/// Tokens, cost and latency of the rows.
+/// Why an answer ended, where that says that it was refused: what OpenAI, Anthropic, Google, Mistral and AWS
+/// write, in small letters.
+const REFUSED: [&str; 7] =
+    ["content_filter", "refusal", "safety", "guardrail", "recitation", "prohibited_content", "blocklist"];
+/// The same for answers that reached the limit of tokens.
+const CUT_OFF: [&str; 3] = ["length", "max_tokens", "max_output_tokens"];
+
+/// Tokens, cost, latency and failures of the rows.
 pub fn usage(rows: &Rows) -> Usage {
     let sum = |name: &str| {
         let known: Vec<f64> = rows.numbers(name)?.iter().copied().filter(|v| v.is_finite()).collect();
         (!known.is_empty()).then(|| known.iter().sum::<f64>())
     };
-    let latency = rows.numbers("latency_ms").map(sorted_finite).filter(|l| !l.is_empty());
-    let at = |q: f64| latency.as_ref().map(|l| quantile_sorted(l, q));
+    let sorted = |values: &[f64]| Some(sorted_finite(values)).filter(|l| !l.is_empty());
+    let latency = rows.numbers("latency_ms").and_then(sorted);
+    let first = rows.numbers(FIRST_TOKEN).and_then(sorted);
+    let each = each_token(rows).as_deref().and_then(sorted);
+    let at = |values: &Option<Vec<f64>>, q: f64| values.as_ref().map(|l| quantile_sorted(l, q));
+    // A call that failed has no reason for stopping, one that did not has no error.
+    let errors = rows.column("feature.error").map(|data| {
+        let (codes, _) = classes(data);
+        share(codes.iter().filter(|c| **c != MISSING).count(), codes.len())
+    });
+    let stopped = rows.column("feature.finish_reason").map(classes);
+    let of = |wanted: &[&str]| {
+        let (codes, words) = stopped.as_ref()?;
+        let hit = |word: &String| wanted.iter().any(|w| word.to_lowercase().contains(w));
+        let hits: Vec<bool> = words.iter().map(hit).collect();
+        let known = codes.iter().filter(|c| **c != MISSING);
+        let n = known.clone().count();
+        (n > 0).then(|| share(known.filter(|c| hits.get(**c as usize) == Some(&true)).count(), n))
+    };
     Usage {
         tokens_in: sum("tokens.input"),
         tokens_out: sum("tokens.output"),
         cost: sum("cost"),
-        latency_ms_p50: at(0.5),
-        latency_ms_p95: at(0.95),
-        latency_ms_p99: at(0.99),
+        latency_ms_p50: at(&latency, 0.5),
+        latency_ms_p95: at(&latency, 0.95),
+        latency_ms_p99: at(&latency, 0.99),
+        first_token_ms_p50: at(&first, 0.5),
+        first_token_ms_p95: at(&first, 0.95),
+        token_ms_p50: at(&each, 0.5),
+        errors,
+        refusals: of(&REFUSED),
+        cut_off: of(&CUT_OFF),
     }
+}
+
+const FIRST_TOKEN: &str = "feature.time_to_first_token_ms";
+
+/// Milliseconds for each token after the first, of answers that have more than one.
+fn each_token(rows: &Rows) -> Option<Vec<f64>> {
+    let (whole, first) = (rows.numbers("latency_ms")?, rows.numbers(FIRST_TOKEN)?);
+    let tokens = rows.numbers("tokens.output")?;
+    let of = |((whole, first), tokens): ((&f64, &f64), &f64)| {
+        if *tokens > 1.0 { (whole - first) / (tokens - 1.0) } else { f64::NAN }
+    };
+    Some(whole.iter().zip(first).zip(tokens).map(of).collect())
+}
+
+fn share(hits: usize, n: usize) -> Estimate {
+    let (low, high) = wilson(hits as f64, n as f64, Z95);
+    Estimate { value: hits as f64 / n.max(1) as f64, low, high, n: n as u64 }
 }

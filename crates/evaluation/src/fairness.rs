@@ -23,12 +23,31 @@ pub const LEAST: usize = 100;
 const GROUPS_AT_MOST: usize = 20;
 const FOUR_FIFTHS: f64 = 0.8;
 
-/// A column's groups: each row's place, and the names. Numbers are cut at the baseline's quartiles.
-pub fn groups_of(rows: &Rows, reference: Option<&Reference>, name: &str) -> Option<(Vec<u32>, Vec<String>)> {
+/// What a column cuts the rows into.
+pub struct Groups {
+    /// Each row's group.
+    pub places: Vec<u32>,
+    pub names: Vec<String>,
+    /// The rows of each group as conditions of a question; empty where they cannot be said.
+    pub conditions: Vec<String>,
+}
+
+impl Groups {
+    fn by_word(column: &str, (places, names): (Vec<u32>, Vec<String>)) -> Groups {
+        // What separates conditions and values cannot stand in one.
+        let plain = |value: &str| !value.contains([';', ',']) && value.trim() == value;
+        let says = |value: &String| if plain(value) { format!("{column}={value}") } else { String::new() };
+        let conditions = names.iter().map(says).collect();
+        Groups { places, names, conditions }
+    }
+}
+
+/// A column's groups. Numbers are cut at the baseline's quartiles.
+pub fn groups_of(rows: &Rows, reference: Option<&Reference>, name: &str) -> Option<Groups> {
     let stored = [format!("group.{name}"), format!("feature.{name}")];
     let (column, data) = stored.iter().find_map(|c| Some((c, rows.column(c)?)))?;
     let ColumnData::Number(values) = data else {
-        return Some(quality::classes(data));
+        return Some(Groups::by_word(column, quality::classes(data)));
     };
     let before = reference.and_then(|r| r.columns.iter().find(|c| c.column == *column)).and_then(|c| match &c.values {
         ReferenceValues::Numeric { sorted, .. } if !sorted.is_empty() => Some(sorted.as_slice()),
@@ -47,20 +66,25 @@ pub fn groups_of(rows: &Rows, reference: Option<&Reference>, name: &str) -> Opti
     }
     let distinct: Vec<f64> = sorted.chunk_by(|a, b| a == b).map(|run| run[0]).take(9).collect();
     if distinct.len() <= 8 {
-        return Some(quality::classes(&data.to_category()));
+        let (places, names) = quality::classes(&data.to_category());
+        let conditions = names.iter().map(|v| format!("{column}>={v};{column}<={v}")).collect();
+        return Some(Groups { places, names, conditions });
     }
     let mut cuts: Vec<f64> = [0.25, 0.5, 0.75].map(|q| statistics::quantile::quantile_sorted(sorted, q)).to_vec();
     cuts.dedup();
     let show = domain::format::compact;
-    let names = (0..=cuts.len())
+    let (names, conditions) = (0..=cuts.len())
         .map(|i| match i {
-            0 => format!("up to {}", show(cuts[0])),
-            i if i == cuts.len() => format!("above {}", show(cuts[i - 1])),
-            i => format!("{} to {}", show(cuts[i - 1]), show(cuts[i])),
+            0 => (format!("up to {}", show(cuts[0])), format!("{column}<={}", cuts[0])),
+            i if i == cuts.len() => (format!("above {}", show(cuts[i - 1])), format!("{column}>{}", cuts[i - 1])),
+            i => {
+                let (low, high) = (cuts[i - 1], cuts[i]);
+                (format!("{} to {}", show(low), show(high)), format!("{column}>{low};{column}<={high}"))
+            }
         })
-        .collect();
+        .unzip();
     let place = |v: &f64| if v.is_finite() { cuts.partition_point(|c| c < v) as u32 } else { MISSING };
-    Some((values.iter().map(place).collect(), names))
+    Some(Groups { places: values.iter().map(place).collect(), names, conditions })
 }
 
 /// One comparison a column of `names`, and one of the first two together.
@@ -73,7 +97,7 @@ pub fn fairness(
 ) -> Vec<Fairness> {
     let found: Vec<(String, Vec<u32>, Vec<String>)> = names
         .iter()
-        .filter_map(|name| groups_of(rows, reference, name).map(|(places, groups)| (name.clone(), places, groups)))
+        .filter_map(|name| groups_of(rows, reference, name).map(|g| (name.clone(), g.places, g.names)))
         .collect();
     let mut all = found.clone();
     if let [(a, places_a, names_a), (b, places_b, names_b), ..] = found.as_slice() {

@@ -54,6 +54,10 @@ pub fn figures(report: &WindowReport) -> Vec<Figure> {
     let ratios = report.fairness.iter().filter_map(|f| f.parity_ratio).fold(f64::INFINITY, f64::min);
     add("fairness", ratios.is_finite().then(|| plain(ratios, n)), Some(true));
     add("latency_ms.p95", report.usage.latency_ms_p95.map(|v| plain(v, n)), Some(false));
+    add("first_token_ms.p95", report.usage.first_token_ms_p95.map(|v| plain(v, n)), Some(false));
+    add("errors", report.usage.errors, Some(false));
+    add("refusals", report.usage.refusals, Some(false));
+    add("cut_off", report.usage.cut_off, Some(false));
     add("cost", report.usage.cost.map(|v| plain(v, n)), Some(false));
     add("volume", Some(plain(n as f64, n)), None);
     all

@@ -27,11 +27,17 @@ pub fn experience(columns: &[Column]) -> Experience {
     let scores = numbers(columns, "score");
     let mut counts = [0_u64; FeedbackKind::ALL.len()];
     let mut grades = Vec::new();
+    let mut weak = Vec::new();
     for (row, code) in codes.iter().enumerate() {
         let Some(kind) = kinds.get(*code as usize).copied().flatten() else {
             continue;
         };
         counts[kind as usize] += 1;
+        // A deed that is true in a share r of cases says, of the chance that the answer was right, (y − (1 − r)) / (2r − 1):
+        // right on average whatever that chance is (as in learning from noisy labels, Natarajan and others 2013).
+        if let Some((right, truly)) = kind.implies() {
+            weak.push((f64::from(u8::from(right)) - (1.0 - truly)) / (2.0 * truly - 1.0));
+        }
         match kind {
             FeedbackKind::Rating => grades.extend(scores.map(|s| s[row]).filter(|s| s.is_finite())),
             FeedbackKind::ThumbsUp => grades.push(1.0),
@@ -71,12 +77,9 @@ pub fn experience(columns: &[Column]) -> Experience {
             n: parts.iter().map(|e| e.n).min().unwrap_or_default(),
         }
     });
-    let satisfaction = (!grades.is_empty()).then(|| {
-        let value = mean(&grades);
-        let spread = standard_deviation(&grades, 1);
-        let (low, high) = mean_interval(value, if spread.is_finite() { spread } else { 0.5 }, grades.len() as f64, Z95);
-        Estimate { value, low: low.max(0.0), high: high.min(1.0), n: grades.len() as u64 }
-    });
+    let satisfaction = mean_within_one(&grades);
+    // Fewer say nothing: a correction by reliability widens what chance does.
+    let implied = Some(weak).filter(|w| w.len() >= WEAK_NEEDED).and_then(|w| mean_within_one(&w));
     Experience {
         completion: share(n(FeedbackKind::TaskCompleted), ended + n(FeedbackKind::Abandoned)),
         regenerated: share(n(FeedbackKind::Regenerated), events).filter(|e| e.value > 0.0),
@@ -86,8 +89,23 @@ pub fn experience(columns: &[Column]) -> Experience {
         returned,
         satisfaction,
         trust,
+        implied,
         events,
     }
+}
+
+/// Weak labels that an estimate needs.
+const WEAK_NEEDED: usize = 30;
+
+/// A mean with its interval, both held between 0 and 1.
+fn mean_within_one(values: &[f64]) -> Option<Estimate> {
+    if values.is_empty() {
+        return None;
+    }
+    let (value, spread) = (mean(values), standard_deviation(values, 1));
+    let (low, high) = mean_interval(value, if spread.is_finite() { spread } else { 0.5 }, values.len() as f64, Z95);
+    let within = |v: f64| v.clamp(0.0, 1.0);
+    Some(Estimate { value: within(value), low: within(low), high: within(high), n: values.len() as u64 })
 }
 
 /// One event's worth: money in is positive.
@@ -237,6 +255,17 @@ mod tests {
         assert!((found.trust.expect("three parts").value - 0.75).abs() < 1e-12);
         assert_eq!(found.satisfaction.map(|s| (s.value, s.n)), Some((0.8, 1)));
         assert_eq!(experience(&[]), Experience::default());
+    }
+
+    #[test]
+    fn deeds_are_weak_labels_corrected_by_how_often_they_are_true() {
+        let said: Vec<&str> = std::iter::repeat_n("copied", 60).chain(std::iter::repeat_n("regenerated", 40)).collect();
+        let found = experience(&[Column { name: "feedback".into(), data: words(&said) }]);
+        let implied = found.implied.expect("enough deeds");
+        // Copied: (1 − 0.3) / 0.4 = 1.75; regenerated: (0 − 0.25) / 0.5 = −0.5.
+        assert!((implied.value - (60.0 * 1.75 - 40.0 * 0.5) / 100.0).abs() < 1e-12, "{implied:?}");
+        assert_eq!((implied.n, found.acceptance), (100, None));
+        assert_eq!(experience(&[Column { name: "feedback".into(), data: words(&said[..20]) }]).implied, None);
     }
 
     #[test]

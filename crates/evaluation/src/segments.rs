@@ -9,7 +9,7 @@ use domain::model::Task;
 use domain::verdict::Estimate;
 use statistics::intervals::{Z95, mean_interval};
 
-use crate::fairness::groups_of;
+use crate::fairness::{Groups, groups_of};
 use crate::reference::{Reference, display_name};
 use crate::trained::{Estimator, Trained};
 use crate::{Rows, quality};
@@ -113,17 +113,17 @@ pub fn segments(rows: &Rows, reference: Option<&Reference>, scores: Option<&Scor
         return Parts::default();
     }
     let whole = statistics::quantile::mean(&known);
-    let features: Vec<(String, Vec<u32>, Vec<String>)> = rows
+    let features: Vec<(String, Groups)> = rows
         .columns
         .iter()
         .filter(|c| c.name.starts_with("feature."))
         .filter_map(|c| {
             let name = display_name(&c.name);
-            let (places, names) = groups_of(rows, reference, &name)?;
-            (names.len() <= VALUES_AT_MOST && names.len() > 1).then_some((name, places, names))
+            let groups = groups_of(rows, reference, &name)?;
+            (2..=VALUES_AT_MOST).contains(&groups.names.len()).then_some((name, groups))
         })
         .collect();
-    let judge = |name: String, all: Moments| -> Option<Segment> {
+    let judge = |name: String, conditions: String, all: Moments| -> Option<Segment> {
         if (all.n as usize) < LEAST || all.n as usize * 2 > known.len() {
             return None;
         }
@@ -134,16 +134,19 @@ pub fn segments(rows: &Rows, reference: Option<&Reference>, scores: Option<&Scor
             quality: Estimate { value: all.mean(), low, high, n: all.n as u64 },
             difference: all.mean() - whole,
             realised: scores.realised,
+            conditions,
         })
     };
     let mut found: Vec<(usize, u32, Segment)> = Vec::new();
     let mut values_of_all = Vec::new();
-    for (place, (name, places, names)) in features.iter().enumerate() {
-        for (value, moments) in by_value(places, names.len(), &scores.values, |_| true).into_iter().enumerate() {
+    for (place, (name, groups)) in features.iter().enumerate() {
+        let each = by_value(&groups.places, groups.names.len(), &scores.values, |_| true);
+        for (value, moments) in each.into_iter().enumerate() {
             if moments.n as usize >= LEAST && values_of_all.len() < SPREAD {
                 values_of_all.push(moments.mean());
             }
-            if let Some(segment) = judge(format!("{name} = {}", names[value]), moments) {
+            let words = format!("{name} = {}", groups.names[value]);
+            if let Some(segment) = judge(words, groups.conditions[value].clone(), moments) {
                 found.push((place, value as u32, segment));
             }
         }
@@ -152,12 +155,16 @@ pub fn segments(rows: &Rows, reference: Option<&Reference>, scores: Option<&Scor
     found.sort_by(|a, b| badness(&a.2).total_cmp(&badness(&b.2)));
     let mut all: Vec<Segment> = found.iter().map(|(_, _, s)| s.clone()).collect();
     for (place, value, parent) in found.iter().take(LOOKED_INTO) {
-        let own = &features[*place].1;
-        for (other, (name, places, names)) in features.iter().enumerate().filter(|(o, _)| o != place) {
-            let within = by_value(places, names.len(), &scores.values, |row| own[row] == *value);
+        let own = &features[*place].1.places;
+        for (other, (name, groups)) in features.iter().enumerate().filter(|(o, _)| o != place) {
+            let within = by_value(&groups.places, groups.names.len(), &scores.values, |row| own[row] == *value);
             for (second, moments) in within.into_iter().enumerate() {
-                let joined = format!("{}, {name} = {}", parent.name, names[second]);
-                if let Some(segment) = judge(joined, moments) {
+                let joined = format!("{}, {name} = {}", parent.name, groups.names[second]);
+                let both = match (parent.conditions.as_str(), groups.conditions[second].as_str()) {
+                    ("", _) | (_, "") => String::new(),
+                    (first, second) => format!("{first};{second}"),
+                };
+                if let Some(segment) = judge(joined, both, moments) {
                     // Worth a line of its own only where the second feature makes it clearly worse.
                     let clearly = badness(&segment) < 1.2 * badness(parent) && other != *place;
                     if clearly && segment.quality.n * 10 < parent.quality.n * 9 {

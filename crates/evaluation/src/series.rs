@@ -12,6 +12,8 @@ use statistics::series::{SeasonalBaseline, fit_holt_winters, lagged, mann_kendal
 pub const ANOMALY_RATE: f64 = 1.0 / 10_000.0;
 /// Values that anything can be learnt from.
 const LEAST: usize = 12;
+/// A trend is named where chance alone would show one in less than this share.
+const STEADY: f64 = 0.01;
 /// Share of a line that control limits are learnt from.
 const LEARN: f64 = 0.5;
 /// Of what lies ahead, the forecast shows so much of the range.
@@ -43,9 +45,7 @@ pub fn analyse(line: QueryLine, step: f64, limit: Option<(f64, bool)>) -> LineAn
     found.control = control(&known);
     found.forecast = forecast(&values, season, limit);
     found.changes = pelt(&plain, None, 5).into_iter().map(|i| known[i].0 as u32).collect();
-    if mann_kendall(&plain).is_some_and(|m| m.p < 0.01) {
-        found.trend = theil_sen(&plain, 0.05).map(|s| s.slope * plain.len() as f64);
-    }
+    found.trend = trend(&plain);
     found.sentence = sentence(&found, &plain);
     found
 }
@@ -137,6 +137,22 @@ fn known_part(values: &[f64]) -> Option<&[f64]> {
 pub fn ahead(values: &[f64], step: f64) -> Option<statistics::series::Forecast> {
     let known = values.iter().filter(|v| v.is_finite()).count();
     if known < LEAST { None } else { continued(values, season_of(values, step)) }
+}
+
+/// In how many steps a line will have crossed a limit, and whether from below, as is likeliest. Only what moves
+/// steadily is believed to go on: a forecast of a line without a trend crosses anything sooner or later.
+pub fn crosses(values: &[f64], step: f64, (limit, from_below): (f64, bool)) -> Option<usize> {
+    let plain: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    if plain.len() < LEAST || (trend(&plain)? > 0.0) != from_below {
+        return None;
+    }
+    continued(values, season_of(values, step))?.crossing(limit, from_below).likely
+}
+
+/// How far a line moved over its length, where it moved steadily.
+fn trend(plain: &[f64]) -> Option<f64> {
+    mann_kendall(plain).filter(|m| m.p < STEADY)?;
+    theil_sen(plain, 0.05).map(|s| s.slope * plain.len() as f64)
 }
 
 fn continued(values: &[f64], season: Option<usize>) -> Option<statistics::series::Forecast> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::evidence::LabelLag;
+use domain::evidence::{GroupLag, LabelLag};
 use domain::model::{Model, Task};
 use domain::monitor::Monitor;
 use domain::verdict::{ColumnVerdict, Shares, Usual, WindowReport};
@@ -114,7 +114,7 @@ pub fn evaluate(
         segments: parts.weakest,
         segment_values: parts.values,
         versions: versions::versions(rows, scores.as_ref().map(|s| (s.values.as_slice(), s.realised))),
-        labels: label_lag(rows),
+        labels: label_lag(rows, baseline, context.groups),
         multivariate: together,
         judgements: Vec::new(),
         estimated,
@@ -189,20 +189,43 @@ fn concept_drift(
     }
 }
 
-fn label_lag(rows: &Rows) -> Option<LabelLag> {
-    let lags: Vec<f64> = rows
-        .label_times
-        .iter()
-        .zip(rows.times)
-        .filter(|(known, _)| **known > Timestamp::MIN)
-        .map(|(known, at)| (known.0 - at.0) as f64)
-        .collect();
+/// Labels that a group needs for its delay to be named, and groups that are named.
+const GROUP_LABELS: usize = 30;
+const GROUPS_NAMED: usize = 20;
+
+fn label_lag(rows: &Rows, baseline: Option<&Reference>, groups: &[String]) -> Option<LabelLag> {
+    let lag = |(known, at): (&Timestamp, &Timestamp)| {
+        if *known > Timestamp::MIN { (known.0 - at.0) as f64 } else { f64::NAN }
+    };
+    let lags: Vec<f64> = rows.label_times.iter().zip(rows.times).map(lag).collect();
     let sorted = sorted_finite(&lags);
-    (!sorted.is_empty()).then(|| LabelLag {
-        p50: quantile_sorted(&sorted, 0.5),
-        p95: quantile_sorted(&sorted, 0.95),
-        n: sorted.len() as u64,
-    })
+    if sorted.is_empty() {
+        return None;
+    }
+    let mut late: Vec<GroupLag> = Vec::new();
+    for group in groups {
+        let Some(fairness::Groups { places, names, .. }) = fairness::groups_of(rows, baseline, group) else {
+            continue;
+        };
+        let mut of: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
+        for (place, lag) in places.iter().zip(&lags) {
+            if let Some(own) = of.get_mut(*place as usize) {
+                own.push(*lag);
+            }
+        }
+        let known = names.into_iter().zip(of.iter().map(|own| sorted_finite(own)));
+        late.extend(known.filter(|(_, own)| own.len() >= GROUP_LABELS).map(|(value, own)| GroupLag {
+            group: group.clone(),
+            value,
+            p50: quantile_sorted(&own, 0.5),
+            p95: quantile_sorted(&own, 0.95),
+            n: own.len() as u64,
+        }));
+    }
+    late.sort_by(|a, b| b.p50.total_cmp(&a.p50));
+    late.truncate(GROUPS_NAMED);
+    let (p50, p95) = (quantile_sorted(&sorted, 0.5), quantile_sorted(&sorted, 0.95));
+    Some(LabelLag { p50, p95, n: sorted.len() as u64, groups: late })
 }
 
 /// Whether two reports say the same, time of computing and count of revisions aside. Compared as they are

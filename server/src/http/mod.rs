@@ -128,6 +128,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .put("/api/v1/kpis", Access::Needs(Action::EditModel), evaluation::set_kpis)
         .get("/api/v1/openapi.json", view, openapi::serve)
         .post("/api/v1/write", ingest, remote_write::write)
+        .post("/api/v1/read", view, remote_write::read)
         .get("/api/v1/signals", view, api::signals)
         .get("/api/v1/signals/steps", view, api::steps)
         .patch("/api/v1/signals/{name}", Access::Needs(Action::EditModel), telemetry::note_signal)

@@ -308,6 +308,10 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
             let body = Body::Of(&["application/x-protobuf"]);
             made("Prometheus remote write, versions 1 and 2", "in", &[], body, Answer::Nothing(204))
         }
+        ("POST", "/api/v1/read") => {
+            let (body, answer) = (Body::Of(&["application/x-protobuf"]), Answer::Of(&["application/x-protobuf"]));
+            made("Prometheus remote read", "out", &[], body, answer)
+        }
         ("POST", "/api/v1/feedback") => {
             made("Send feedback", "in", &[ENVIRONMENT, MODEL, SYSTEM], Body::Rows, receipt(types))
         }

@@ -1,7 +1,7 @@
-//! Prometheus remote write: `POST /api/v1/write`.
+//! Prometheus remote write and remote read: `POST /api/v1/write`, `POST /api/v1/read`.
 
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State as From;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -65,4 +65,11 @@ pub async fn write(
         }
     }
     Ok(response)
+}
+
+/// The samples that a Prometheus asks for.
+pub async fn read(From(state): From<State>, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult<Response> {
+    let answer = state.engine.remote_read(&caller.actor, &body).await?;
+    let headers = [(header::CONTENT_TYPE, "application/x-protobuf"), (header::CONTENT_ENCODING, "snappy")];
+    Ok((headers, answer).into_response())
 }

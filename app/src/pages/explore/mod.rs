@@ -76,19 +76,7 @@ fn parameter(name: &'static str) -> Memo<String> {
 
 /// What a form must carry besides its fields: environment, range, view.
 fn carried(place: &Place, view: &'static str) -> impl IntoView + use<> {
-    let environment = (place.environment != "production").then(|| place.environment.clone());
-    let range = place.range.map(|r| r.query());
-    let pairs: Vec<(String, String)> = range
-        .iter()
-        .flat_map(|q| q.split('&'))
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(n, v)| (n.to_string(), v.replace("%3A", ":")))
-        .collect();
-    view! {
-        <input type="hidden" name="view" value=view/>
-        {environment.map(|e| view! { <input type="hidden" name="env" value=e/> })}
-        {pairs.into_iter().map(|(n, v)| view! { <input type="hidden" name=n value=v/> }).collect::<Vec<_>>()}
-    }
+    view! { <input type="hidden" name="view" value=view/>{place.fields()} }
 }
 
 /// The way to the rows before these.

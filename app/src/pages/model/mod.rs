@@ -6,12 +6,14 @@ mod fairness;
 mod feature;
 mod judged;
 mod prediction;
+mod predictions;
 mod quality;
 mod set_up;
 mod thresholds;
 
 pub use feature::FeaturePage;
 pub use prediction::PredictionPage;
+pub use predictions::PredictionsPage;
 pub use set_up::ModelSetUp;
 pub use thresholds::Thresholds;
 
@@ -126,6 +128,7 @@ fn ModelTabs(
         ("drift", "Drift", counts[0]),
         ("fairness", "Fairness", counts[1]),
         ("data", "Data", counts[2]),
+        ("predictions", "Predictions", 0),
         ("thresholds", "Thresholds", 0),
         ("setup", "Set-up", 0),
     ]
@@ -149,6 +152,20 @@ fn feature_link(place: &Place, model: &str, column: &str) -> String {
     let base = place.link(&address(model, "feature"));
     let join = if base.contains('?') { '&' } else { '?' };
     format!("{base}{join}column={}", encoded(column))
+}
+
+/// A link to a model's predictions that meet conditions, in the reader's range and environment.
+pub(crate) fn predictions_link(place: &Place, model: &str, conditions: &str) -> String {
+    place.link_to(&address(model, "predictions"), &[("where", conditions)])
+}
+
+/// A segment's name, leading to its predictions.
+pub(crate) fn segment_name(segment: &domain::evidence::Segment, model: &str, place: &Place) -> AnyView {
+    let name = segment.name.clone();
+    if segment.conditions.is_empty() {
+        return name.into_any();
+    }
+    view! { <a href=predictions_link(place, model, &segment.conditions)>{name}</a> }.into_any()
 }
 
 fn production(view: &ModelView) -> Vec<&WindowReport> {

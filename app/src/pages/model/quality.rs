@@ -24,7 +24,8 @@ pub(super) fn body(view: &ModelView, newest: &WindowReport, place: &Place) -> An
     let usage = usage(view, newest);
     let (versions, evaluators) = (versions(newest), evaluators(view));
     let outcomes = if ensemble.is_some() == usage.is_some() { "c-12" } else { "c-6" };
-    let (scorecard, figures, segments) = (scorecard(view), judged::table(view, newest, place), segments(view, newest));
+    let (scorecard, figures, segments) =
+        (scorecard(view), judged::table(view, newest, place), segments(view, newest, place));
     let (calibration, confidence) = (calibration(view), confidence_chart(view));
     let (behaviour, coverage) = (behaviour(newest), coverage(view));
     view! {
@@ -266,7 +267,7 @@ fn segment_words(newest: &WindowReport) -> &'static str {
     }
 }
 
-fn segments(view: &ModelView, newest: &WindowReport) -> AnyView {
+fn segments(view: &ModelView, newest: &WindowReport, place: &Place) -> AnyView {
     if newest.segments.is_empty() {
         return view! { <Empty title="None stands out" text="No part of the rows is surely worse than the whole."/> }
             .into_any();
@@ -284,7 +285,8 @@ fn segments(view: &ModelView, newest: &WindowReport) -> AnyView {
             let show = |v: f64| if higher { format::fixed(v, 3) } else { format::compact(v) };
             let difference = if higher { format::signed(s.difference, 3) } else { format!("+{}", format::compact(s.difference)) };
             let title = format!("95 %: {} to {}", show(s.quality.low), show(s.quality.high));
-            view! { <tr><th scope="row" class="plain">{s.name.clone()}</th><td class="num v" title=title>{show(s.quality.value)}</td><td class="num"><span class="dl worse">{difference}<span class="sr">" (worse)"</span></span></td><td class="num dim">{format::count(s.quality.n as f64)}</td></tr> }
+            let name = super::segment_name(s, &view.model.name, place);
+            view! { <tr><th scope="row" class="plain">{name}</th><td class="num v" title=title>{show(s.quality.value)}</td><td class="num"><span class="dl worse">{difference}<span class="sr">" (worse)"</span></span></td><td class="num dim">{format::count(s.quality.n as f64)}</td></tr> }
         })
         .collect();
     view! {
@@ -410,9 +412,25 @@ fn ensemble(view: &ModelView, newest: &WindowReport) -> AnyView {
     view! {
         <Chart spec title="Share of rows in which all members agree" description=format!("{} now", format::fixed(now.agreement.value, 2))/>
         <table class="t dense agm"><thead><tr><th scope="col">"Pairs agree, now"</th>{head}</tr></thead><tbody>{rows}</tbody></table>
-        <p class="hint">{words}</p>
+        {consensus(now)}<p class="hint">{words}</p>
     }
     .into_any()
+}
+
+/// How often the most frequent answer was right, by how many stood behind it.
+fn consensus(now: &domain::evidence::Ensemble) -> Option<AnyView> {
+    if now.right.is_empty() {
+        return None;
+    }
+    let rows: Vec<_> = now
+        .right
+        .iter()
+        .map(|r| {
+            let range = format!("{}–{}", format::percent(r.right.low), format::percent(r.right.high));
+            view! { <tr><th scope="row" class="plain">{format!("{} of {}", r.behind, r.of)}</th><td class="num v">{format::percent(r.right.value)}</td><td class="num">{range}</td><td class="num">{format::count(r.right.n as f64)}</td></tr> }
+        })
+        .collect();
+    Some(view! { <table class="t dense mt-8"><thead><tr><th scope="col">"Members behind the answer"</th><th scope="col" class="num">"Right"</th><th scope="col" class="num">"95 %"</th><th scope="col" class="num">"Rows"</th></tr></thead><tbody>{rows}</tbody></table> }.into_any())
 }
 
 /// Tokens and cost, for models that have them.
@@ -434,6 +452,8 @@ fn usage(view: &ModelView, newest: &WindowReport) -> Option<AnyView> {
             <dt>"Tokens in, out"</dt><dd><b>{format!("{}, {}", show(now.tokens_in), show(now.tokens_out))}</b></dd>
             <dt>"Cost"</dt><dd><b>{show(now.cost)}</b><span class="hint">{format!(" {each} an answer")}</span></dd>
             <dt>"Latency p50, p95, p99"</dt><dd>{format!("{}, {}, {} ms", show(now.latency_ms_p50), show(now.latency_ms_p95), show(now.latency_ms_p99))}</dd>
+            {now.first_token_ms_p50.map(|p50| view! { <dt>"First token p50, p95"</dt><dd>{format!("{}, {} ms", format::compact(p50), show(now.first_token_ms_p95))}<span class="hint">{now.token_ms_p50.map(|each| format!(" then {} ms a token", format::compact(each)))}</span></dd> })}
+            {[("Calls that failed", now.errors), ("Answers refused", now.refusals), ("Answers cut off", now.cut_off)].into_iter().filter_map(|(what, share)| share.map(|e| view! { <dt>{what}</dt><dd><b>{format::percent(e.value)}</b><span class="hint">{format!(" {}–{} of {}", format::percent(e.low), format::percent(e.high), format::count(e.n as f64))}</span></dd> })).collect::<Vec<_>>()}
         </dl>
     };
     Some(
@@ -516,6 +536,7 @@ fn coverage(view: &ModelView) -> AnyView {
         <dl class="kv mt-8">
             <dt>"Outcomes known"</dt><dd><b>{format::percent(share)}</b>{format!(" of {}", format::count(total as f64))}</dd>
             {lag.map(|lag| view! { <dt>"Delay, half arrive within"</dt><dd><b>{span(lag.p50)}</b><span class="hint">{format!(" 19 in 20 within {}", span(lag.p95))}</span></dd> })}
+            {lag.map(|lag| lag.groups.iter().take(4).map(|g| view! { <dt>{format!("of them {} = {}", g.group, g.value)}</dt><dd><b>{span(g.p50)}</b><span class="hint">{format!(" 19 in 20 within {}, {} labels", span(g.p95), format::count(g.n as f64))}</span></dd> }).collect::<Vec<_>>())}
             {(view.waiting_labels > 0).then(|| view! { <dt>"Labels without their prediction"</dt><dd>{format::count(view.waiting_labels as f64)}</dd> })}
         </dl>
     }

@@ -117,8 +117,8 @@ pub fn segments(view: &OperationsView, place: &Place) -> AnyView {
         .iter()
         .take(WORST)
         .map(|(model, s)| {
-            let href = place.link(&format!("/models/{model}"));
-            view! { <li><a href=href>{s.name.clone()}</a><span class="num v">{format::fixed(s.quality.value, 3)}</span><span class="hint">{format!("n {}", format::count(s.quality.n as f64))}</span></li> }
+            let name = crate::pages::model::segment_name(s, model, place);
+            view! { <li>{name}<span class="num v">{format::fixed(s.quality.value, 3)}</span><span class="hint">{format!("n {}", format::count(s.quality.n as f64))}</span></li> }
         })
         .collect();
     view! { <Chart spec title="Quality by segment" description=words.clone() left=24/><p class="hint">{words}</p><ul class="sgl">{worst}</ul> }.into_any()

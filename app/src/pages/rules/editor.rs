@@ -1,29 +1,33 @@
-//! The editor of a rule: what is looked for on the left, what it would have done on the right.
+//! The editor of a rule: what is looked for on the left, as a sentence, and what it would have done on the right.
 
 use domain::alert::Labels;
 use domain::alert::matcher::Matcher;
 use domain::alert::priority::{Priority, Severity, Urgency};
-use domain::alert::rule::{Backtest, Compare, Condition, EVERY, Limit, NoData, Rule, RuleText};
-use domain::format;
-use domain::time::{SECOND, span_text};
+use domain::alert::rule::{Compare, Condition, EVERY, Limit, NoData, Rule, RuleText};
+use domain::telemetry::MetricName;
+use domain::time::span_text;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
-use super::fields::{COMPARES, Fields, KINDS, LIMITS, read};
-use crate::charts::chart::Chart;
-use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
+use super::clause::{self, options};
+use super::fields::{JOINS, clauses, joined, read};
+use super::tried::{Try, backtest};
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Failed, Loading};
-use crate::components::status::Status;
-use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{delete_rule, rule_of, save_rule, try_rule};
+use crate::server_functions::telemetry::metric_names;
 
 type Save = Action<(Option<i64>, RuleText), Result<i64, Failure>>;
-type Try = Action<(RuleText, u32), Result<Backtest, Failure>>;
+
+/// A condition that still has to be written, but for its signal perhaps.
+fn nothing_yet(query: &str) -> Condition {
+    let limit = Limit::Fixed { value: f64::NAN };
+    Condition::Signal { query: query.to_string(), compare: Compare::Above, limit }
+}
 
 /// A new rule, on a signal where the way here says one.
 fn blank(query: &str) -> RuleText {
@@ -31,11 +35,7 @@ fn blank(query: &str) -> RuleText {
         name: String::new(),
         description: String::new(),
         enabled: true,
-        condition: Condition::Signal {
-            query: query.to_string(),
-            compare: Compare::Above,
-            limit: Limit::Fixed { value: 0.0 },
-        },
+        condition: nothing_yet(query),
         pending: 0,
         keep_firing_for: 0,
         every: EVERY,
@@ -61,10 +61,13 @@ pub fn RulePage() -> impl IntoView {
     let found = Resource::new(
         move || id.get(),
         |id| async move {
-            match id {
-                Some(id) => rule_of(id).await.map(Some),
-                None => Ok(None),
-            }
+            let known = match id {
+                Some(id) => Some(rule_of(id).await?),
+                None => None,
+            };
+            // Names are a help: without them one writes them oneself.
+            let names = metric_names().await.unwrap_or_default();
+            Ok::<_, Failure>((known, names))
         },
     );
     view! {
@@ -73,20 +76,14 @@ pub fn RulePage() -> impl IntoView {
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
-                    Ok(known) => editor(known, asked.get()),
+                    Ok((known, names)) => editor(known, names, asked.get()),
                 }
             })}</Transition>
         </Frame>
     }
 }
 
-fn options(all: &[(&'static str, &'static str)], chosen: &str) -> Vec<AnyView> {
-    all.iter()
-        .map(|(name, title)| view! { <option value=*name selected=*name == chosen>{*title}</option> }.into_any())
-        .collect()
-}
-
-fn editor(known: Option<Rule>, asked: String) -> AnyView {
+fn editor(known: Option<Rule>, names: Vec<MetricName>, asked: String) -> AnyView {
     let id = known.as_ref().map(|r| r.id);
     let text = known.as_ref().map_or_else(|| blank(&asked), |r| r.text.clone());
     let save: Save = Action::new(|(id, text): &(Option<i64>, RuleText)| save_rule(*id, text.clone()));
@@ -107,31 +104,50 @@ fn editor(known: Option<Rule>, asked: String) -> AnyView {
     });
     let wrong = RwSignal::new(None::<String>);
     let days = RwSignal::new(30_u32);
-    let current = RwSignal::new(None::<RuleText>);
+    // Saved rules are tried at once; a new one when its condition stands.
+    let current = RwSignal::new(id.is_some().then(|| text.clone()));
     let kept = StoredValue::new(text.clone());
-    let take = move |sent: &Sent| match read(sent, &kept.get_value()) {
-        Ok(rule) => {
-            wrong.set(None);
-            current.set(Some(rule.clone()));
-            Some(rule)
-        }
-        Err(problem) => {
-            wrong.set(Some(problem));
-            None
-        }
-    };
-    // Saved rules are tried at once; a new one when its first query stands.
-    if id.is_some() || !asked.is_empty() {
-        let first = text.clone();
-        Effect::new(move |_| {
-            current.set(Some(first.clone()));
+    let conditions = When::of(&text.condition);
+    // What is not whole yet is only said when it is to be saved.
+    let take =
+        move |sent: &Sent, aloud: bool| match conditions.read(sent).and_then(|c| read(sent, c, &kept.get_value())) {
+            Ok(rule) => {
+                wrong.set(None);
+                current.set(Some(rule.clone()));
+                Some(rule)
+            }
+            Err(problem) => {
+                if aloud {
+                    wrong.set(Some(problem));
+                }
+                None
+            }
+        };
+    let changed = Callback::new(move |()| {
+        // After what was clicked has changed the form.
+        request_animation_frame(move || {
+            if let Some(form) = conditions.form.get_untracked() {
+                take(&Sent::from(&form), false);
+            }
         });
-    }
+    });
+    let said = Signal::derive(move || {
+        current.with(|rule| {
+            rule.as_ref().map_or_else(|| "What is written above, in one line, once it is whole.".into(), in_one_line)
+        })
+    });
     Effect::new(move |_| {
         let days = days.get();
-        if let Some(rule) = current.get().filter(|r| !r.condition.words().trim().is_empty()) {
+        if let Some(rule) = current.get() {
             let named = if rule.name.trim().is_empty() { RuleText { name: "New rule".into(), ..rule } } else { rule };
             attempt.dispatch((named, days));
+        }
+    });
+    let take_limit = Callback::new(move |limit: f64| {
+        let first = conditions.clauses.with_untracked(|all| all.first().map(|(number, _)| *number));
+        if let (Some(form), Some(number)) = (conditions.form.get_untracked(), first) {
+            clause::set_limit(&form, number, limit);
+            changed.run(());
         }
     });
     let title = if text.name.is_empty() { "New rule".to_string() } else { text.name.clone() };
@@ -145,45 +161,134 @@ fn editor(known: Option<Rule>, asked: String) -> AnyView {
         {move || wrong.get().map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
         {move || outcome(save.value().get().map(|r| r.map(|_| ())), "The rule is kept and in force.")}
         {move || outcome(remove.value().get(), "")}
-        <div class="rg"><form class="panel form" aria-label="Rule" on:change=move |event| { take(&Sent::within(&event)); }
-            on:submit=move |event| { if let Some(rule) = take(&Sent::of(&event)) { save.dispatch((id, rule)); } }>
-            {when(&text)}{no_data(&text)}{then(&text)}
+        <datalist id="metrics">{names.into_iter().map(|n| view! { <option value=n.name/> }).collect::<Vec<_>>()}</datalist>
+        <div class="rg"><form class="panel form" aria-label="Rule" node_ref=conditions.form on:change=move |event| { take(&Sent::within(&event), false); }
+            on:submit=move |event| { if let Some(rule) = take(&Sent::of(&event), true) { save.dispatch((id, rule)); } }>
+            {when(&text, conditions, changed, wrong, said)}{no_data(&text)}{then(&text)}
             <section><div class="row"><label class="row grow"><input type="checkbox" class="sw" name="enabled" value="yes" checked=text.enabled/><span>"In force"</span></label><button class="btn pri" type="submit">"Save rule"</button></div></section>
         </form>
-        <div class="col gap-16">{move || backtest(attempt, days)}</div></div>
+        <div class="col gap-16">{move || backtest(attempt, days, take_limit)}</div></div>
     }
     .into_any()
 }
 
-fn when(text: &RuleText) -> AnyView {
-    let f = Fields::of(&text.condition);
-    let kind = RwSignal::new(f.kind.to_string());
-    let shown = move |kinds: &'static [&'static str]| move || !kinds.contains(&kind.get().as_str());
-    let compares: Vec<(&str, &str)> = COMPARES.iter().map(|c| (c.0, c.1)).collect();
+/// The conditions: sentences joined by a word, or JSON where sentences cannot say it.
+#[derive(Clone, Copy)]
+struct When {
+    /// Clauses by their number in the form, with what stood in each when it was drawn.
+    clauses: RwSignal<Vec<(usize, Condition)>>,
+    next: StoredValue<usize>,
+    coded: RwSignal<bool>,
+    code: NodeRef<leptos::html::Textarea>,
+    form: NodeRef<leptos::html::Form>,
+}
+
+impl When {
+    fn of(condition: &Condition) -> When {
+        let of = clauses(condition).map(|(_, _, of)| of);
+        When {
+            coded: RwSignal::new(of.is_none()),
+            next: StoredValue::new(of.as_ref().map_or(0, Vec::len)),
+            clauses: RwSignal::new(of.unwrap_or_default().into_iter().enumerate().collect()),
+            code: NodeRef::new(),
+            form: NodeRef::new(),
+        }
+    }
+
+    fn number(self) -> usize {
+        let number = self.next.get_value();
+        self.next.set_value(number + 1);
+        number
+    }
+
+    fn add(self) {
+        let number = self.number();
+        self.clauses.update(|all| all.push((number, nothing_yet(""))));
+    }
+
+    fn read(self, sent: &Sent) -> Result<Condition, String> {
+        if self.coded.get_untracked() {
+            return serde_json::from_str(&sent.text("code")).map_err(|e| format!("The condition cannot be read: {e}"));
+        }
+        let all = self.clauses.get_untracked();
+        let of = all.iter().enumerate().map(|(place, (number, before))| {
+            clause::read(sent, *number, before).map_err(|problem| match all.len() {
+                1 => format!("The condition is not whole: {problem}."),
+                _ => format!("Condition {} is not whole: {problem}.", place + 1),
+            })
+        });
+        let of = of.collect::<Result<Vec<_>, _>>()?;
+        let count = sent.text("count").trim().parse().unwrap_or(2);
+        joined(&sent.text("join"), count, of).ok_or_else(|| "A rule has a condition.".to_string())
+    }
+
+    /// Between sentences and JSON; what one cannot read of the other stays where it is.
+    fn turn(self) -> Result<(), String> {
+        let (Some(form), Some(code)) = (self.form.get_untracked(), self.code.get_untracked()) else { return Ok(()) };
+        let condition = self.read(&Sent::from(&form))?;
+        if !self.coded.get_untracked() {
+            code.set_value(&serde_json::to_string_pretty(&condition).unwrap_or_default());
+        } else {
+            let (_, _, of) = clauses(&condition).ok_or("Conditions within conditions are written as code only.")?;
+            self.clauses.set(of.into_iter().map(|c| (self.number(), c)).collect());
+        }
+        self.coded.update(|c| *c = !*c);
+        Ok(())
+    }
+}
+
+fn when(
+    text: &RuleText,
+    when: When,
+    changed: Callback<()>,
+    wrong: RwSignal<Option<String>>,
+    said: Signal<String>,
+) -> AnyView {
+    let (join, count, _) = clauses(&text.condition).unwrap_or(("all", 2, Vec::new()));
+    let joining = RwSignal::new(join.to_string());
+    let alone = move || when.clauses.with(|all| all.len() < 2);
+    let each = move || {
+        let many = when.clauses.with(|all| all.len() > 1);
+        when.clauses
+            .get()
+            .into_iter()
+            .enumerate()
+            .map(move |(place, (number, condition))| (place, number, condition, many))
+            .collect::<Vec<_>>()
+    };
     let wait = if text.pending > 0 { span_text(text.pending) } else { String::new() };
     let keep = if text.keep_firing_for > 0 { span_text(text.keep_firing_for) } else { String::new() };
+    let json = serde_json::to_string_pretty(&text.condition).unwrap_or_default();
+    let turn = move |_| match when.turn() {
+        Ok(()) => wrong.set(None),
+        Err(problem) => wrong.set(Some(problem)),
+    };
     view! {
         <section><h2>"When"</h2>
             <div class="two"><label class="f"><span>"Name"</span><input class="in" name="name" required maxlength="120" autocomplete="off" value=text.name.clone()/></label>
             <label class="f"><span>"What for"</span><input class="in" name="description" maxlength="4000" autocomplete="off" value=text.description.clone()/></label></div>
-            <label class="f mt-12"><span>"It holds when"</span><select class="in" name="kind" on:change=move |event| kind.set(event_target_value(&event))>{options(&KINDS, f.kind)}</select></label>
-            <label class="f mt-12" hidden=shown(&["signal", "absent", "anomaly", "forecast"])><span>"Signal, as PromQL; each line is judged for itself"</span><textarea class="in mono" name="query" rows="2" spellcheck="false" placeholder="avg_over_time(host_cpu_ratio[5m])">{f.query}</textarea></label>
-            <div class="row wrap gap-12 mt-12" hidden=shown(&["signal", "forecast"])>
-                <label class="f"><span>"is"</span><select class="in" name="compare">{options(&compares, f.compare)}</select></label>
-                <label class="f" hidden=shown(&["signal"])><span>"limit"</span><select class="in" name="limit">{options(&LIMITS, f.limit)}</select></label>
-                <label class="f"><span>"Number: limit, deviations, or alarms a week"</span><input class="in num" name="value" inputmode="decimal" value=f.value/></label>
-                <label class="f" hidden=shown(&["signal"])><span>"learnt of days"</span><input class="in num" name="days" inputmode="numeric" value=f.days/></label>
+            <div class="mt-12" hidden=move || when.coded.get()>
+                <div class="sent" hidden=alone><select class="in" name="join" aria-label="How the conditions join" on:change=move |event| joining.set(event_target_value(&event))>{options(&JOINS, join)}</select>
+                <span hidden=move || joining.get() != "at_least"><span>"namely"</span><input class="in sm" name="count" inputmode="numeric" aria-label="How many have to hold" value=count/></span></div>
+                <For each key=|(_, number, _, many)| (*number, *many) children=move |(place, number, condition, many)| {
+                    let remove = many.then(|| view! { <button class="btn ghost xs" type="button" aria-label=format!("Remove condition {}", place + 1) on:click=move |_| { when.clauses.update(|all| all.retain(|(n, _)| *n != number)); changed.run(()); }><Icon name="x" small=true/></button> }.into_any());
+                    clause::clause(number, place, &condition, remove)
+                }/>
             </div>
-            <div class="two mt-12" hidden=shown(&["verdict", "change"])><label class="f"><span>"Model, or system of the change"</span><input class="in" name="model" value=f.model/></label>
-            <label class="f" hidden=shown(&["verdict"])><span>"Figure; any where empty"</span><input class="in" name="figure" placeholder="accuracy" value=f.figure/></label></div>
-            <label class="f mt-12" hidden=shown(&["anomaly", "forecast", "change"])><span>"Within, or looking back"</span><input class="in" name="span" placeholder="1d" value=f.span/></label>
-            <label class="f mt-12" hidden=shown(&["code"])><span>"Condition: all, any, unless, at_least of others"</span><textarea class="in mono" name="code" rows="10" spellcheck="false">{f.code}</textarea></label>
-            <div class="two mt-12"><label class="f"><span>"For at least"</span><input class="in" name="for" placeholder="at once" value=wait/></label>
-            <label class="f"><span>"Goes on firing for"</span><input class="in" name="keep" placeholder="ends at once" value=keep/></label></div>
+            <label class="f mt-12" hidden=move || !when.coded.get()><span>"Condition as JSON: all, any, unless, at_least of others"</span><textarea class="in mono" name="code" rows="12" spellcheck="false" node_ref=when.code>{json}</textarea></label>
+            <div class="sent mt-12"><span>"for at least"</span><input class="in sm" name="for" aria-label="For at least" placeholder="at once" value=wait/><span>"; goes on firing for"</span><input class="in sm" name="keep" aria-label="Goes on firing for" placeholder="no longer" value=keep/></div>
+            <div class="row mt-12 wrap"><button class="btn ghost xs" type="button" hidden=move || when.coded.get() on:click=move |_| when.add()><Icon name="plus" small=true/>"And condition"</button>
+            <button class="btn ghost xs" type="button" on:click=turn>{move || if when.coded.get() { "In words" } else { "As code" }}</button></div>
+            <div class="formula mt-12" tabindex="0" aria-label="The rule in one line">{said}</div>
             <p class="hint mt-4">"What fires for the third time within an hour is held open by itself: 5 minutes, then 10, 20, up to an hour."</p>
         </section>
     }
     .into_any()
+}
+
+fn in_one_line(rule: &RuleText) -> String {
+    let wait = if rule.pending > 0 { format!(" for {}", span_text(rule.pending)) } else { String::new() };
+    format!("{}{wait}", rule.condition.words())
 }
 
 fn no_data(text: &RuleText) -> AnyView {
@@ -227,95 +332,4 @@ fn then(text: &RuleText) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-fn backtest(attempt: Try, days: RwSignal<u32>) -> AnyView {
-    let tabs: Vec<_> = [7_u32, 30, 90]
-        .into_iter()
-        .map(|n| view! { <button type="button" aria-pressed=move || (days.get() == n).to_string() on:click=move |_| days.set(n)>{format!("{n} d")}</button> })
-        .collect();
-    let (sub, body) = match (attempt.pending().get(), attempt.value().get()) {
-        (true, _) => ("replaying…".to_string(), view! { <div class="pb"><p class="mid" role="status">"The past is being replayed."</p></div> }.into_any()),
-        (_, None) => (String::new(), view! { <div class="pb"><p class="mid">"Write what is looked for; what it would have done appears here before it is saved."</p></div> }.into_any()),
-        (_, Some(Err(error))) => (String::new(), view! { <div class="pb"><p class="note critical" role="alert">{error.to_string()}</p></div> }.into_any()),
-        (_, Some(Ok(test))) => {
-            let sub = format!("{} checks, every {}, in {} ms", format::count(f64::from(test.checks)), format::duration((test.step * SECOND as f64) as i64), format::fixed(test.took_ms, 0));
-            (sub, done(&test, days.get_untracked()))
-        }
-    };
-    let others = attempt.value().get().and_then(Result::ok).filter(|t| !t.others.is_empty()).map(|t| others(&t));
-    view! {
-        <section class="panel" aria-label="Back-test"><header class="ph"><h2>"Back-test"</h2><span class="sub">{sub}</span><div class="act"><div class="seg" role="group" aria-label="Of how many days">{tabs}</div></div></header>{body}</section>
-        {others}
-    }
-    .into_any()
-}
-
-fn done(test: &Backtest, days: u32) -> AnyView {
-    if !test.remark.is_empty() {
-        return view! { <div class="pb"><p class="mid">{test.remark.clone()}</p></div> }.into_any();
-    }
-    let real = test.firings.iter().filter(|f| f.incident.is_some()).count();
-    let found = if test.incidents == 0 {
-        "no incident in the range".to_string()
-    } else {
-        format!("{} of {}", test.found, test.incidents)
-    };
-    let rows: Vec<_> = test
-        .firings
-        .iter()
-        .take(12)
-        .enumerate()
-        .map(|(n, f)| {
-            let lasted = format!("{}{}", format::duration(f.to.0 - f.from.0), if f.open { ", open" } else { "" });
-            let of: Vec<String> = f.labels.iter().filter(|(n, _)| *n != "__name__").map(|(_, v)| v.clone()).take(3).collect();
-            let what = f.incident.clone().map_or_else(|| view! { <span class="mid">{of.join(", ")}</span> }.into_any(), |i| view! { <Status of=domain::Status::Good text="Real"/><span class="mid">" "{i}</span> }.into_any());
-            view! { <tr><td>{n + 1}</td><td class="nw">{f.from.here().date_clock()}</td><td class="num nw">{lasted}</td><td class="num v">{format::compact(f.extreme)}</td><td>{what}</td></tr> }
-        })
-        .collect();
-    let table = (!rows.is_empty()).then(|| view! { <table class="t dense bt"><thead><tr><th scope="col">"#"</th><th scope="col">"Fired "<span class="u">{zone_label()}</span></th><th scope="col" class="num">"Lasted"</th><th scope="col" class="num">"Farthest"</th><th scope="col">"What it was"</th></tr></thead><tbody>{rows}</tbody></table> });
-    view! {
-        <div class="pb"><div class="btk"><div class="big"><b>{test.firings.len()}</b><span>{format!("times in {days} days")}</span></div>
-            <dl><dt>"Incidents found"</dt><dd>{found}</dd><dt>"Firings in an incident"</dt><dd>{real}</dd><dt>"Flaps, over within 10 min"</dt><dd>{test.flaps}</dd><dt>"Dips too short to fire"</dt><dd>{test.not_fired}</dd><dt>"Pages a week"</dt><dd>{format::fixed(test.pages_a_week, 1)}</dd><dt>"Pages at night"</dt><dd>{test.at_night}</dd></dl></div>
-        {chart(test)}{table}</div>
-    }
-    .into_any()
-}
-
-fn chart(test: &Backtest) -> Option<AnyView> {
-    let points: Vec<(f64, Option<f64>)> =
-        test.line.iter().map(|s| (s.at.0 as f64, s.value.is_finite().then_some(s.value))).collect();
-    if points.iter().filter(|p| p.1.is_some()).count() < 2 {
-        return None;
-    }
-    let mut marks = vec![Mark::Line { name: "Value".into(), class: "ka thin".into(), points }];
-    if let Some(limit) = test.limit {
-        marks.push(Mark::Rule { class: "kc".into(), y: limit, label: format::compact(limit) });
-    }
-    marks.extend(test.firings.iter().map(|f| Mark::Span {
-        class: "kc".into(),
-        from: f.from.0 as f64,
-        to: f.to.0 as f64,
-        label: String::new(),
-    }));
-    let unit = Unit::of_signal(&test.unit);
-    let mut spec = ChartSpec::fit(206.0, Axis::Time, unit, marks, false);
-    spec.x = (test.from.0 as f64, test.to.0 as f64);
-    let says = format!("The rule would have fired {} times.", test.firings.len());
-    Some(
-        view! { <Chart spec=spec title="The signal, with the times this rule would have fired" description=says/> }
-            .into_any(),
-    )
-}
-
-fn others(test: &Backtest) -> AnyView {
-    let rows: Vec<_> = test
-        .others
-        .iter()
-        .map(|o| {
-            let now = o.current;
-            view! { <tr class=if now { "on" } else { "" }><th scope="row">{format::compact(o.limit)}{now.then(|| view! { " "<span class="tag">"now"</span> })}</th><td class="num">{o.fired}</td><td class="num">{o.found}</td></tr> }
-        })
-        .collect();
-    view! { <section class="panel" aria-label="Other limits"><header class="ph"><h2>"Other limits"</h2><span class="sub">"the same days"</span></header><table class="t dense"><thead><tr><th scope="col">"Limit"</th><th scope="col" class="num">"Fired"</th><th scope="col" class="num">"Incidents found"</th></tr></thead><tbody>{rows}</tbody></table></section> }.into_any()
 }

@@ -1,7 +1,10 @@
 //! Rules: what is looked for, how each fares, and the editor that shows what one would have done.
 
+mod clause;
 mod editor;
 mod fields;
+mod plain;
+mod tried;
 
 pub use editor::RulePage;
 

@@ -9,6 +9,7 @@ mod people;
 mod prices;
 mod probes;
 mod scraping;
+mod signals;
 mod webhooks;
 
 pub use account::Account;
@@ -21,6 +22,7 @@ pub use people::People;
 pub use prices::Prices;
 pub use probes::Probes;
 pub use scraping::Scraping;
+pub use signals::Signals;
 pub use webhooks::Webhooks;
 
 use domain::Role;
@@ -62,7 +64,7 @@ fn Settings(#[prop(into)] title: String, children: Children) -> impl IntoView {
                     <div class="lab">"You"</div>{link("/settings", "Account")}
                     <div class="lab">"Watching"</div>{link("/settings/kpis", "KPIs and health")}
                     <div class="lab">"Data"</div>{link("/settings/connections", "Connections")}{link("/settings/scraping", "Scraping")}
-                    {link("/settings/webhooks", "Webhooks")}{link("/settings/prices", "Prices")}{link("/settings/probes", "Service probes")}
+                    {link("/settings/signals", "Signals")}{link("/settings/webhooks", "Webhooks")}{link("/settings/prices", "Prices")}{link("/settings/probes", "Service probes")}
                     <Transition fallback=|| ()>{admin}</Transition>
                 </nav>
                 <div>{children()}</div>

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lifecycle::Timing;
+use super::lifecycle::{Phase, Seen, Timing, Turn, step as turn};
 use super::priority::{Priority, Severity, Urgency};
 use super::{ALERTNAME, Labels, labels_problem};
 use crate::Timestamp;
@@ -481,9 +481,10 @@ pub struct Backtest {
     pub not_fired: u32,
     pub pages_a_week: f64,
     pub at_night: u32,
-    /// Incidents in the range, and how many of them a firing overlaps.
+    /// Incidents in the range.
     pub incidents: u32,
-    pub found: u32,
+    #[serde(flatten)]
+    pub against: AgainstIncidents,
     /// The line that is drawn, with its limit.
     pub line: Vec<crate::signal::Sample>,
     pub limit: Option<f64>,
@@ -513,33 +514,35 @@ pub struct PastFiring {
 pub struct OtherLimit {
     pub limit: f64,
     pub fired: u32,
-    /// Of the incidents in the range.
-    pub found: u32,
+    #[serde(flatten)]
+    pub against: AgainstIncidents,
     pub current: bool,
+    /// It misses fewer incidents than the limit in force, or as many with fewer firings outside of them.
+    pub suggested: bool,
 }
 
-/// The spans in which a rule would have fired on a line of values `step` microseconds apart; NaN is no
-/// data. Gives (first, last, farthest) by place, and how often it held without firing.
-pub fn replay(
-    values: &[f64],
-    step: i64,
-    timing: Timing,
-    wrong: impl Fn(f64) -> bool,
-    no_data: NoData,
-) -> (Vec<(usize, usize)>, u32) {
-    use super::lifecycle::{Phase, Seen, Turn, step as turn};
+/// Firings beside the incidents that people handled.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AgainstIncidents {
+    /// Incidents of the range that a firing overlaps.
+    pub found: u32,
+    /// Firings that overlap none.
+    pub outside: u32,
+    /// Microseconds by which the first firing came before the incident was opened, the middle of those found.
+    /// Below 0 where it came later.
+    pub earlier: Option<i64>,
+}
+
+/// The spans in which a rule would have fired on what was seen of one label set at moments `step`
+/// microseconds apart: (first, end) by place, the end being the number of moments where it fires still; and how
+/// often it held without firing.
+pub fn replay(seen: &[Seen], step: i64, timing: Timing) -> (Vec<(usize, usize)>, u32) {
     let is_pending = |phase: Option<Phase>| matches!(phase, Some(Phase::Pending { .. }));
     let (mut spans, mut phase, mut began, mut missed) = (Vec::new(), None::<Phase>, 0, 0);
-    for (place, value) in values.iter().enumerate() {
-        let seen = if value.is_nan() {
-            if no_data == NoData::Keep { Seen::Unknown } else { Seen::Gone }
-        } else if wrong(*value) {
-            Seen::Holds
-        } else {
-            Seen::HoldsNot
-        };
+    for (place, seen) in seen.iter().enumerate() {
         let pending = is_pending(phase);
-        let (next, what) = turn(phase, seen, timing, Timestamp(place as i64 * step));
+        let (next, what) = turn(phase, *seen, timing, Timestamp(place as i64 * step));
         match what {
             Turn::Fired => began = place,
             Turn::Resolved(_) => spans.push((began, place)),
@@ -548,7 +551,7 @@ pub fn replay(
         phase = next;
     }
     if phase.is_some_and(Phase::fires) {
-        spans.push((began, values.len()));
+        spans.push((began, seen.len()));
     }
     (spans, missed)
 }
@@ -616,9 +619,10 @@ mod tests {
 
     #[test]
     fn a_replay_fires_as_the_rule_would_have() {
-        let values = [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, f64::NAN, 0.0];
+        use Seen::{Gone, Holds, HoldsNot};
+        let seen = [HoldsNot, Holds, HoldsNot, Holds, Holds, Holds, Holds, HoldsNot, Gone, Holds];
         let timing = Timing { pending: 2 * SECOND, keep: 0 };
-        let (spans, missed) = replay(&values, SECOND, timing, |v| v < 0.5, NoData::Ignore);
+        let (spans, missed) = replay(&seen, SECOND, timing);
         assert_eq!((spans, missed), (vec![(5, 7)], 1));
     }
 }

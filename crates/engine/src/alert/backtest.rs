@@ -1,17 +1,20 @@
 //! What a rule would have done: the same functions over the past.
 
-use domain::alert::rule::{Backtest, Compare, Condition, Limit, NoData, OtherLimit, PastFiring, RuleText, replay};
+use domain::alert::Labels;
+use domain::alert::lifecycle::{Seen, Timing};
+use domain::alert::rule::{
+    AgainstIncidents, Backtest, Compare, Condition, NoData, OtherLimit, PastFiring, RuleText, replay,
+};
 use domain::incident::Incident;
 use domain::signal::Sample;
-use domain::time::{DAY, HOUR, MINUTE, SECOND};
-use domain::window::WindowState;
+use domain::time::{DAY, HOUR, MINUTE};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 
+use super::observe::outside;
+use super::past::{Moments, Past, Track};
 use super::rules::checked;
 use crate::{Engine, Result};
 
-/// Checks at most: the step grows with the range.
-const CHECKS: i64 = 8640;
 /// Points that are drawn.
 const DRAWN: usize = 600;
 /// Firings that are named.
@@ -33,26 +36,22 @@ impl Engine {
         let now = self.now();
         let range = TimeRange { from: now.plus(-i64::from(days.clamp(1, 90)) * DAY), to: now };
         let incidents = self.store.incidents(range, 500).await?;
-        let mut test = match &text.condition {
-            Condition::Signal { query, compare, limit } => {
-                self.backtest_signal(text, (query, *compare, *limit), range, &incidents).await?
-            }
-            Condition::Verdict { model, figure, environment } => {
-                self.backtest_verdict(model, figure, environment, range, &incidents).await?
-            }
-            other => Backtest {
-                from: range.from,
-                to: range.to,
-                remark: format!(
-                    "A back-test replays signals and verdicts; “{}” is evaluated from now on only.",
-                    other.words()
-                ),
-                ..Backtest::default()
-            },
-        };
+        let moments = Moments::of(&text.condition, range);
+        let range = TimeRange { from: moments.first, to: range.to };
+        let mut past = self.past_of(&text.condition, moments).await?;
+        if moments.step * (moments.count as i64) < i64::from(days.clamp(1, 90)) * DAY {
+            let span = domain::format::duration(range.micros());
+            past.remarks.push(format!("Its values are so close together that the last {span} were replayed."));
+        }
+        if past.tracks.is_empty() && past.remarks.is_empty() {
+            past.remarks.push("Nothing is known of what it looks for in this time.".into());
+        }
+        let (_, unit) = self.nature_of(text.condition.query()).await;
+        let mut test = store::in_background(|| replayed(text, past, moments, &incidents));
+        test.unit = unit;
         test.flaps = test.firings.iter().filter(|f| !f.open && f.to.0 - f.from.0 < FLAP).count() as u32;
         test.incidents = incidents.len() as u32;
-        test.found = found_by(&incidents, &test.firings);
+        test.against = against(&incidents, &test.firings);
         let weeks = (range.to.0 - range.from.0) as f64 / (7 * DAY) as f64;
         let pages = text.usual_priority().pages();
         test.pages_a_week = if pages { test.firings.len() as f64 / weeks } else { 0.0 };
@@ -63,181 +62,111 @@ impl Engine {
         test.took_ms = begun.elapsed().as_secs_f64() * 1000.0;
         Ok(test)
     }
-
-    async fn backtest_signal(
-        &self,
-        text: &RuleText,
-        (query, compare, limit): (&str, Compare, Limit),
-        range: TimeRange,
-        incidents: &[Incident],
-    ) -> Result<Backtest> {
-        let span = range.to.0 - range.from.0;
-        let step = (span / CHECKS).max(5 * SECOND);
-        let (lines, step) = self.lines_of(query, range, (span / step).max(2)).await?;
-        let (_, unit) = self.nature_of(query).await;
-        let no_data = text.no_data;
-        let timing = text.timing();
-        store::in_background(|| {
-            let mut test =
-                Backtest { from: range.from, to: range.to, step: step as f64 / 1e6, unit, ..Backtest::default() };
-            let mut candidates: Vec<f64> = Vec::new();
-            let first = |values: &[f64]| range.to.0 - step * (values.len() as i64 - 1);
-            for (place, (labels, values)) in lines.iter().enumerate() {
-                let limits = match limit {
-                    Limit::Fixed { value } => Some((value, value)),
-                    // Learnt on the same past it is tried on; said so beside it.
-                    Limit::Learned { deviations, .. } => evaluation::limits::learned(values, deviations),
-                    Limit::Budget { per_week, .. } => {
-                        evaluation::limits::budget(values, step as f64 / 1e6, per_week, compare)
-                    }
-                };
-                let Some((low, high)) = limits else {
-                    test.remark = "Too few values of some series to learn a limit from.".into();
-                    continue;
-                };
-                test.checks += values.len() as u32;
-                let (spans, missed) = replay(values, step, timing, |v| wrong(compare, v, low, high), no_data);
-                test.not_fired += missed;
-                let at = |i: usize| Timestamp(first(values) + i as i64 * step);
-                for (from, to) in spans {
-                    let inside =
-                        &values[from.min(values.len() - 1)..to.min(values.len()).max(from + 1).min(values.len())];
-                    let farthest = inside.iter().copied().filter(|v| v.is_finite()).reduce(|a, b| match compare {
-                        Compare::Below => a.min(b),
-                        Compare::Outside
-                            if (a - low).abs().max((a - high).abs()) >= (b - low).abs().max((b - high).abs()) =>
-                        {
-                            a
-                        }
-                        Compare::Outside => b,
-                        _ => a.max(b),
-                    });
-                    let open = to >= values.len();
-                    let (from, to) = (at(from), if open { range.to } else { at(to) });
-                    test.firings.push(PastFiring {
-                        labels: labels.clone(),
-                        from,
-                        to,
-                        open,
-                        extreme: farthest.unwrap_or(f64::NAN),
-                        incident: overlapped(incidents, from, to),
-                    });
-                }
-                if place == 0 {
-                    let every = values.len().div_ceil(DRAWN).max(1);
-                    test.line = drawn(values, every, first(values), step);
-                    test.limit = match compare {
-                        Compare::Below => Some(low),
-                        Compare::Above | Compare::Outside => Some(high),
-                        Compare::Returned => None,
-                    };
-                    candidates = around(compare, test.limit, values);
-                }
-            }
-            let firings_at = |limit: f64| -> (u32, Vec<PastFiring>) {
-                let mut all = Vec::new();
-                for (labels, values) in &lines {
-                    let (spans, _) = replay(values, step, timing, |v| wrong(compare, v, limit, limit), NoData::Ignore);
-                    let at = |i: usize| Timestamp(first(values) + i as i64 * step);
-                    all.extend(spans.into_iter().map(|(from, to)| PastFiring {
-                        labels: labels.clone(),
-                        from: at(from),
-                        to: at(to),
-                        open: false,
-                        extreme: f64::NAN,
-                        incident: None,
-                    }));
-                }
-                (all.len() as u32, all)
-            };
-            test.others = candidates
-                .into_iter()
-                .map(|limit| {
-                    let (fired, firings) = firings_at(limit);
-                    let current = test.limit.is_some_and(|own| (own - limit).abs() < 1e-12);
-                    OtherLimit { limit, fired, found: found_by(incidents, &firings), current }
-                })
-                .collect();
-            Ok(test)
-        })
-    }
-
-    async fn backtest_verdict(
-        &self,
-        model: &str,
-        figure: &str,
-        environment: &str,
-        range: TimeRange,
-        incidents: &[Incident],
-    ) -> Result<Backtest> {
-        let mut test = Backtest { from: range.from, to: range.to, ..Backtest::default() };
-        let Some(model) = self.store.model(model).await? else {
-            test.remark = "There is no such model yet.".into();
-            return Ok(test);
-        };
-        let wanted: Vec<&str> = figure.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
-        let environment = if environment.is_empty() { "production" } else { environment };
-        let mut reports = self.store.reports(model.id, environment, range).await?;
-        reports.retain(|r| r.state != WindowState::Open && !r.reference);
-        reports.sort_by_key(|r| r.range.to);
-        test.checks = reports.len() as u32;
-        let figures: std::collections::BTreeSet<String> =
-            reports.iter().flat_map(|r| r.judgements.iter().map(|j| j.figure.clone())).collect();
-        for figure in figures.into_iter().filter(|f| wanted.is_empty() || wanted.contains(&f.as_str())) {
-            let mut open: Option<PastFiring> = None;
-            for report in &reports {
-                let judged = report.judgements.iter().find(|j| j.figure == figure);
-                let outside = judged.is_some_and(|j| j.finding.drifted());
-                match (&mut open, outside, judged) {
-                    (None, true, Some(j)) => {
-                        open = Some(PastFiring {
-                            labels: [("figure".to_string(), figure.clone())].into(),
-                            from: report.range.to,
-                            to: report.range.to,
-                            open: false,
-                            extreme: j.estimate.value,
-                            incident: None,
-                        });
-                    }
-                    (Some(firing), true, _) => firing.to = report.range.to,
-                    (Some(_), false, _) => {
-                        if let Some(mut firing) = open.take() {
-                            firing.to = report.range.to;
-                            firing.incident = overlapped(incidents, firing.from, firing.to);
-                            test.firings.push(firing);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            if let Some(mut firing) = open {
-                firing.open = true;
-                firing.to = range.to;
-                firing.incident = overlapped(incidents, firing.from, firing.to);
-                test.firings.push(firing);
-            }
-            if test.line.is_empty() {
-                let judged =
-                    |r: &domain::verdict::WindowReport| r.judgements.iter().find(|j| j.figure == figure).cloned();
-                test.line = reports
-                    .iter()
-                    .filter_map(|r| Some(Sample { at: r.range.to, value: judged(r)?.estimate.value }))
-                    .collect();
-                test.limit = reports.iter().rev().find_map(judged).and_then(|j| j.limits.lower.or(j.limits.upper));
-            }
-        }
-        test.remark =
-            "Verdicts as they stand today: what was not known at the time, labels above all, is in them.".into();
-        Ok(test)
-    }
 }
 
-fn wrong(compare: Compare, value: f64, low: f64, high: f64) -> bool {
-    match compare {
-        Compare::Above => value > high,
-        Compare::Below => value < low,
-        Compare::Outside => value < low || value > high,
-        Compare::Returned => true,
+/// What the rule would have done with what was found.
+fn replayed(text: &RuleText, past: Past, moments: Moments, incidents: &[Incident]) -> Backtest {
+    let Past { tracks, remarks } = past;
+    let mut test = Backtest {
+        from: moments.first,
+        to: moments.last(),
+        step: moments.step as f64 / 1e6,
+        checks: (tracks.len() * moments.count) as u32,
+        remark: remarks.join(" "),
+        ..Backtest::default()
+    };
+    let (firings, missed) = firings(&tracks, text.timing(), text.no_data, moments, incidents);
+    (test.firings, test.not_fired) = (firings, missed);
+    let Some(first) = tracks.first() else { return test };
+    test.line = drawn(&first.values, moments);
+    test.limit = first.limits.and_then(|(low, high)| match first.side {
+        Compare::Below => Some(low),
+        Compare::Above | Compare::Outside => Some(high),
+        Compare::Returned => None,
+    });
+    if matches!(text.condition, Condition::Signal { .. }) {
+        test.others = around(first.side, test.limit, &first.values)
+            .into_iter()
+            .map(|limit| other_limit(limit, &tracks, text, moments, incidents, test.limit))
+            .collect();
+        suggest(&mut test.others);
+    }
+    test
+}
+
+fn other_limit(
+    limit: f64,
+    tracks: &[Track],
+    text: &RuleText,
+    moments: Moments,
+    incidents: &[Incident],
+    own: Option<f64>,
+) -> OtherLimit {
+    let held =
+        |t: &Track| t.values.iter().map(|v| v.is_finite().then(|| outside(t.side, *v, (limit, limit)))).collect();
+    let moved: Vec<Track> = tracks.iter().map(|t| Track { holds: held(t), ..t.clone() }).collect();
+    let (firings, _) = firings(&moved, text.timing(), NoData::Ignore, moments, incidents);
+    let current = own.is_some_and(|own| (own - limit).abs() < 1e-12);
+    let against = against(incidents, &firings);
+    OtherLimit { limit, fired: firings.len() as u32, against, current, suggested: false }
+}
+
+/// The firings of all tracks, and how often one held without firing.
+fn firings(
+    tracks: &[Track],
+    timing: Timing,
+    no_data: NoData,
+    moments: Moments,
+    incidents: &[Incident],
+) -> (Vec<PastFiring>, u32) {
+    let nothing: Vec<bool> = (0..moments.count).map(|i| tracks.iter().all(|t| t.holds[i].is_none())).collect();
+    let (mut all, mut missed) = (Vec::new(), 0);
+    let mut fire = |labels: &Labels, seen: &[Seen], farthest: &dyn Fn(usize, usize) -> f64| {
+        let (spans, unfired) = replay(seen, moments.step, timing);
+        missed += unfired;
+        for (from, to) in spans {
+            let open = to >= moments.count;
+            let extreme = farthest(from, to.max(from + 1).min(moments.count));
+            let (from, to) = (moments.at(from), if open { moments.last() } else { moments.at(to) });
+            let incident = overlapped(incidents, from, to);
+            all.push(PastFiring { labels: labels.clone(), from, to, open, extreme, incident });
+        }
+    };
+    for track in tracks {
+        let seen: Vec<Seen> = track
+            .holds
+            .iter()
+            .zip(&nothing)
+            .map(|(holds, nothing)| match holds {
+                Some(true) => Seen::Holds,
+                Some(false) => Seen::HoldsNot,
+                None if *nothing && no_data == NoData::Keep => Seen::Unknown,
+                None => Seen::Gone,
+            })
+            .collect();
+        fire(&track.labels, &seen, &|from, to| track.farthest(from, to));
+    }
+    if no_data == NoData::Alert {
+        let seen: Vec<Seen> = nothing.iter().map(|n| if *n { Seen::Holds } else { Seen::Gone }).collect();
+        fire(&Labels::from([("no_data".into(), "true".into())]), &seen, &|_, _| f64::NAN);
+    }
+    (all, missed)
+}
+
+impl Track {
+    /// The value farthest out of its limits between two moments; NaN where none is known.
+    fn farthest(&self, from: usize, to: usize) -> f64 {
+        let (low, high) = self.limits.unwrap_or((f64::NAN, f64::NAN));
+        let out = |v: f64| (low - v).max(v - high);
+        let known = self.values[from..to].iter().copied().filter(|v| v.is_finite());
+        let farther = |a: f64, b: f64| match self.side {
+            Compare::Below => a.min(b),
+            Compare::Outside if out(a) >= out(b) => a,
+            Compare::Outside => b,
+            Compare::Above => a.max(b),
+            Compare::Returned => b,
+        };
+        known.reduce(farther).unwrap_or(f64::NAN)
     }
 }
 
@@ -246,15 +175,36 @@ fn overlapped(incidents: &[Incident], from: Timestamp, to: Timestamp) -> Option<
     incidents.iter().find(overlaps).map(|i| format!("{} {}", i.name(), i.title))
 }
 
-fn found_by(incidents: &[Incident], firings: &[PastFiring]) -> u32 {
-    let found = |i: &&Incident| {
-        firings.iter().any(|f| f.from <= i.resolved_at.unwrap_or(Timestamp::MAX) && f.to.0 >= i.onset.0 - BEFORE)
+fn against(incidents: &[Incident], firings: &[PastFiring]) -> AgainstIncidents {
+    let finds = |i: &Incident, f: &PastFiring| {
+        f.from <= i.resolved_at.unwrap_or(Timestamp::MAX) && f.to.0 >= i.onset.0 - BEFORE
     };
-    incidents.iter().filter(found).count() as u32
+    let first = |i: &Incident| firings.iter().filter(|f| finds(i, f)).map(|f| f.from).min();
+    let mut leads: Vec<i64> = incidents.iter().filter_map(|i| Some(i.opened_at.0 - first(i)?.0)).collect();
+    leads.sort_unstable();
+    let outside = firings.iter().filter(|f| !incidents.iter().any(|i| finds(i, f))).count();
+    AgainstIncidents {
+        found: leads.len() as u32,
+        outside: outside as u32,
+        earlier: leads.get(leads.len() / 2).copied(),
+    }
+}
+
+/// Names the limit that misses least, and of those the one that fires least outside of incidents.
+fn suggest(others: &mut [OtherLimit]) {
+    let worth = |o: &OtherLimit| (o.against.found, std::cmp::Reverse(o.against.outside));
+    let Some(own) = others.iter().position(|o| o.current) else { return };
+    let nearest = |(place, o): &(usize, &OtherLimit)| (worth(o), std::cmp::Reverse(place.abs_diff(own)));
+    let best = others.iter().enumerate().max_by_key(nearest);
+    let better = best.filter(|(_, o)| o.against.found > 0 && worth(o) > worth(&others[own]));
+    if let Some(place) = better.map(|(place, _)| place) {
+        others[place].suggested = true;
+    }
 }
 
 /// A line thinned to what can be drawn, keeping the lowest and the highest of each span.
-fn drawn(values: &[f64], every: usize, first: i64, step: i64) -> Vec<Sample> {
+fn drawn(values: &[f64], moments: Moments) -> Vec<Sample> {
+    let every = values.len().div_ceil(DRAWN).max(1);
     let mut points = Vec::new();
     for (chunk, part) in values.chunks(every).enumerate() {
         let known: Vec<(usize, f64)> = part.iter().copied().enumerate().filter(|(_, v)| v.is_finite()).collect();
@@ -263,10 +213,7 @@ fn drawn(values: &[f64], every: usize, first: i64, step: i64) -> Vec<Sample> {
         let mut two: Vec<(usize, f64)> = low.into_iter().chain(high).copied().collect();
         two.sort_by_key(|(i, _)| *i);
         two.dedup();
-        points.extend(
-            two.into_iter()
-                .map(|(i, value)| Sample { at: Timestamp(first + (chunk * every + i) as i64 * step), value }),
-        );
+        points.extend(two.into_iter().map(|(i, value)| Sample { at: moments.at(chunk * every + i), value }));
     }
     points
 }

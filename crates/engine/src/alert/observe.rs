@@ -7,11 +7,14 @@ use std::sync::{Mutex, PoisonError};
 
 use domain::alert::Labels;
 use domain::alert::rule::{Compare, Condition, Found, Limit, combine};
+use domain::model::Model;
 use domain::signal::Layer;
-use domain::time::{DAY, HOUR, MINUTE};
+use domain::telemetry::Change;
+use domain::time::{DAY, HOUR, MINUTE, SECOND};
+use domain::verdict::WindowReport;
 use domain::window::WindowState;
 use domain::{Actor, TimeRange, Timestamp, format};
-use evaluation::series::{analyse, unusual};
+use evaluation::series::{crosses, unusual};
 use promql::{Grid, NAME, Query, Value};
 
 use crate::{Engine, EngineError, Result};
@@ -22,8 +25,12 @@ const LEARNING_STEPS: i64 = 2000;
 const LEARNT_FOR: i64 = 10 * MINUTE;
 /// The newest values are no part of what is usual.
 const NEWEST: i64 = HOUR;
-/// Values of a line that anomalies and forecasts look at.
-const LINE_STEPS: i64 = 300;
+/// Values of a line that anomalies and forecasts look at, at most.
+pub(super) const LINE_STEPS: i64 = 400;
+/// Seconds between two of them: each divides an hour or a day, so that both can be seasons of the line.
+const LINE_STEP_SECONDS: [i64; 12] = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600];
+/// Of which the newest are asked whether they belong.
+pub(super) const NEWEST_KNOWN: usize = 5;
 /// Label sets that one condition may find.
 const FOUND_MAX: usize = 10_000;
 /// A verdict counts for so many of its windows after its end, and two hours at least.
@@ -40,7 +47,41 @@ fn bare(labels: &promql::Labels) -> Labels {
     labels.iter().filter(|(n, _)| *n != NAME).map(|(n, v)| (n.clone(), v.clone())).collect()
 }
 
-fn outside(compare: Compare, value: f64, (low, high): (f64, f64)) -> bool {
+/// Microseconds between two values of a line that looks back so far.
+pub(super) fn line_step(lookback: i64) -> i64 {
+    let seconds = LINE_STEP_SECONDS.into_iter().find(|s| lookback <= s * SECOND * LINE_STEPS);
+    seconds.unwrap_or(DAY / SECOND) * SECOND
+}
+
+/// The labels that a query asks for by name, of its first metric.
+pub(super) fn labels_asked_for(query: &str) -> Labels {
+    let needs = Query::parse(query).map(|q| q.needs(&Grid::instant(0), 0)).unwrap_or_default();
+    let labels = needs.into_iter().next().map(|need| need.fixed_labels()).unwrap_or_default();
+    labels.into_iter().filter(|(n, _)| n != NAME).collect()
+}
+
+pub(super) fn verdict_labels(model: &Model, environment: &str, figure: &str) -> Labels {
+    let pairs = [("model", &*model.name), ("environment", environment), ("figure", figure), ("system", &*model.system)];
+    pairs.into_iter().filter(|(_, v)| !v.is_empty()).map(|(n, v)| (n.to_string(), v.to_string())).collect()
+}
+
+/// Until when a window's verdict says something of now.
+pub(super) fn verdict_until(report: &WindowReport) -> Timestamp {
+    report.range.to.plus((VERDICT_WINDOWS * report.range.micros()).max(2 * HOUR))
+}
+
+pub(super) fn change_labels(change: Change) -> Labels {
+    let pairs = [
+        ("system", change.system),
+        ("service", change.service),
+        ("model", change.model),
+        ("environment", change.environment),
+        ("version", change.version),
+    ];
+    pairs.into_iter().filter(|(_, v)| !v.is_empty()).map(|(n, v)| (n.to_string(), v)).collect()
+}
+
+pub(super) fn outside(compare: Compare, value: f64, (low, high): (f64, f64)) -> bool {
     match compare {
         Compare::Above => value > high,
         Compare::Below => value < low,
@@ -98,6 +139,13 @@ impl Engine {
             _ => Vec::new(),
         };
         Ok((lines, step * 1000))
+    }
+
+    /// Lines as anomalies and forecasts look at them.
+    async fn line_behind(&self, query: &str, lookback: i64, now: Timestamp) -> Result<(Vec<(Labels, Vec<f64>)>, i64)> {
+        let step = line_step(lookback);
+        let steps = (lookback / step).max(2);
+        self.lines_of(query, TimeRange { from: now.plus(-step * steps), to: now }, steps).await
     }
 
     /// Layer and unit of the first metric that a query names.
@@ -166,24 +214,17 @@ impl Engine {
                 Condition::Signal { query, compare, limit } => self.observe_signal(query, *compare, *limit, now).await,
                 Condition::Absent { query } => {
                     let holds = self.values_at(query, now).await?.is_empty();
-                    let labels = Query::parse(query)
-                        .map(|q| q.needs(&Grid::instant(0), 0))
-                        .ok()
-                        .and_then(|needs| needs.into_iter().next())
-                        .map(|need| need.fixed_labels())
-                        .unwrap_or_default();
-                    let labels = labels.into_iter().filter(|(n, _)| n != NAME).collect();
+                    let labels = labels_asked_for(query);
                     Ok(vec![Found { labels, value: None, limit: None, holds, against: "no data".into() }])
                 }
                 Condition::Anomaly { query, lookback } => {
-                    let range = TimeRange { from: now.plus(-lookback), to: now };
-                    let (lines, step) = self.lines_of(query, range, LINE_STEPS).await?;
+                    let (lines, step) = self.line_behind(query, *lookback, now).await?;
                     Ok(store::in_background(|| {
                         lines
                             .into_iter()
                             .map(|(labels, values)| {
                                 let newest = values.iter().rev().copied().find(|v| v.is_finite());
-                                let strange = unusual(&values, step as f64 / 1e6, 5);
+                                let strange = unusual(&values, step as f64 / 1e6, NEWEST_KNOWN);
                                 let against = strange.map_or_else(
                                     || "as usual at this hour".to_string(),
                                     |(_, away, _)| {
@@ -196,8 +237,7 @@ impl Engine {
                     }))
                 }
                 Condition::Forecast { query, compare, value, within, lookback } => {
-                    let range = TimeRange { from: now.plus(-lookback), to: now };
-                    let (lines, step) = self.lines_of(query, range, LINE_STEPS).await?;
+                    let (lines, step) = self.line_behind(query, *lookback, now).await?;
                     let rises = *compare == Compare::Above;
                     Ok(store::in_background(|| {
                         lines
@@ -213,23 +253,11 @@ impl Engine {
                     let range = TimeRange { from: now.plus(-within), to: now.plus(MINUTE) };
                     let changes = self.store.changes(range, "", system, "").await?;
                     let of_kind = changes.into_iter().filter(|c| kind.is_none_or(|k| c.kind == k));
-                    let mut found: Vec<Found> = of_kind
-                        .map(|change| {
-                            let pairs = [
-                                ("system", change.system),
-                                ("service", change.service),
-                                ("model", change.model),
-                                ("environment", change.environment),
-                                ("version", change.version),
-                            ];
-                            let labels = pairs
-                                .into_iter()
-                                .filter(|(_, v)| !v.is_empty())
-                                .map(|(n, v)| (n.to_string(), v))
-                                .collect();
-                            Found { labels, value: None, limit: None, holds: true, against: change.title }
-                        })
-                        .collect();
+                    let found = |change: Change| {
+                        let against = change.title.clone();
+                        Found { labels: change_labels(change), value: None, limit: None, holds: true, against }
+                    };
+                    let mut found: Vec<Found> = of_kind.map(found).collect();
                     found.truncate(FOUND_MAX);
                     if found.is_empty() {
                         // Nothing changed is an answer, not a lack of data.
@@ -301,8 +329,7 @@ impl Engine {
         let Some(report) = closed else {
             return Ok(Vec::new());
         };
-        let span = (report.range.to.0 - report.range.from.0).max(0);
-        if report.range.to.0 < now.0 - (VERDICT_WINDOWS * span).max(2 * HOUR) {
+        if verdict_until(report) < now {
             return Ok(Vec::new());
         }
         let judged = report.judgements.iter().filter(|j| wanted.is_empty() || wanted.contains(&j.figure.as_str()));
@@ -312,14 +339,7 @@ impl Engine {
                 let limits = &judgement.limits;
                 let limit = limits.lower.filter(|l| value < *l).or(limits.upper.filter(|u| value > *u));
                 let limit = limit.or(limits.lower).or(limits.upper);
-                let mut labels = Labels::from([
-                    ("model".to_string(), model.name.clone()),
-                    ("environment".to_string(), environment.to_string()),
-                    ("figure".to_string(), judgement.figure.clone()),
-                ]);
-                if !model.system.is_empty() {
-                    labels.insert("system".into(), model.system.clone());
-                }
+                let labels = verdict_labels(&model, environment, &judgement.figure);
                 Found {
                     labels,
                     value: Some(value),
@@ -332,19 +352,12 @@ impl Engine {
     }
 }
 
-fn forecast(labels: Labels, values: &[f64], step: i64, limit: (f64, bool), within: i64) -> Found {
+/// Whether a line will cross a limit (and whether from below) within so many microseconds.
+pub(super) fn forecast(labels: Labels, values: &[f64], step: i64, limit: (f64, bool), within: i64) -> Found {
     let newest = values.iter().rev().copied().find(|v| v.is_finite());
-    let line = domain::telemetry::QueryLine {
-        label: String::new(),
-        values: values.iter().map(|v| v.is_finite().then_some(*v)).collect(),
-    };
     let past = newest.is_some_and(|v| if limit.1 { v >= limit.0 } else { v <= limit.0 });
-    // Only what moves steadily is believed to go on: a forecast of a line without a trend crosses anything
-    // sooner or later.
-    let found = analyse(line, step as f64 / 1e6, Some(limit));
-    let towards = found.trend.is_some_and(|t| (t > 0.0) == limit.1);
-    let crossing = found.forecast.and_then(|f| f.crossing).and_then(|c| c[1]).map(|steps| i64::from(steps) * step);
-    let near = crossing.filter(|at| *at <= within && towards);
+    let near = if past { None } else { crosses(values, step as f64 / 1e6, limit) };
+    let near = near.map(|steps| steps as i64 * step).filter(|at| *at <= within);
     let side = if limit.1 { "above" } else { "below" };
     let against = match (past, near) {
         (true, _) => format!("{side} {} already", format::compact(limit.0)),

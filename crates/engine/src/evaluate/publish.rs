@@ -25,7 +25,7 @@ pub fn signal_name(figure: &str) -> String {
 
 fn unit(figure: &str) -> &'static str {
     match figure {
-        "latency_ms.p95" => "ms",
+        "latency_ms.p95" | "first_token_ms.p95" => "ms",
         "volume" | "cost" | "mae" | "rmse" | "bias" | "estimated.mae" | "estimated.rmse" => "",
         _ => "1",
     }
@@ -45,7 +45,8 @@ impl Engine {
             .filter(|r| r.state != WindowState::Open && r.range.to > oldest && r.rows > 0)
             .flat_map(|report| figures(report).into_iter().map(move |figure| (report.range.to, figure)))
             .map(|(at, figure)| {
-                let layer = if figure.name == "latency_ms.p95" { Layer::Application } else { Layer::Quality };
+                let of_service = matches!(&*figure.name, "latency_ms.p95" | "first_token_ms.p95" | "errors");
+                let layer = if of_service { Layer::Application } else { Layer::Quality };
                 let series = Series {
                     name: signal_name(&figure.name),
                     labels: labels.clone(),

@@ -69,6 +69,21 @@ enum Labels<'a> {
     Symbols(Vec<u64>),
 }
 
+/// A snappy block, unpacked.
+///
+/// # Errors
+/// It is none; it is too large when unpacked.
+pub(crate) fn unpacked(body: &[u8]) -> Result<Vec<u8>> {
+    let wrong = |e: snap::Error| EngineError::Invalid(format!("the body is no snappy block: {e}"));
+    let size = snap::raw::decompress_len(body).map_err(wrong)?;
+    if size > UNPACKED_MAX {
+        return Err(EngineError::TooLarge(format!(
+            "the request has {size} bytes unpacked; {UNPACKED_MAX} are allowed"
+        )));
+    }
+    snap::raw::Decoder::new().decompress_vec(body).map_err(wrong)
+}
+
 fn text(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| EngineError::Invalid("a label is no UTF-8".into()))
 }
@@ -222,14 +237,7 @@ impl Engine {
         limits: &SeriesLimits,
     ) -> Result<Written> {
         self.may(actor, Action::Ingest, &Object::Installation)?;
-        let wrong = |e: snap::Error| EngineError::Invalid(format!("the body is no snappy block: {e}"));
-        let size = snap::raw::decompress_len(body).map_err(wrong)?;
-        if size > UNPACKED_MAX {
-            return Err(EngineError::TooLarge(format!(
-                "the request has {size} bytes unpacked; {UNPACKED_MAX} are allowed"
-            )));
-        }
-        let message = snap::raw::Decoder::new().decompress_vec(body).map_err(wrong)?;
+        let message = unpacked(body)?;
         let mut written = Written::default();
         let mut symbols = Vec::new();
         let sent = match version {

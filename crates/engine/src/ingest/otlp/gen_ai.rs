@@ -94,18 +94,32 @@ pub struct Evaluation {
     pub span: String,
 }
 
-/// Reads what a span says of calls and evaluations.
-pub fn of_span(
-    span: &Span,
-    source: &Source,
-    privacy: &Privacy,
-    calls: &mut Vec<Call>,
-    evaluations: &mut Vec<Evaluation>,
-) {
+/// One run of a tool that a model or an agent asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolRun {
+    pub environment: String,
+    pub service: String,
+    pub tool: String,
+    /// When it ended.
+    pub at: Timestamp,
+    pub seconds: f64,
+    pub failed: bool,
+}
+
+/// What spans say of generative AI.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub calls: Vec<Call>,
+    pub evaluations: Vec<Evaluation>,
+    pub tools: Vec<ToolRun>,
+}
+
+/// Reads what a span says of calls, evaluations and tools.
+pub fn of_span(span: &Span, source: &Source, privacy: &Privacy, all: &mut Found) {
     let attributes = &span.attributes;
     for event in span.events.iter().filter(|e| e.name == EVALUATION) {
         let found = evaluation(&event.attributes, source, micros(event.time_unix_nano), span);
-        evaluations.extend(found);
+        all.evaluations.extend(found);
     }
     // Nearly all spans are none of this.
     if !attributes.iter().any(|a| a.key.starts_with("gen_ai.") || a.key.starts_with("llm.")) {
@@ -118,11 +132,22 @@ pub fn of_span(
     let is_call = agent
         || matches!(operation.as_str(), "chat" | "text_completion" | "generate_content" | "embeddings" | "completion")
         || (operation.is_empty() && tokens.0.is_some());
+    let failed = span.status.as_ref().is_some_and(|s| s.code == 2);
+    if operation == "execute_tool" {
+        all.tools.push(ToolRun {
+            environment: source.environment.clone(),
+            service: source.service.clone(),
+            tool: cut(&text(attributes, &["gen_ai.tool.name"]).unwrap_or_else(|| span.name.clone()), 100).to_string(),
+            at: micros(span.end_time_unix_nano),
+            seconds: span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) as f64 / 1e9,
+            failed: failed || text(attributes, &["error.type"]).is_some(),
+        });
+        return;
+    }
     let (true, Some(model)) = (is_call, model) else {
         return;
     };
     let trace = hex(&span.trace_id);
-    let failed = span.status.as_ref().is_some_and(|s| s.code == 2);
     let error = text(attributes, &["error.type"]).or_else(|| failed.then(|| "error".to_string()));
     // What an answer is called by those who evaluate it later.
     let id = text(attributes, &["gen_ai.response.id"]).unwrap_or_else(|| format!("{trace}{}", hex(&span.span_id)));
@@ -130,14 +155,14 @@ pub fn of_span(
         let words = text(attributes, &["gen_ai.output.messages", "gen_ai.completion", "gen_ai.completion.0.content"])?;
         Some(privacy.redacted(&words).into_owned())
     };
-    calls.push(Call {
+    all.calls.push(Call {
         environment: source.environment.clone(),
         system: source.system.clone().unwrap_or_else(|| source.service.clone()),
         model: cut(&model, 100).to_string(),
         agent,
         id: cut(&id, 200).to_string(),
         at: micros(span.start_time_unix_nano),
-        latency_ms: (span.end_time_unix_nano - span.start_time_unix_nano) as f64 / 1e6,
+        latency_ms: span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) as f64 / 1e6,
         first_token_ms: number(attributes, &FIRST_TOKEN).map(|s| s * 1000.0),
         input: tokens.0,
         output: tokens.1,
@@ -221,10 +246,14 @@ mod tests {
         }
     }
 
+    fn found(attributes: Vec<KeyValue>) -> Found {
+        let mut found = Found::default();
+        of_span(&span(attributes), &Source::default(), &Privacy::default(), &mut found);
+        found
+    }
+
     fn calls(attributes: Vec<KeyValue>) -> Vec<Call> {
-        let (mut calls, mut evaluations) = (Vec::new(), Vec::new());
-        of_span(&span(attributes), &Source::default(), &Privacy::default(), &mut calls, &mut evaluations);
-        calls
+        found(attributes).calls
     }
 
     #[test]
@@ -249,7 +278,15 @@ mod tests {
 
     #[test]
     fn a_tool_is_no_model_and_a_plain_span_no_call() {
-        assert!(calls(vec![attribute("gen_ai.operation.name", Value::StringValue("execute_tool".into()))]).is_empty());
+        let text = |s: &str| Value::StringValue(s.into());
+        let tool = found(vec![
+            attribute("gen_ai.operation.name", text("execute_tool")),
+            attribute("gen_ai.tool.name", text("search")),
+            attribute("error.type", text("timeout")),
+        ]);
+        assert!(tool.calls.is_empty());
+        let run = &tool.tools[0];
+        assert_eq!((run.tool.as_str(), run.failed, run.seconds), ("search", true, 0.25));
         assert!(calls(vec![attribute("http.route", Value::StringValue("/".into()))]).is_empty());
     }
 }

@@ -86,8 +86,9 @@ impl Engine {
         let privacy = self.privacy();
         let read = tokio::task::block_in_place(|| traces::read(request, &privacy));
         self.keep_events(EventKind::Span, read.spans).await?;
-        self.keep_calls(read.calls).await?;
-        self.keep_evaluations(read.evaluations).await?;
+        self.keep_calls(read.found.calls).await?;
+        self.keep_evaluations(read.found.evaluations).await?;
+        self.keep_tools(read.found.tools).await?;
         Ok(Outcome { accepted: read.accepted, refused: read.refused })
     }
 
@@ -274,6 +275,29 @@ impl Engine {
         let batches = rows.into_iter().map(|(environment, rows)| (environment, rows.finish())).collect();
         self.keep_events(EventKind::Evaluation, batches).await?;
         Ok(self.store.append_samples(&samples).await?)
+    }
+}
+
+impl Engine {
+    /// Runs of tools as signals: whether each failed, so that their mean is the rate of errors, and how long it took.
+    async fn keep_tools(&self, tools: Vec<gen_ai::ToolRun>) -> Result<()> {
+        let mut samples = Vec::with_capacity(2 * tools.len());
+        for run in tools {
+            let labels = BTreeMap::from([
+                ("gen_ai.tool.name".to_string(), run.tool),
+                ("service.name".to_string(), run.service),
+                ("deployment.environment.name".to_string(), run.environment),
+            ]);
+            let mut add = |name: &str, unit: &str, value: f64| {
+                let (labels, better) = (labels.clone(), Some(false));
+                let layer = Layer::Application;
+                let series = Series { name: name.into(), labels, unit: unit.into(), layer, higher_is_better: better };
+                samples.push((series, domain::signal::Sample { at: run.at, value }));
+            };
+            add("gen_ai.tool.failed", "1", f64::from(u8::from(run.failed)));
+            add("gen_ai.tool.duration", "s", run.seconds);
+        }
+        if samples.is_empty() { Ok(()) } else { Ok(self.store.append_samples(&samples).await?) }
     }
 }
 

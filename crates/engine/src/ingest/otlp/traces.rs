@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 use super::attributes::{all, cut, number, text};
 use super::batch::Rows;
-use super::gen_ai::{self, Call};
+use super::gen_ai;
 use super::resource::Source;
 use super::{Refused, micros};
 use crate::ingest::privacy::Privacy;
@@ -21,8 +21,7 @@ use crate::signature::hex;
 pub struct Read {
     /// By environment.
     pub spans: BTreeMap<String, EventBatch>,
-    pub calls: Vec<Call>,
-    pub evaluations: Vec<gen_ai::Evaluation>,
+    pub found: gen_ai::Found,
     pub accepted: u64,
     pub refused: Refused,
 }
@@ -97,7 +96,7 @@ pub fn read(request: ExportTraceServiceRequest, privacy: &Privacy) -> Read {
                     continue;
                 };
                 add(rows, span, &source, about.as_deref(), scope_name, privacy);
-                gen_ai::of_span(span, &source, privacy, &mut read.calls, &mut read.evaluations);
+                gen_ai::of_span(span, &source, privacy, &mut read.found);
             }
         }
     }
