@@ -61,14 +61,15 @@ async function firstLoad() {
   return seen;
 }
 
-/** What each pointer move costs the main thread: all of its tasks from one move to the next. */
+/** What each pointer move costs the main thread with twenty panels open: all of its tasks from one move to the next. */
 async function pointer() {
   const { context, page } = await signedIn();
-  // The page with the most charts on one axis.
-  await page.goto(`${url}/operations`);
-  const host = await page.getByRole('listitem').getByRole('link', { name: 'CPU' }).getAttribute('href');
-  await page.goto(`${url}${host}?from=now-15m`);
+  const measured = ['cpu_utilization', 'memory_utilization', 'cpu_load_average_1m', 'cpu_load_average_15m'].map((name) => `system_${name}`);
+  const over = ['avg', 'max', 'min', 'stddev', 'count'];
+  const pins = measured.flatMap((name) => over.map((f) => `${f}_over_time(${name}[10s])`));
+  await page.goto(`${url}/explore?from=now-15m&pin=${encodeURIComponent(pins.join('\n'))}`);
   await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+  await page.locator('.plot.tm').nth(19).waitFor({ state: 'attached' });
   // Live news would be counted as the pointer's.
   await page.getByRole('button', { name: /^Live/ }).click();
   await page.waitForTimeout(1000);

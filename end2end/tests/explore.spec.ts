@@ -115,6 +115,26 @@ test('a query draws its series, and the map says who calls whom', async ({ page 
   expect(errors).toEqual([]);
 });
 
+test('queries are pinned below each other, and the address holds them', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  const errors = complaints(page);
+  await open(page, `${plimsoll.url}/explore?q=queue_length`);
+  await page.getByRole('link', { name: 'Pin below' }).click();
+  await page.getByLabel('Query in PromQL').fill('max(queue_length) * 3');
+  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByRole('link', { name: 'Pin below' }).click();
+  const pinned = page.getByRole('region', { name: /^Pinned: / });
+  await expect(pinned).toHaveCount(2);
+  await expect(pinned.nth(1).locator('.plot')).toBeVisible();
+  await page.reload();
+  await expect(pinned).toHaveCount(2);
+  await page.getByRole('link', { name: 'Unpin queue_length' }).click();
+  await expect(pinned).toHaveCount(1);
+  await open(page, `${plimsoll.url}/explore?pin=${encodeURIComponent('rate(')}`);
+  await expect(pinned.getByRole('alert')).toBeVisible();
+  expect(errors).toEqual([]);
+});
+
 test('targets, prices, webhooks and what signals are is kept', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
   await open(page, `${plimsoll.url}/settings/signals`);
@@ -152,7 +172,7 @@ for (const scheme of ['light', 'dark'] as const) {
     const page = await context.newPage();
     await signIn(page, plimsoll, 'mara@larkfield.example');
     const errors = complaints(page);
-    for (const path of ['/explore', '/explore?view=signals&q=queue_length', '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes',
+    for (const path of ['/explore', '/explore?view=signals&q=queue_length&pin=queue_length', '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes',
       `/traces/${trace}?span=eee19b7ec3c1b173`, '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals?q=queue', '/settings/prices']) {
       await open(page, plimsoll.url + path);
       await page.waitForTimeout(600);

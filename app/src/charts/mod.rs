@@ -6,6 +6,7 @@ pub mod absence;
 mod backend;
 pub mod chart;
 pub mod draw;
+pub mod fan;
 pub mod flags;
 pub mod heat;
 pub mod reading;

@@ -30,7 +30,9 @@ pub fn listed(name: &str) -> Option<Action> {
         "me" | "overview" | "system" | "look_closer" | "unusual_now" | "companions" | "kpis" | "weights_of_health"
         | "try_limits" | "feature" | "prediction" | "predictions" | "operations" | "model" | "model_set_up"
         | "arrived" | "probes" => Action::View,
-        "metric_names" | "run_query" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => Action::View,
+        "metric_names" | "run_query" | "run_queries" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => {
+            Action::View
+        }
         "arrivals" | "scrape_jobs" | "prices" | "known_signals" => Action::View,
         // Views for all need more; the engine asks.
         "find" | "host" | "saved_views" | "save_view" | "remove_view" => Action::View,

@@ -45,6 +45,15 @@ pub async fn run_query(query: String, range: RangeChoice, ago: i64) -> Result<Op
     Ok(Some(engine.query_view(&actor(), &query, range).await?))
 }
 
+/// Several queries over one range; each answers for itself.
+#[server(prefix = "/do", endpoint = "run_queries", input = Json)]
+pub async fn run_queries(queries: Vec<String>, range: RangeChoice) -> Result<Vec<Result<QueryView, String>>, Failure> {
+    use super::server::{actor, engine};
+    let (engine, actor) = (engine(), actor());
+    let range = range.resolve(engine.now());
+    engine.query_views(&actor, &queries, range).await.map_err(Failure::from)
+}
+
 #[server(prefix = "/do", endpoint = "spans", input = Json)]
 pub async fn spans(search: SpanSearch, range: RangeChoice, cursor: Option<String>) -> Result<Page<SpanView>, Failure> {
     use super::server::{actor, engine};

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::kpi::Fan;
 use crate::signal::Layer;
 use crate::telemetry::QueryLine;
 
@@ -33,7 +34,7 @@ pub struct ControlChart {
     pub run_length: f64,
 }
 
-/// What comes next, with what is not known about it.
+/// What comes next, with what is not known about it: the band that holds the truth in 95 of 100 such forecasts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Forecast {
@@ -44,6 +45,15 @@ pub struct Forecast {
     pub covered: Option<f64>,
     /// Steps until the limit is crossed: as likely as 10 %, 50 %, 90 %.
     pub crossing: Option<[Option<u32>; 3]>,
+}
+
+impl Forecast {
+    /// The same as a fan, errors being normal. `from` is the last measured point.
+    pub fn fan(&self, from: Timestamp, step: i64) -> Fan {
+        let widest = Fan::BANDS[Fan::BANDS.len() - 1];
+        let points = self.mean.iter().zip(&self.high).map(|(mean, high)| (*mean, (high - mean) / widest)).collect();
+        Fan { from, step, points }
+    }
 }
 
 /// One line looked at closely.

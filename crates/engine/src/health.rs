@@ -261,3 +261,30 @@ fn judge_probe(series: &Series, value: f64) -> Option<Judged> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_judged_by_its_failures_and_by_how_much_slower_it_became() {
+        let series = |name: &str, service: Option<&str>| Series {
+            name: name.into(),
+            labels: service.map(|s| ("service".to_string(), s.to_string())).into_iter().collect(),
+            unit: "1".into(),
+            layer: Layer::Application,
+            higher_is_better: Some(false),
+        };
+        let (service, judged) = judge_service(&series("service.errors", Some("checkout")), 0.05).expect("judged");
+        assert_eq!(
+            (service.as_str(), judged.name.as_str(), judged.shown.as_str()),
+            ("checkout", "checkout errors", "5.0%")
+        );
+        let application = LayerHealth::of(Layer::Application, vec![judged]).expect("a layer");
+        assert!(application.score < 0.701, "one call in twenty fails: {}", application.score);
+        let usual = judge_service(&series("service.slowdown", Some("checkout")), 1.0).expect("judged").1;
+        assert_eq!(LayerHealth::of(Layer::Application, vec![usual]).map(|l| l.score), Some(1.0));
+        assert!(judge_service(&series("service.calls", Some("checkout")), 9.0).is_none());
+        assert!(judge_service(&series("service.errors", None), 0.5).is_none());
+    }
+}

@@ -23,6 +23,8 @@ const STEPS_OFFERED: [i64; 14] = [
     1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 21_600_000,
     86_400_000,
 ];
+/// Queries that one page asks at once.
+const QUERIES_AT_ONCE: usize = 20;
 /// Lines that a page draws.
 const LINES_SHOWN: usize = 20;
 /// Series that one selector may find.
@@ -306,6 +308,31 @@ impl Engine {
         let step = STEPS_OFFERED.iter().copied().find(|s| *s >= step).unwrap_or(step);
         let start = (from.0 / 1000).div_euclid(step) * step;
         self.query_view_on(actor, text, Grid { start, end: to.0 / 1000, step }).await
+    }
+
+    /// Several queries over one range, each with its lines or what is wrong with it.
+    ///
+    /// # Errors
+    /// Not allowed; more than [`QUERIES_AT_ONCE`].
+    pub async fn query_views(
+        &self,
+        actor: &Actor,
+        queries: &[String],
+        range: TimeRange,
+    ) -> Result<Vec<std::result::Result<QueryView, String>>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        if queries.len() > QUERIES_AT_ONCE {
+            return Err(EngineError::TooLarge(format!("at most {QUERIES_AT_ONCE} queries are answered at once")));
+        }
+        let mut views = Vec::with_capacity(queries.len());
+        for query in queries {
+            views.push(match self.query_view(actor, query, range).await {
+                Ok(view) => Ok(view),
+                Err(EngineError::Store(error)) => return Err(error.into()),
+                Err(error) => Err(error.to_string()),
+            });
+        }
+        Ok(views)
     }
 
     /// The same on a grid of one's own, in milliseconds.

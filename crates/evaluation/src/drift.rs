@@ -134,7 +134,7 @@ pub fn measure(
             measured.constant = least < greatest && now.len() > 1 && now[0] == now[now.len() - 1];
             let d = kolmogorov_smirnov::statistic_sorted(sorted, &now);
             measured.ks = Some(d);
-            measured.p = Some(kolmogorov_smirnov::p_value(d, sorted.len(), now.len()));
+            measured.p = Some(kolmogorov_smirnov::p_quick(d, sorted.len(), now.len()));
             if options.wanted("wasserstein") {
                 measured.wasserstein = Some(divergence::wasserstein_normalised(sorted, &now));
             }

@@ -103,6 +103,15 @@ pub fn p_value(d: f64, n: usize, m: usize) -> f64 {
     if n.max(m) <= EXACT_MAX { p_exact(d, n, m) } else { p_asymptotic(d, n, m) }
 }
 
+/// Above this many rows on a side a verdict, of which a busy server makes thousands a minute, takes the
+/// asymptotic p: at 1,000 rows it is within 5 % of the exact one down to 0.005, which costs milliseconds.
+pub const EXACT_QUICK: usize = 1_000;
+
+/// P(D ≥ d) for verdicts: exact while both samples have at most [`EXACT_QUICK`] rows, else asymptotic.
+pub fn p_quick(d: f64, n: usize, m: usize) -> f64 {
+    if n.max(m) <= EXACT_QUICK { p_exact(d, n, m) } else { p_asymptotic(d, n, m) }
+}
+
 /// P(D ≥ d) exactly, for samples without ties: the share of lattice paths from (0, 0) to (n, m)
 /// that leave the band |i/n − j/m| < d, by the recursion of Viehmann (2021), which adds what is
 /// outside and so loses no digits of a small p. O(n · width of the band), one row of memory.
@@ -135,11 +144,19 @@ pub fn p_exact(d: f64, n: usize, m: usize) -> f64 {
         let mut row = Vec::with_capacity((high - low + 1) as usize);
         // Left of the band everything is outside; left of the lattice no path comes from.
         let mut left = if low == 0 { 0.0 } else { 1.0 };
-        for j in low..=high {
-            let below = if j < first || j > last { 1.0 } else { outside[(j - first) as usize] };
-            left = (below * i as f64 + left * j as f64) / (i + j) as f64;
+        // Counted in f64, which holds these numbers exactly: turning one of 128 bits into one costs more than the step.
+        let (up, mut across) = (i as f64, low as f64);
+        let mut step = |below: f64| {
+            left = (below * up + left * across) / (up + across);
+            across += 1.0;
             row.push(left);
-        }
+        };
+        // Of the row before, what lies under this one; beyond it everything is outside.
+        let shared_from = ((low - first).max(0) as usize).min(outside.len());
+        let shared_to = ((high - first + 1).max(0) as usize).min(outside.len()).max(shared_from);
+        (low..first.min(high + 1)).for_each(|_| step(1.0));
+        outside[shared_from..shared_to].iter().for_each(|below| step(*below));
+        (last.max(low - 1)..high).for_each(|_| step(1.0));
         (first, last, outside) = (low, high, row);
     }
     outside.last().copied().unwrap_or(1.0).clamp(0.0, 1.0)
@@ -342,6 +359,19 @@ mod tests {
             };
             let (x, y) = (sample(n, 0), sample(m, distinct / 9));
             prop_assert!((statistic_sorted(&x, &y) - by_definition(&x, &y)).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_quick_p_lies_near_the_exact_one_where_it_takes_over() {
+        for (n, m) in [(1001, 1001), (1500, 6000), (3000, 1200), (9000, 9000)] {
+            let scale = ((n + m) as f64 / (n as f64 * m as f64)).sqrt();
+            for k in [0.8, 1.0, 1.36, 1.63, 2.0] {
+                let (quick, exact) = (p_quick(k * scale, n, m), p_exact(k * scale, n, m));
+                // Far out, where both are small, the lattice of equal sizes shows.
+                let near = if exact > 0.005 { 0.05 } else { 0.2 };
+                assert!((quick - exact).abs() <= near * exact, "{n} {m} {k}: {quick} {exact}");
+            }
         }
     }
 

@@ -272,6 +272,9 @@ pub fn a_rule_fires_on_a_sample_and_resolves_by_the_next(server: Server) {
         "labels": {"i": "rule"}, "severity": "critical", "urgency": "now"});
     let test = alerting.json("POST", "/api/v1/alerting/backtest?days=1", &rule);
     assert_eq!((test.status, &test.json()["firings"]), (200, &json!([])));
+    let deploy = json!({"kind": "deploy", "title": "mail 1.2", "system": "mail"});
+    assert_eq!(server.post("/api/v1/changes", &ingest, deploy.to_string().as_bytes()).status, 200);
+    every_condition_is_tried_on_the_past(&alerting);
     let made = alerting.json("POST", "/api/v1/alerting/rules", &rule);
     assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
     let wrong = alerting.json("POST", "/api/v1/alerting/rules", &json!({"name": "w", "condition": {"is": "signal", "query": "rate(", "compare": "above", "limit": {"from": "fixed", "value": 1.0}}}));
@@ -298,6 +301,35 @@ pub fn a_rule_fires_on_a_sample_and_resolves_by_the_next(server: Server) {
     assert_eq!(alerting.json("POST", &path, &json!({"do": "note", "text": "the mail server was full"})).status, 200);
     let review = alerting.json("POST", &path, &json!({"do": "review"})).json();
     assert!(review["review"].as_str().is_some_and(|r| r.contains("the mail server was full")), "{review}");
+}
+
+fn every_condition_is_tried_on_the_past(alerting: &Alerting) {
+    let tried = |condition: &Value| {
+        let rule = json!({"name": "t", "condition": condition});
+        let answer = alerting.json("POST", "/api/v1/alerting/backtest?days=1", &rule);
+        assert_eq!(answer.status, 200, "{condition}: {}", String::from_utf8_lossy(&answer.body));
+        answer.json()
+    };
+    let absent = json!({"is": "absent", "query": "no_such_signal{queue=\"mail\"}"});
+    let found = tried(&absent);
+    let firing = &found["firings"][0];
+    assert_eq!((&firing["open"], &firing["labels"]), (&json!(true), &json!({"queue": "mail"})), "{found}");
+    let change = json!({"is": "change", "system": "mail", "within": ms(3_600_000)});
+    let found = tried(&change);
+    assert_eq!(found["firings"].as_array().map(Vec::len), Some(1), "{found}");
+    assert_eq!(found["firings"][0]["labels"], json!({"system": "mail"}));
+    let since = |v: &Value| v["firings"][0]["from"].clone();
+    let both = tried(&json!({"is": "all", "of": [absent, change]}));
+    assert_eq!(since(&both), since(&found), "both hold since the change: {both}");
+    let never = tried(&json!({"is": "unless", "of": [absent, absent]}));
+    assert_eq!(never["firings"], json!([]), "{never}");
+    for condition in [
+        json!({"is": "anomaly", "query": "queue_depth", "lookback": ms(3_600_000)}),
+        json!({"is": "forecast", "query": "queue_depth", "compare": "above", "value": 100.0, "within": ms(3_600_000)}),
+    ] {
+        let found = tried(&condition);
+        assert_eq!((&found["firings"], found["checks"].as_u64() > Some(100)), (&json!([]), true), "{found}");
+    }
 }
 
 /// Whatever moment the program dies at, every alert is told of and closed; what is told twice has the same key.

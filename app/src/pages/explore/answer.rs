@@ -52,6 +52,11 @@ pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, stack: bo
     .into_any()
 }
 
+/// The lines alone, in a small panel.
+pub(super) fn plain(view: &QueryView, height: f64) -> ChartSpec {
+    ChartSpec { height, ..lines(view, None, unit_of(view)) }
+}
+
 fn class_of(line: usize) -> &'static str {
     CLASSES[line % CLASSES.len()]
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::with;
 use crate::charts::chart::Chart;
+use crate::charts::fan::{bands, control, with_fan};
 use crate::charts::spark::Spark;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::panel::Empty;
@@ -31,33 +32,22 @@ pub(super) fn analysis(view: &AnalysisView) -> AnyView {
 fn one(view: &AnalysisView, found: &LineAnalysis) -> AnyView {
     let at = |i: f64| view.from.0 as f64 + i * view.step * 1e6;
     let steps = found.line.values.len();
-    let mut marks = Vec::new();
-    if let Some(control) = &found.control {
-        marks.push(Mark::Band {
-            class: "bd".into(),
-            points: vec![(at(0.0), control.lower, control.upper), (at(steps as f64), control.lower, control.upper)],
-        });
-        marks.push(Mark::Rule { class: "mean".into(), y: control.centre, label: "centre".into() });
+    let points: Vec<(f64, Option<f64>)> =
+        found.line.values.iter().enumerate().map(|(i, v)| (at(i as f64), *v)).collect();
+    let fan = found
+        .forecast
+        .as_ref()
+        .map(|f| f.fan(domain::Timestamp(at(steps as f64 - 1.0) as i64), (view.step * 1e6) as i64));
+    let mut marks = with_fan(points, fan.as_ref(), &found.line.label);
+    if let Some(chart) = &found.control {
+        marks.extend(control(chart, |step| {
+            Some((at(f64::from(step)), found.line.values.get(step as usize).copied()??))
+        }));
     }
-    if let Some(ahead) = &found.forecast {
-        let place = |i: usize| at((steps + i) as f64);
-        let band = ahead.low.iter().zip(&ahead.high).enumerate().map(|(i, (l, h))| (place(i), *l, *h)).collect();
-        marks.push(Mark::Band { class: "ci k2".into(), points: band });
-        marks.push(Mark::Line {
-            name: "forecast".into(),
-            class: "k2".into(),
-            points: ahead.mean.iter().enumerate().map(|(i, v)| (place(i), Some(*v))).collect(),
-        });
-    }
-    marks.push(Mark::Line {
-        name: found.line.label.clone(),
-        class: "ka strong".into(),
-        points: found.line.values.iter().enumerate().map(|(i, v)| (at(i as f64), *v)).collect(),
-    });
     let strange = found.anomalies.iter().map(|a| (at(f64::from(a.step)), a.value)).collect();
-    marks.push(Mark::Points { class: "kc".into(), points: strange });
+    marks.push(Mark::Points { class: "kp".into(), points: strange });
     let spec = ChartSpec::fit(220.0, Axis::Time, Unit::Compact, marks, false);
-    let control = found.control.as_ref().map(|c| {
+    let limits = found.control.as_ref().map(|c| {
         let first = c.broken.first().map_or_else(String::new, |(step, rule)| {
             let when = domain::Timestamp(at(f64::from(*step)) as i64);
             format!(" First at {}: {rule}.", when.here().date_clock())
@@ -74,9 +64,9 @@ fn one(view: &AnalysisView, found: &LineAnalysis) -> AnyView {
     let forecast = found.forecast.as_ref().map(|f| {
         let covered = f.covered.map_or_else(
             || "too short to check".to_string(),
-            |c| format!("{} of the last quarter lay within such a band", format::percent(c)),
+            |c| format!("{} of the last quarter lay within one made before it", format::percent(c)),
         );
-        view! { <dt>"Forecast"</dt><dd>{format!("95 % band; {covered}")}</dd> }
+        view! { <dt>"Forecast"</dt><dd>{bands()}<span class="hint blk">{format!("Of the widest band: {covered}.")}</span></dd> }
     });
     let changes: Vec<String> =
         found.changes.iter().take(5).map(|c| domain::Timestamp(at(f64::from(*c)) as i64).here().date_clock()).collect();
@@ -89,7 +79,7 @@ fn one(view: &AnalysisView, found: &LineAnalysis) -> AnyView {
             <div class="pb"><Chart spec title=title description=found.sentence.clone() left=64 right=64/>
             <dl class="kv mt-12">
                 <dt>"Values that do not belong"</dt><dd><b>{found.anomalies.len()}</b><span class="hint">{format!(" one in {} expected by chance, {season}", format::count(1.0 / found.anomaly_rate))}</span></dd>
-                {control}{forecast}{trend}
+                {limits}{forecast}{trend}
                 {(!changes.is_empty()).then(|| view! { <dt>"Level changed"</dt><dd>{changes.join(", ")}</dd> })}
             </dl></div>
         </section>

@@ -6,6 +6,7 @@ mod changes;
 mod closer;
 mod logs;
 mod map;
+mod pinned;
 mod signals;
 pub mod trace;
 mod traces;

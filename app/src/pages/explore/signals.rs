@@ -8,6 +8,7 @@ use domain::time::parse_span;
 use leptos::html::Input;
 use leptos::prelude::*;
 
+use super::pinned::{MOST, Pinned, read, turned};
 use super::{DEFAULT, carried, parameter, with};
 use crate::charts::shared::happened;
 use crate::components::icons::Icon;
@@ -25,7 +26,7 @@ const LISTED: usize = 200;
 pub fn Signals() -> impl IntoView {
     let place = use_place();
     let live = use_live();
-    let query = parameter("q");
+    let (query, pins) = (parameter("q"), parameter("pin"));
     let names = Resource::new(|| (), |()| metric_names());
     let (draw, before) = (parameter("draw"), parameter("cmp"));
     let answer = reading(
@@ -77,7 +78,7 @@ pub fn Signals() -> impl IntoView {
                     <input node_ref=finder class="in w" type="search" placeholder="Find a metric" on:input=move |ev| find.set(event_target_value(&ev))/></label>
                 <Transition fallback=Loading>{move || Suspend::new(async move {
                     match names.await {
-                        Ok(names) => tree(&names, &find.get(), &query.get(), &place.get()),
+                        Ok(names) => tree(&names, &find.get(), &query.get(), &pins.get(), &place.get()),
                         Err(error) => view! { <Failed error/> }.into_any(),
                     }
                 })}</Transition>
@@ -85,12 +86,13 @@ pub fn Signals() -> impl IntoView {
             <div class="exb">
                 <form class="panel qb" action="/explore" method="get" role="search" aria-label="Query">
                     {move || carried(&place.get(), "signals")}
+                    {move || (!pins.get().is_empty()).then(|| view! { <input type="hidden" name="pin" value=pins.get()/> })}
                     <div class="qr"><span class="ql" aria-hidden="true">"A"</span>
                         <label class="grow"><span class="sr">"Query in PromQL"</span>
                             <input class="in w mono" name="q" node_ref=field value=query.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
                         <button class="btn pri" type="submit">"Run"</button></div>
                 </form>
-                {move || (!query.get().is_empty()).then(|| looks(&place.get(), &query.get(), &[look.get(), draw.get(), before.get()]))}
+                {move || (!query.get().is_empty()).then(|| looks(&place.get(), &query.get(), &pins.get(), &[look.get(), draw.get(), before.get()]))}
                 <Transition fallback=Loading>{move || Suspend::new(async move {
                     match closer.await {
                         None => ().into_any(),
@@ -105,10 +107,12 @@ pub fn Signals() -> impl IntoView {
                     happened(&flagged.await, about);
                     match answer.await {
                         Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), draw.get() == "stack"),
+                        Ok(None) if !pins.get().is_empty() => ().into_any(),
                         Ok(None) => view! { <section class="panel"><Empty title="Choose a metric, or ask in PromQL" text="Functions of Prometheus work here: rate, histogram_quantile, sum by, topk and the others that dashboards use."/></section> }.into_any(),
                         Err(error) => view! { <Failed error/> }.into_any(),
                     }
                 })}</Transition>
+                {move || (!pins.get().is_empty()).then(Pinned)}
             </div>
         </div>
     }
@@ -123,9 +127,10 @@ enum Closer {
 }
 
 /// Ways to look at what was asked for. `chosen`: the look, the drawing, what it is compared with.
-fn looks(place: &Place, query: &str, chosen: &[String; 3]) -> impl IntoView + use<> {
+fn looks(place: &Place, query: &str, pins: &str, chosen: &[String; 3]) -> impl IntoView + use<> {
     let href = |look: &str, draw: &str, before: &str| {
-        with(place, &[("view", "signals"), ("q", query), ("look", look), ("draw", draw), ("cmp", before)])
+        let own = [("view", "signals"), ("q", query), ("look", look), ("draw", draw), ("cmp", before), ("pin", pins)];
+        with(place, &own)
     };
     let [look, draw, before] = chosen.each_ref().map(String::as_str);
     let link = |words: &'static str, href: String, on: bool| {
@@ -142,18 +147,24 @@ fn looks(place: &Place, query: &str, chosen: &[String; 3]) -> impl IntoView + us
         link(words, href(look, draw, if on { "" } else { value }), on)
     });
     let rule = place.link_to("/rules/new", &[("signal", query)]);
+    let known = read(pins);
+    let pinned = known.iter().any(|p| p == query.trim());
+    let pin = (pinned || known.len() < MOST).then(|| {
+        let href = with(place, &[("view", "signals"), ("q", query), ("pin", &turned(pins, query))]);
+        link(if pinned { "Unpin" } else { "Pin below" }, href, pinned)
+    });
     view! {
         <div class="row wrap gap-8 mb-12">
             <nav class="row gap-8" aria-label="Ways to look at it">{ways.into_iter().collect::<Vec<_>>()}</nav>
             <nav class="row gap-8" aria-label="Compare with">{compared.into_iter().collect::<Vec<_>>()}</nav>
             <span class="grow"></span>
             <nav class="seg sm" aria-label="Drawn as">{drawn.into_iter().collect::<Vec<_>>()}</nav>
-            <a class="btn sm" href=rule><Icon name="slid" small=true/>"Make a rule"</a>
+            {pin}<a class="btn sm" href=rule><Icon name="slid" small=true/>"Make a rule"</a>
         </div>
     }
 }
 
-fn tree(names: &[MetricName], find: &str, query: &str, place: &Place) -> AnyView {
+fn tree(names: &[MetricName], find: &str, query: &str, pins: &str, place: &Place) -> AnyView {
     if names.is_empty() {
         return view! { <Empty title="No metric yet" text="They appear when something is measured or sent."><a class="btn" href="/settings/connections">"Connect something"</a></Empty> }.into_any();
     }
@@ -176,7 +187,7 @@ fn tree(names: &[MetricName], find: &str, query: &str, place: &Place) -> AnyView
                 .map(|n| {
                     let on = n.name == chosen;
                     let title = format!("{} series{}{}", n.series, if n.unit.is_empty() { "" } else { ", " }, n.unit);
-                    view! { <li class:on=on><a class="mono" href=with(place, &[("view", "signals"), ("q", &n.name)]) title=title aria-current=on.then_some("true")>{n.name.clone()}</a></li> }
+                    view! { <li class:on=on><a class="mono" href=with(place, &[("view", "signals"), ("q", &n.name), ("pin", pins)]) title=title aria-current=on.then_some("true")>{n.name.clone()}</a></li> }
                 })
                 .collect();
             Some(view! {

@@ -2,7 +2,7 @@
 //! business event has been sent.
 
 use domain::format;
-use domain::kpi::{Fan, KpiUnit, KpiView};
+use domain::kpi::{KpiUnit, KpiView};
 use domain::signal::Sample;
 use domain::time::DAY;
 use domain::view::{MoneyByDay, OverviewView};
@@ -10,6 +10,7 @@ use domain::{TimeRange, Timestamp};
 use leptos::prelude::*;
 
 use crate::charts::chart::Chart;
+use crate::charts::fan::{bands, with_fan};
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::panel::{Empty, Panel};
 
@@ -29,40 +30,6 @@ pub fn ahead(view: &OverviewView) -> AnyView {
         </Panel>
     }
     .into_any()
-}
-
-/// A line with its forecast: three bands, the middle dashed from the last measured point.
-fn with_fan(points: Vec<(f64, Option<f64>)>, fan: Option<&Fan>, name: &str) -> Vec<Mark> {
-    let mut marks = Vec::new();
-    let last = points.iter().rev().find_map(|(x, y)| Some((*x, (*y)?)));
-    if let (Some(fan), Some((x0, y0))) = (fan, last) {
-        let at = |i: usize| fan.from.0 as f64 + (i as f64 + 1.0) * fan.step as f64;
-        for (class, z) in ["f95", "f80", "f50"].into_iter().zip(Fan::BANDS.into_iter().rev()) {
-            let ahead = fan.points.iter().enumerate().map(|(i, (m, d))| (at(i), m - z * d, m + z * d));
-            marks
-                .push(Mark::Band { class: class.into(), points: std::iter::once((x0, y0, y0)).chain(ahead).collect() });
-        }
-        let middle = fan.points.iter().enumerate().map(|(i, (m, _))| (at(i), Some(*m)));
-        marks.push(Mark::Line {
-            name: "expected".into(),
-            class: "dash ka".into(),
-            points: std::iter::once((x0, Some(y0))).chain(middle).collect(),
-        });
-    }
-    if let Some((x, _)) = last.filter(|_| fan.is_some()) {
-        marks.push(Mark::At { class: "ann".into(), x });
-    }
-    marks.push(Mark::Line { name: name.to_string(), class: "ka strong".into(), points });
-    if let Some((x, y)) = last {
-        marks.push(Mark::Points { class: "ka".into(), points: vec![(x, y)] });
-    }
-    marks
-}
-
-fn bands() -> impl IntoView {
-    view! {
-        <span class="leg"><span><i class="key da ka"></i>"forecast, true in"</span><span><i class="key sq fk50"></i>"5 of 10"</span><span><i class="key sq fk80"></i>"8 of 10"</span><span><i class="key sq fk95"></i>"19 of 20"</span></span>
-    }
 }
 
 fn money_panel(money: &MoneyByDay, view: &OverviewView) -> AnyView {
