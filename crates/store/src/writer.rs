@@ -81,12 +81,25 @@ impl Writer {
         }
     }
 
-    async fn submit<T>(&self, make: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<T> {
+    /// Hands a request in; where the queue is full, it waits its turn for as long as `patience` says.
+    async fn submit<T>(
+        &self,
+        patience: Duration,
+        make: impl FnOnce(oneshot::Sender<Result<T>>) -> Request,
+    ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(make(reply)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-        })?;
+        let place = match self.queue.try_reserve() {
+            Ok(place) => place,
+            Err(mpsc::error::TrySendError::Closed(())) => return Err(StoreError::Closed),
+            Err(mpsc::error::TrySendError::Full(())) if patience.is_zero() => return Err(StoreError::Overloaded),
+            Err(mpsc::error::TrySendError::Full(())) => {
+                match tokio::time::timeout(patience, self.queue.reserve()).await {
+                    Err(_) => return Err(StoreError::Overloaded),
+                    Ok(place) => place.map_err(|_| StoreError::Closed)?,
+                }
+            }
+        };
+        place.send(make(reply));
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -97,6 +110,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::Overloaded`] when the queue is full; nothing was kept then.
     pub async fn append_events(&self, stream: &Stream, batch: EventBatch, at: Timestamp) -> Result<EventReceipt> {
+        self.append_events_within(Duration::ZERO, stream, batch, at).await
+    }
+
+    /// The same for one part of a large body, which must not fail half way because others write too: it waits
+    /// for room.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] when there was no room in so long; what came before may have been kept.
+    pub async fn append_events_within(
+        &self,
+        patience: Duration,
+        stream: &Stream,
+        batch: EventBatch,
+        at: Timestamp,
+    ) -> Result<EventReceipt> {
         let mut receipt = EventReceipt::default();
         let mut rest = batch;
         while rest.rows() > 0 {
@@ -110,7 +138,7 @@ impl Store {
                 std::mem::take(&mut rest)
             };
             let stream = stream.clone();
-            let one = self.writer.submit(|reply| Request::Events { stream, batch: part, at, reply }).await?;
+            let one = self.writer.submit(patience, |reply| Request::Events { stream, batch: part, at, reply }).await?;
             receipt.accepted += one.accepted;
             receipt.duplicates += one.duplicates;
             receipt.changed += one.changed;
@@ -125,11 +153,11 @@ impl Store {
         if batch.rows() == 0 {
             return Ok(0);
         }
-        self.writer.submit(|reply| Request::Labels { model_id, batch, at, reply }).await
+        self.writer.submit(Duration::ZERO, |reply| Request::Labels { model_id, batch, at, reply }).await
     }
 
     pub(crate) async fn submit_points(&self, points: Points) -> Result<()> {
-        self.writer.submit(|reply| Request::Samples { points, reply }).await
+        self.writer.submit(Duration::ZERO, |reply| Request::Samples { points, reply }).await
     }
 }
 

@@ -85,17 +85,14 @@ impl Metrics {
 /// Times every request by its route, never by its path: a path is a stranger's text.
 pub async fn count(From(state): From<State>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let method = request.method().as_str().to_string();
-    let method = if ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"].contains(&method.as_str()) {
-        method
-    } else {
-        "other".into()
-    };
-    let route =
-        request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_string(), |p| p.as_str().to_string());
+    const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+    let method = METHODS.into_iter().find(|m| *m == request.method().as_str()).unwrap_or("other");
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
-    let status = response.status().as_u16().to_string();
-    state.metrics.requests.with_label_values(&[&method, &route, &status]).observe(started.elapsed().as_secs_f64());
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let status = response.status();
+    let labels = [method, route, status.as_str()];
+    state.metrics.requests.with_label_values(&labels).observe(started.elapsed().as_secs_f64());
     response
 }
 

@@ -25,7 +25,8 @@ mod site;
 mod telemetry;
 mod upload;
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::FromRef;
@@ -36,6 +37,7 @@ use engine::Engine;
 use leptos::config::LeptosOptions;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -45,8 +47,11 @@ use tower_http::trace::TraceLayer;
 use crate::config::Config;
 use routes::Routes;
 
+/// What handlers share. One pointer: every request carries it through each layer.
 #[derive(Clone)]
-pub struct State {
+pub struct State(Arc<Parts>);
+
+pub struct Parts {
     pub engine: Engine,
     pub config: Arc<Config>,
     pub leptos: LeptosOptions,
@@ -54,11 +59,19 @@ pub struct State {
     pub ingest: Arc<Semaphore>,
     /// Small bodies that wait in memory, in permits of [`upload::BYTES_A_PERMIT`].
     pub ingest_bytes: Arc<Semaphore>,
-    pub metrics: Arc<metrics::Metrics>,
-    /// The document of the API.
-    pub openapi: Arc<serde_json::Value>,
+    pub metrics: metrics::Metrics,
+    /// The document of the API, once the routes are known.
+    pub openapi: OnceLock<serde_json::Value>,
     pub stop: CancellationToken,
     pub started: domain::Timestamp,
+}
+
+impl Deref for State {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl FromRef<State> for LeptosOptions {
@@ -74,17 +87,17 @@ pub fn router(engine: Engine, config: &Config, stop: CancellationToken) -> Route
 
 /// The application and the table of its guarded routes.
 fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, Vec<routes::Entry>) {
-    let mut state = State {
+    let state = State(Arc::new(Parts {
         started: engine.now(),
         engine,
         config: Arc::new(config.clone()),
         leptos: LeptosOptions::builder().output_name("plimsoll").build(),
         ingest: Arc::new(Semaphore::new(config.limits.ingest_requests.max(1))),
         ingest_bytes: Arc::new(Semaphore::new((config.limits.ingest_bytes / upload::BYTES_A_PERMIT).max(1025))),
-        metrics: Arc::new(metrics::Metrics::new()),
-        openapi: Arc::default(),
+        metrics: metrics::Metrics::new(),
+        openapi: OnceLock::new(),
         stop,
-    };
+    }));
     let view = Access::Needs(Action::View);
     let ingest = Access::Needs(Action::Ingest);
     let respond = Access::Needs(Action::Respond);
@@ -217,7 +230,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .post("/api/v1/probes", Access::Needs(Action::EditProbes), api::create_probe)
         .delete("/api/v1/probes/{id}", Access::Needs(Action::EditProbes), api::delete_probe);
     let (guarded, entries) = routes.finish();
-    state.openapi = Arc::new(openapi::document(&entries));
+    state.openapi.get_or_init(|| openapi::document(&entries));
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
@@ -229,27 +242,27 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         }
     }
     let request_id = HeaderName::from_static("x-request-id");
-    let app = guarded
-        .merge(pages::router(&state))
-        .fallback(site::fallback)
-        .layer(from_fn_with_state(state.clone(), caller::identify))
-        .layer(csrf)
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(from_fn_with_state(state.clone(), metrics::count))
-        .layer(from_fn(problem::name_request))
-        .layer(header("x-content-type-options", "nosniff"))
-        .layer(header("x-frame-options", "DENY"))
-        .layer(header("referrer-policy", "same-origin"))
-        .layer(header("permissions-policy", "camera=(), microphone=(), geolocation=()"))
-        .layer(header("cross-origin-opener-policy", "same-origin"))
-        .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
-        .layer(PropagateRequestIdLayer::new(request_id.clone()))
+    // As one layer: each that a router takes by itself is boxed and cloned for every request. The first is outermost.
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
         .layer(TraceLayer::new_for_http().make_span_with(|request: &axum::http::Request<_>| {
             let id = request.headers().get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default();
             // The path alone: a query may hold a token.
             tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
         }))
-        .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid));
+        .layer(PropagateRequestIdLayer::new(request_id))
+        .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
+        .layer(header("cross-origin-opener-policy", "same-origin"))
+        .layer(header("permissions-policy", "camera=(), microphone=(), geolocation=()"))
+        .layer(header("referrer-policy", "same-origin"))
+        .layer(header("x-frame-options", "DENY"))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(from_fn(problem::name_request))
+        .layer(from_fn_with_state(state.clone(), metrics::count))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(csrf)
+        .layer(from_fn_with_state(state.clone(), caller::identify));
+    let app = guarded.merge(pages::router(&state)).fallback(site::fallback).layer(layers);
     let app = if state.config.server.secure() {
         app.layer(header("strict-transport-security", "max-age=31536000"))
     } else {

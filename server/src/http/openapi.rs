@@ -771,7 +771,7 @@ pub fn document(entries: &[Entry]) -> Value {
 }
 
 pub async fn serve(From(state): From<State>) -> Json<Value> {
-    Json((*state.openapi).clone())
+    Json(state.openapi.get().cloned().unwrap_or_default())
 }
 
 #[cfg(test)]

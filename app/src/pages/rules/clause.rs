@@ -110,9 +110,8 @@ fn field(id: usize, name: &str) -> String {
     format!("c{id}.{name}")
 }
 
-/// A condition's fields in their sentence. `id` tells clauses of one form apart; `remove` is there where it
-/// is not the only one.
-pub fn clause(id: usize, place: usize, condition: &Condition, remove: Option<AnyView>) -> AnyView {
+/// A condition's fields in their sentence. `id` tells clauses of one form apart.
+pub fn clause(id: usize, title: Signal<String>, condition: &Condition, remove: AnyView) -> AnyView {
     let f = Fields::of(condition);
     let kind = RwSignal::new(f.kind.to_string());
     let limit = RwSignal::new(f.limit.to_string());
@@ -129,7 +128,7 @@ pub fn clause(id: usize, place: usize, condition: &Condition, remove: Option<Any
     let joined: Vec<(&str, &str)> = COMPARES.iter().map(|c| (c.0, c.1)).collect();
     let name = |of: &str| field(id, of);
     view! {
-        <div class="sent" role="group" aria-label=format!("Condition {}", place + 1)>
+        <div class="sent" role="group" aria-label=title>
             <select class="in" name=name("kind") aria-label="What is looked for" on:change=move |event| kind.set(event_target_value(&event))>{options(&KINDS, f.kind)}</select>
             <span hidden=without(&["signal", "absent", "anomaly", "forecast"])>{asked(id, &f.query)}</span>
             <span hidden=without(&["signal", "forecast"])><span>"is"</span>

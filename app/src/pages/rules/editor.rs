@@ -247,14 +247,18 @@ fn when(
     let (join, count, _) = clauses(&text.condition).unwrap_or(("all", 2, Vec::new()));
     let joining = RwSignal::new(join.to_string());
     let alone = move || when.clauses.with(|all| all.len() < 2);
-    let each = move || {
-        let many = when.clauses.with(|all| all.len() > 1);
-        when.clauses
-            .get()
-            .into_iter()
-            .enumerate()
-            .map(move |(place, (number, condition))| (place, number, condition, many))
-            .collect::<Vec<_>>()
+    // A clause is drawn once: what is typed into it is its own.
+    let drawn = move |(number, condition): (usize, Condition)| {
+        let name = Signal::derive(move || {
+            let place = when.clauses.with(|all| all.iter().position(|(n, _)| *n == number));
+            format!("Condition {}", place.unwrap_or(0) + 1)
+        });
+        let take_away = move |_| {
+            when.clauses.update(|all| all.retain(|(n, _)| *n != number));
+            changed.run(());
+        };
+        let remove = view! { <button class="btn ghost xs" type="button" hidden=alone aria-label=move || format!("Remove {}", name.get().to_lowercase()) on:click=take_away><Icon name="x" small=true/></button> };
+        clause::clause(number, name, &condition, remove.into_any())
     };
     let wait = if text.pending > 0 { span_text(text.pending) } else { String::new() };
     let keep = if text.keep_firing_for > 0 { span_text(text.keep_firing_for) } else { String::new() };
@@ -270,10 +274,7 @@ fn when(
             <div class="mt-12" hidden=move || when.coded.get()>
                 <div class="sent" hidden=alone><select class="in" name="join" aria-label="How the conditions join" on:change=move |event| joining.set(event_target_value(&event))>{options(&JOINS, join)}</select>
                 <span hidden=move || joining.get() != "at_least"><span>"namely"</span><input class="in sm" name="count" inputmode="numeric" aria-label="How many have to hold" value=count/></span></div>
-                <For each key=|(_, number, _, many)| (*number, *many) children=move |(place, number, condition, many)| {
-                    let remove = many.then(|| view! { <button class="btn ghost xs" type="button" aria-label=format!("Remove condition {}", place + 1) on:click=move |_| { when.clauses.update(|all| all.retain(|(n, _)| *n != number)); changed.run(()); }><Icon name="x" small=true/></button> }.into_any());
-                    clause::clause(number, place, &condition, remove)
-                }/>
+                <For each=move || when.clauses.get() key=|(number, _)| *number children=drawn/>
             </div>
             <label class="f mt-12" hidden=move || !when.coded.get()><span>"Condition as JSON: all, any, unless, at_least of others"</span><textarea class="in mono" name="code" rows="12" spellcheck="false" node_ref=when.code>{json}</textarea></label>
             <div class="sent mt-12"><span>"for at least"</span><input class="in sm" name="for" aria-label="For at least" placeholder="at once" value=wait/><span>"; goes on firing for"</span><input class="in sm" name="keep" aria-label="Goes on firing for" placeholder="no longer" value=keep/></div>

@@ -26,7 +26,7 @@ use domain::model::{
 };
 use domain::problem::{LineError, Receipt};
 use domain::{Action, Actor, Object, Timestamp};
-use store::{NewBaseline, NewModel, Stream};
+use store::{NewBaseline, NewModel};
 
 use crate::{Engine, EngineError, Result};
 pub use body::Body;
@@ -88,6 +88,9 @@ pub fn environment_name(name: Option<&str>) -> Result<String> {
     }
 }
 
+/// A part of a body waits so long for room.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
+
 impl Engine {
     /// Keeps predictions or baseline rows of a model; registers the model from the first of them.
     /// `progress` hears of the rows read so far.
@@ -141,7 +144,7 @@ impl Engine {
             })?;
             drop(table);
             add_errors(&mut receipt, errors);
-            let kept = self.append_patiently(stream, events, now).await?;
+            let kept = self.store.append_events_within(PATIENCE, stream, events, now).await?;
             receipt.accepted += kept.accepted;
             receipt.duplicates += kept.duplicates;
             receipt.changed_duplicates += kept.changed;
@@ -157,25 +160,6 @@ impl Engine {
             self.audit(actor, "baseline.upload", &model.name).await;
         }
         Ok(receipt)
-    }
-
-    /// One large body must not fail half way because others write too: wait for room, a little.
-    async fn append_patiently(
-        &self,
-        stream: &Stream,
-        events: domain::event::EventBatch,
-        now: Timestamp,
-    ) -> Result<store::EventReceipt> {
-        let mut wait = 10;
-        loop {
-            match self.store.append_events(stream, events.clone(), now).await {
-                Err(store::StoreError::Overloaded) if wait < 2000 => {
-                    tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
-                    wait *= 2;
-                }
-                other => return Ok(other?),
-            }
-        }
     }
 
     /// Keeps labels of a known model.
