@@ -76,6 +76,11 @@ pub(crate) async fn evaluate(database: Database, models: usize, rate: usize, rec
         connection.json("PATCH", &path, &server.key, &change).await?;
     }
     eprintln!("{models} models have a baseline after {} s", (now() - begun) / 1000);
+    for m in 0..models {
+        learnt(&mut connection, &server, &format!("/api/v1/models/m{m}")).await?;
+    }
+    eprintln!("all has been learnt from them after {} s", (now() - begun) / 1000);
+    let begun = now();
     let per_model = rate / models;
     let start = Instant::now();
     let mut sent = 0_u64;
@@ -154,6 +159,18 @@ pub(crate) async fn evaluate(database: Database, models: usize, rate: usize, rec
     report("evaluate", database, 1, &figures);
     server.stop();
     Ok(())
+}
+
+/// Waits until what is slow has been learnt from a model's baseline: before that a load is not steady.
+async fn learnt(connection: &mut Connection, server: &Server, path: &str) -> Result<(), String> {
+    for _ in 0..1200 {
+        let found: Value = windows(connection, server, &format!("{path}/windows?baseline=true")).await?;
+        if found.as_array().into_iter().flatten().any(|w| !w["multivariate"]["autoencoder"].is_null()) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Err(format!("{path}: nothing was learnt within ten minutes"))
 }
 
 /// Waits until the windows of a model change no more.

@@ -163,8 +163,8 @@ fn grow(
     if depth == 0 || rows.len() < 2 * options.leaf {
         return place;
     }
-    let worth = |g: f64, h: f64| g * g / (h + 1.0);
-    let mut best = (1e-9, 0, 0);
+    let whole = g * g / (h + 1.0);
+    let mut best = (1e-9 + whole, 0, 0);
     for (column, bins) in binned.iter().enumerate() {
         let mut histogram = [(0.0, 0.0, 0_usize); BINS + 1];
         for r in &rows {
@@ -178,10 +178,15 @@ fn grow(
             left_g += bin_g;
             left_h += bin_h;
             left_n += bin_n;
-            if left_n < options.leaf || rows.len() - left_n < options.leaf {
+            if *bin_n == 0 || left_n < options.leaf {
                 continue;
             }
-            let gain = worth(left_g, left_h) + worth(g - left_g, h - left_h) - worth(g, h);
+            if rows.len() - left_n < options.leaf {
+                break;
+            }
+            // g²/(h + 1) of both sides by one division: of this loop's work that is most.
+            let (right_g, left, right) = (g - left_g, left_h + 1.0, h - left_h + 1.0);
+            let gain = (left_g * left_g * right + right_g * right_g * left) / (left * right);
             if gain > best.0 {
                 best = (gain, column, bin + 1);
             }
