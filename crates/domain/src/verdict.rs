@@ -355,6 +355,34 @@ pub struct Usual {
     #[serde(deserialize_with = "crate::number::number")]
     pub upper: f64,
     pub windows: u32,
+    /// Rows of the middle one, and how far one goes with the next: their lag-1 autocorrelation, 0 at least.
+    #[serde(default)]
+    pub rows: f64,
+    #[serde(default)]
+    pub memory: f64,
+}
+
+impl Usual {
+    /// What is usual of a window of so many rows.
+    #[must_use]
+    pub fn of_rows(&self, rows: u64) -> Usual {
+        let times = narrower(self.rows, rows as f64, self.memory);
+        let (lower, upper) =
+            (self.mean - (self.mean - self.lower) * times, self.mean + (self.upper - self.mean) * times);
+        Usual { lower, upper, ..self.clone() }
+    }
+}
+
+/// Windows so many times larger than the baseline's own are held against a band that is narrower than theirs.
+const LARGER: f64 = 4.0;
+
+/// How many times as wide as among windows of `own` rows a mean scatters among windows of `rows` rows: the square
+/// root of (1 + ρ) / (1 − ρ) / k for k windows that follow each other with the autocorrelation ρ. A baseline of two
+/// months is cut into windows of days, or nothing could be learnt from it; a month of production is no such
+/// window. 1 where they are of about the same size.
+pub fn narrower(own: f64, rows: f64, memory: f64) -> f64 {
+    let times = rows / own;
+    if times.is_finite() && times >= LARGER { ((1.0 + memory) / (1.0 - memory) / times).sqrt().min(1.0) } else { 1.0 }
 }
 
 #[cfg(test)]

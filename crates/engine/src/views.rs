@@ -49,8 +49,8 @@ impl Engine {
     }
 
     async fn card(&self, model: Model, environment: &str) -> Result<ModelCard> {
-        let usual = self.usual(&model).await?;
         let recent = self.store.newest_reports(model.id, environment, RECENT).await?;
+        let usual = self.usual(&model).await?.map(|u| u.of_rows(recent.iter().map(|r| r.rows).max().unwrap_or(0)));
         let rows = match self.store.existing_stream(model.id, EventKind::Prediction, environment).await? {
             Some(stream) => self.store.stream_summary(&stream).await?.rows,
             None => 0,
@@ -131,8 +131,10 @@ impl Engine {
         if reports.len() > WINDOWS_MAX {
             reports.drain(..reports.len() - WINDOWS_MAX);
         }
-        let usual = self.usual(&model).await?;
         let newest = reports.iter().rev().find(|r| !r.reference && r.rows > 0);
+        // Of the largest window: the newest may be filling still.
+        let largest = reports.iter().filter(|r| !r.reference).map(|r| r.rows).max().unwrap_or(0);
+        let usual = self.usual(&model).await?.map(|u| u.of_rows(largest));
         let shares = match newest {
             Some(report) => self.store.shares(model.id, environment, report.range.from).await?,
             None => Vec::new(),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use domain::evidence::{Figure, figure_shown, figure_title};
 use domain::monitor::{Judgement, Limits, Monitor, ThresholdRule};
-use domain::verdict::{Finding, WindowReport};
+use domain::verdict::{Finding, WindowReport, narrower};
 use domain::{TimeRange, Timestamp};
 use statistics::quantile::{mean, standard_deviation};
 use statistics::series::SeasonalBaseline;
@@ -15,6 +15,7 @@ use statistics::threshold::{self, Thresholds};
 use statistics::{multiple_testing, power};
 
 use crate::figures::figures;
+use crate::quality::memory;
 
 /// Windows without which nothing can be learnt.
 pub const WINDOWS_NEEDED: usize = 5;
@@ -170,6 +171,27 @@ pub fn usual_rule(figure: &str) -> ThresholdRule {
     }
 }
 
+/// Figures that are means over a window's rows, or near enough to scatter as means do.
+fn is_mean(figure: &str) -> bool {
+    const MEANS: [&str; 14] = [
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "specificity",
+        "brier",
+        "log_loss",
+        "mae",
+        "rmse",
+        "bias",
+        "ndcg",
+        "map",
+        "mrr",
+        "hit_rate",
+    ];
+    MEANS.contains(&figure.strip_prefix("estimated.").unwrap_or(figure))
+}
+
 /// Every figure that has limits, held against them; the worst first. `range` is the window's.
 pub fn judge(figures: &[Figure], range: TimeRange, ground: &Ground) -> Vec<Judgement> {
     let judged: Vec<(&Figure, Limits, Option<&Monitor>, f64, f64)> = figures
@@ -188,9 +210,21 @@ pub fn judge(figures: &[Figure], range: TimeRange, ground: &Ground) -> Vec<Judge
                 limits.upper = limits.upper.map(|u| u.min(1.0));
             }
             let values: Vec<f64> = history.iter().map(|(_, v)| *v).collect();
+            let learnt = !matches!(rule, ThresholdRule::Fixed { .. });
+            let narrow = if learnt && is_mean(&figure.name) {
+                narrower(ground.usual_rows, figure.estimate.n as f64, memory(&values))
+            } else {
+                1.0
+            };
+            if let Some(centre) = limits.centre.filter(|_| narrow < 1.0) {
+                let near = |limit: f64| centre + (limit - centre) * narrow;
+                (limits.lower, limits.upper) = (limits.lower.map(near), limits.upper.map(near));
+                limits.source = format!("{}, narrowed for a larger window", limits.source);
+            }
             // A window with fewer rows than the baseline's scatters more, and so it may.
             let spread = standard_deviation(&values, 0)
-                * (ground.usual_rows / (figure.estimate.n.max(1) as f64)).sqrt().max(1.0);
+                * (ground.usual_rows / (figure.estimate.n.max(1) as f64)).sqrt().max(1.0)
+                * narrow;
             Some((figure, limits, monitor, spread, values.len() as f64))
         })
         .collect();
@@ -316,6 +350,23 @@ mod tests {
         let found = limits(ThresholdRule::USUAL, &history(&scattered(30)), Timestamp(0), Some(false)).expect("enough");
         assert!(found.lower.is_none() && found.upper.is_some());
         assert!(limits(ThresholdRule::USUAL, &history(&[0.8; 3]), Timestamp(0), None).is_none());
+    }
+
+    #[test]
+    fn a_window_of_many_baseline_windows_scatters_less_than_one() {
+        let histories = HashMap::from([("accuracy".to_string(), history(&scattered(30)))]);
+        let figure = |value: f64, n: u64| Figure {
+            name: "accuracy".into(),
+            estimate: domain::verdict::Estimate { value, low: value - 0.001, high: value + 0.001, n },
+            higher_is_better: Some(true),
+        };
+        let range = TimeRange { from: Timestamp(0), to: Timestamp(1) };
+        let ground = Ground { histories: &histories, monitors: &[], recent: &[], usual_rows: 1000.0 };
+        let lower = |n: u64| judge(&[figure(0.78, n)], range, &ground)[0].limits.lower.expect("learnt");
+        assert_eq!(lower(1000), lower(3000), "about the same size");
+        assert!(0.8 - lower(16_000) < 0.5 * (0.8 - lower(1000)), "{} {}", lower(16_000), lower(1000));
+        assert!(judge(&[figure(0.78, 16_000)], range, &ground)[0].finding.drifted());
+        assert!(!judge(&[figure(0.78, 1000)], range, &ground)[0].finding.drifted());
     }
 
     #[test]

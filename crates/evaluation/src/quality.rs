@@ -7,6 +7,7 @@ use domain::verdict::{Confusion, Estimate, Metric, Quality, Usual, WindowReport}
 use statistics::classification::{Counts, f1_of_overlap, roc_auc, roc_auc_error};
 use statistics::intervals::{Z95, mean_interval, wilson};
 use statistics::probabilistic::{self, Grouping};
+use statistics::quantile::sorted_finite;
 use statistics::quantile::{mean, standard_deviation};
 use statistics::{ranking, regression};
 
@@ -317,6 +318,7 @@ pub fn usual(reports: &[WindowReport], name: &str) -> Option<Usual> {
         return None;
     }
     let values: Vec<f64> = found.iter().map(|m| m.estimate.value).collect();
+    let rows: Vec<f64> = found.iter().map(|m| m.estimate.n as f64).collect();
     let (mean, deviation) = (statistics::quantile::mean(&values), statistics::quantile::standard_deviation(&values, 0));
     let bounded = found.iter().all(|m| m.higher_is_better);
     let clip = |v: f64| if bounded { v.clamp(0.0, 1.0) } else { v };
@@ -326,7 +328,15 @@ pub fn usual(reports: &[WindowReport], name: &str) -> Option<Usual> {
         lower: clip(mean - 3.0 * deviation),
         upper: clip(mean + 3.0 * deviation),
         windows: values.len() as u32,
+        rows: statistics::quantile::quantile_sorted(&sorted_finite(&rows), 0.5),
+        memory: memory(&values),
     })
+}
+
+/// How far each of a series' values goes with the next: lag-1 autocorrelation, from 0 to 0.9.
+pub fn memory(values: &[f64]) -> f64 {
+    let found = statistics::series::autocorrelation(values, 1).and_then(|r| r.get(1).copied());
+    found.filter(|r| r.is_finite()).unwrap_or(0.0).clamp(0.0, 0.9)
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub fn Pinned() -> impl IntoView {
                 Ok(views) => {
                     let (place, query, pins) = (place.get(), query.get(), pins.get());
                     let panels: Vec<_> = read(&pins).iter().zip(views).map(|(own, found)| panel(own, found, &place, &query, &pins)).collect();
-                    view! { <h2 class="h2l mb-12">"Pinned"</h2><div class="g mb-16">{panels}</div> }.into_any()
+                    view! { <h2 class="h2l mt-12">"Pinned"</h2><div class="g mb-16">{panels}</div> }.into_any()
                 }
                 Err(error) => view! { <Failed error/> }.into_any(),
             }

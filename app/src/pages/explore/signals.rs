@@ -48,9 +48,13 @@ pub fn Signals() -> impl IntoView {
     );
     let look = parameter("look");
     let closer = Resource::new(
-        move || (query.get(), place.get().range.unwrap_or(DEFAULT), look.get(), live.tick.get() / 30),
-        |(query, range, look, _)| async move {
+        move || {
+            let (look, alone) = (look.get(), pins.get().is_empty());
+            (query.get(), place.get().range.unwrap_or(DEFAULT), look, alone, live.tick.get() / 30)
+        },
+        |(query, range, look, alone, _)| async move {
             match look.as_str() {
+                _ if query.trim().is_empty() && !alone => None,
                 _ if query.trim().is_empty() => Some(unusual_now(range).await.map(Closer::Unusual)),
                 "closer" => Some(look_closer(query, range).await.map(Closer::Analysis)),
                 "companions" => Some(companions(query, range).await.map(Closer::Companions)),

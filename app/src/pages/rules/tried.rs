@@ -42,11 +42,8 @@ fn done(test: &Backtest, days: u32) -> AnyView {
     if test.checks == 0 {
         return view! { <div class="pb">{remark}</div> }.into_any();
     }
-    let found = if test.incidents == 0 {
-        "no incident in the range".to_string()
-    } else {
-        format!("{} of {}", test.against.found, test.incidents)
-    };
+    let found =
+        if test.incidents == 0 { "none".to_string() } else { format!("{} of {}", test.against.found, test.incidents) };
     let rows: Vec<_> = test
         .firings
         .iter()

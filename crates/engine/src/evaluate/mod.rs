@@ -342,10 +342,11 @@ impl Engine {
             let Some(against) = &against else {
                 continue;
             };
+            let usual = against.ground.usual.as_ref().map(|u| u.of_rows(rows as u64));
             let context = Context {
                 reference: against.prepared.as_ref().map(|p| &*p.reference),
                 trained: against.prepared.as_ref().map(|p| &*p.trained),
-                usual: against.ground.usual.as_ref(),
+                usual: usual.as_ref(),
                 histories: Some(&against.ground.histories),
                 usual_rows: against.ground.usual_rows,
                 ..Context::of(model, &options, now, reason)
