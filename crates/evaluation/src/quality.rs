@@ -7,8 +7,7 @@ use domain::verdict::{Confusion, Estimate, Metric, Quality, Usual, WindowReport}
 use statistics::classification::{Counts, f1_of_overlap, roc_auc, roc_auc_error};
 use statistics::intervals::{Z95, mean_interval, wilson};
 use statistics::probabilistic::{self, Grouping};
-use statistics::quantile::sorted_finite;
-use statistics::quantile::{mean, standard_deviation};
+use statistics::quantile::{mean, quantile_sorted, sorted_finite, standard_deviation};
 use statistics::{ranking, regression};
 
 use crate::Rows;
@@ -328,7 +327,7 @@ pub fn usual(reports: &[WindowReport], name: &str) -> Option<Usual> {
         lower: clip(mean - 3.0 * deviation),
         upper: clip(mean + 3.0 * deviation),
         windows: values.len() as u32,
-        rows: statistics::quantile::quantile_sorted(&sorted_finite(&rows), 0.5),
+        rows: quantile_sorted(&sorted_finite(&rows), 0.5),
         memory: memory(&values),
     })
 }
