@@ -121,7 +121,8 @@ test('queries are pinned below each other, and the address holds them', async ({
   await open(page, `${plimsoll.url}/explore?q=queue_length`);
   await page.getByRole('link', { name: 'Pin below' }).click();
   await page.getByLabel('Query in PromQL').fill('max(queue_length) * 3');
-  await page.getByRole('button', { name: 'Run' }).click();
+  await expect(page).toHaveURL(/pin=queue_length/);
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
   await page.getByRole('link', { name: 'Pin below' }).click();
   const pinned = page.getByRole('region', { name: /^Pinned: / });
   await expect(pinned).toHaveCount(2);
