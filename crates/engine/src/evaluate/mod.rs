@@ -210,6 +210,10 @@ impl Engine {
             done.push(StoredReport { report: with_rows(report, rows), shares });
         }
         self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[]).await?;
+        // What was learnt while these windows were being judged found none of them to be judged again.
+        if !prepared.trained.complete && self.prepared(model, baseline, "", now, 0).await?.trained.complete {
+            self.store.mark_dirty(model.id, "*", TimeRange::ALL, "learnt from the baseline").await?;
+        }
         Ok(())
     }
 
