@@ -111,7 +111,7 @@ impl Engine {
     async fn publish_services(&self, environment: &str) -> Result<()> {
         let at = self.now();
         let hour = TimeRange { from: at.plus(-HOUR), to: at };
-        let (_, traffic) = self.map_and_traffic(&Actor::Local, environment, hour).await?;
+        let traffic = self.traffic(&Actor::Local, environment, hour).await?;
         let seconds = traffic.recent as f64 / 1e6;
         let mut samples: Vec<(Series, Sample)> = Vec::new();
         for service in traffic.services.iter().filter(|s| s.now.calls > 0) {

@@ -240,23 +240,8 @@ impl Engine {
 
     /// The metrics that can be looked at, by name.
     pub async fn metric_names(&self, actor: &Actor) -> Result<Vec<MetricName>> {
-        self.may(actor, Action::View, &Object::Installation)?;
-        let notes = self.store.signal_notes().await?;
-        let index = self.series_index().await?;
-        let mut names: Vec<MetricName> = index
-            .by_name
-            .iter()
-            .filter_map(|(name, places)| {
-                let mut series = (*index.series.get(*places.first()?)?.2).clone();
-                if let Some(note) = notes.get(&series.name) {
-                    note.apply(&mut series);
-                }
-                let count = places.len() as u64;
-                Some(MetricName { name: name.clone(), layer: series.layer, unit: series.unit, series: count })
-            })
-            .collect();
-        names.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
-        Ok(names)
+        let of = |s: SignalKnown| MetricName { name: s.spelled, layer: s.layer, unit: s.unit, series: s.series };
+        Ok(self.known_signals(actor, "").await?.into_iter().map(of).collect())
     }
 
     /// Every signal whose name holds a text, as it is understood.
@@ -291,7 +276,7 @@ impl Engine {
                 })
             })
             .collect();
-        found.sort_by(|a, b| (a.layer, &a.name).cmp(&(b.layer, &b.name)));
+        found.sort_by(|a, b| (a.layer, &a.spelled).cmp(&(b.layer, &b.spelled)));
         Ok(found)
     }
 

@@ -55,6 +55,12 @@ impl Engine {
         Ok(self.map_and_traffic(actor, environment, range).await?.0)
     }
 
+    /// What services did in the range.
+    pub(crate) async fn traffic(&self, actor: &Actor, environment: &str, range: TimeRange) -> Result<Traffic> {
+        let spans = self.spans_seen(actor, environment, range).await?;
+        Ok(tokio::task::block_in_place(|| spans.traffic(range)))
+    }
+
     /// The map, and what services did in the range.
     pub(crate) async fn map_and_traffic(
         &self,

@@ -253,7 +253,7 @@ pub fn usage(rows: &Rows) -> Usage {
     // A call that failed has no reason for stopping, one that did not has no error.
     let errors = rows.column("feature.error").map(|data| {
         let (codes, _) = classes(data);
-        share(codes.iter().filter(|c| **c != MISSING).count(), codes.len())
+        share(codes.iter().filter(|c| **c != MISSING).count() as u64, codes.len() as u64)
     });
     let stopped = rows.column("feature.finish_reason").map(classes);
     let of = |wanted: &[&str]| {
@@ -261,8 +261,8 @@ pub fn usage(rows: &Rows) -> Usage {
         let hit = |word: &String| wanted.iter().any(|w| word.to_lowercase().contains(w));
         let hits: Vec<bool> = words.iter().map(hit).collect();
         let known = codes.iter().filter(|c| **c != MISSING);
-        let n = known.clone().count();
-        (n > 0).then(|| share(known.filter(|c| hits.get(**c as usize) == Some(&true)).count(), n))
+        let n = known.clone().count() as u64;
+        (n > 0).then(|| share(known.filter(|c| hits.get(**c as usize) == Some(&true)).count() as u64, n))
     };
     Usage {
         tokens_in: sum("tokens.input"),
@@ -292,7 +292,8 @@ fn each_token(rows: &Rows) -> Option<Vec<f64>> {
     Some(whole.iter().zip(first).zip(tokens).map(of).collect())
 }
 
-fn share(hits: usize, n: usize) -> Estimate {
+/// A share with its interval.
+pub(crate) fn share(hits: u64, n: u64) -> Estimate {
     let (low, high) = wilson(hits as f64, n as f64, Z95);
-    Estimate { value: hits as f64 / n.max(1) as f64, low, high, n: n as u64 }
+    Estimate { value: hits as f64 / n.max(1) as f64, low, high, n }
 }

@@ -10,6 +10,7 @@ use statistics::agreement::{consensus, dawid_skene, fleiss_kappa, pairwise};
 use statistics::intervals::{Z95, wilson};
 
 use crate::Rows;
+use crate::behaviour::share;
 use crate::quality::classes;
 
 /// Rows that Dawid–Skene looks at: its rounds go over all of them.
@@ -79,10 +80,8 @@ fn right(votes: &[Option<usize>], m: usize, known: &Places, labels: &ColumnData)
         count.0 += u64::from(truth.get(code as usize) == Some(&Some(class)));
         count.1 += 1;
     }
-    let rate = |((behind, of), (hits, n)): ((u32, u32), (u64, u64))| {
-        let (low, high) = wilson(hits as f64, n as f64, Z95);
-        ConsensusRate { behind, of, right: Estimate { value: hits as f64 / n as f64, low, high, n } }
-    };
+    let rate =
+        |((behind, of), (hits, n)): ((u32, u32), (u64, u64))| ConsensusRate { behind, of, right: share(hits, n) };
     let mut rates: Vec<ConsensusRate> = counts.into_iter().map(rate).collect();
     rates.sort_by(|a, b| (u64::from(b.behind) * u64::from(a.of)).cmp(&(u64::from(a.behind) * u64::from(b.of))));
     rates

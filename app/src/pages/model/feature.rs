@@ -1,14 +1,14 @@
 //! One feature: then and now, over time, its verdict, and its newest rows.
 
+use domain::format;
 use domain::time::RangeChoice;
 use domain::verdict::{ColumnKind, ColumnVerdict, Shares, WindowReport};
 use domain::view::{FeatureView, ModelView};
-use domain::{Status as Of, format};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{address, feature_link, production, window_words};
+use super::{address, came_true, feature_link, production, window_words};
 use crate::charts::chart::Chart;
 use crate::charts::spark::Spark;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
@@ -197,8 +197,7 @@ fn newest_rows(view: &ModelView, found: &FeatureView, place: &Place) -> AnyView 
         .newest
         .iter()
         .map(|row| {
-            let wrong = !row.label.is_empty() && view.model.task.is_classification() && row.label != row.prediction;
-            let truth = if row.label.is_empty() { view! { <span class="dim">"not known yet"</span> }.into_any() } else if wrong { view! { <Status of=Of::Fair text=row.label.clone()/> }.into_any() } else { row.label.clone().into_any() };
+            let truth = came_true(view.model.task, &row.prediction, &row.label);
             view! { <tr><td>{row.at.here().date_clock()}</td><th scope="row" class="mono plain"><a href=place.link_to(&format!("/models/{}/prediction", view.model.name), &[("id", &row.id)])>{row.id.clone()}</a></th><td class="num v">{row.value.clone()}</td><td class="num">{row.prediction.clone()}</td><td class="num">{row.probability.parse::<f64>().map_or_else(|_| row.probability.clone(), |p| format::fixed(p, 4))}</td><td>{truth}</td></tr> }
         })
         .collect();

@@ -159,6 +159,18 @@ pub(crate) fn predictions_link(place: &Place, model: &str, conditions: &str) -> 
     place.link_to(&address(model, "predictions"), &[("where", conditions)])
 }
 
+/// Whether a prediction came true, as far as that is known.
+fn came_true(task: domain::model::Task, prediction: &str, label: &str) -> AnyView {
+    let label = label.to_string();
+    if label.is_empty() {
+        view! { <span class="dim">"not known yet"</span> }.into_any()
+    } else if task.is_classification() && label != prediction {
+        view! { <Status of=Of::Fair text=label/> }.into_any()
+    } else {
+        label.into_any()
+    }
+}
+
 /// A segment's name, leading to its predictions.
 pub(crate) fn segment_name(segment: &domain::evidence::Segment, model: &str, place: &Place) -> AnyView {
     let name = segment.name.clone();

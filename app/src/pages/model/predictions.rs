@@ -1,20 +1,19 @@
 //! The predictions of a model, newest first, narrowed by conditions: what stands behind a segment, a feature or a
 //! figure, one by one.
 
+use domain::format;
 use domain::time::RangeChoice;
 use domain::view::{PredictionLine, PredictionsView};
-use domain::{Status as Of, format};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{ModelTabs, address, predictions_link};
+use super::{ModelTabs, address, came_true, predictions_link};
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
-use crate::components::status::Status;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::evaluation::predictions;
 
@@ -98,12 +97,7 @@ fn table(view: &PredictionsView, place: &Place) -> AnyView {
 }
 
 fn line(row: &PredictionLine, view: &PredictionsView, place: &Place, timed: bool) -> impl IntoView + use<> {
-    let wrong = !row.label.is_empty() && view.model.task.is_classification() && row.label != row.prediction;
-    let outcome = match (row.label.is_empty(), wrong) {
-        (true, _) => view! { <span class="dim">"not known yet"</span> }.into_any(),
-        (_, true) => view! { <Status of=Of::Fair text=row.label.clone()/> }.into_any(),
-        _ => row.label.clone().into_any(),
-    };
+    let outcome = came_true(view.model.task, &row.prediction, &row.label);
     let number = |text: &str, decimals: usize| {
         text.parse::<f64>().map_or_else(|_| text.to_string(), |v| format::fixed(v, decimals))
     };

@@ -189,7 +189,7 @@ fn asked(id: usize, query: &str) -> AnyView {
     view! {
         <span hidden=move || coded.get()>
             <span>"the"</span><select class="in" name=name("function") aria-label="Function" node_ref=function>{options(&functions, shown.function)}</select>
-            <span>"of"</span><input class="in wide" name=name("metric") list="metrics" aria-label="Signal" placeholder="host_cpu_ratio" autocomplete="off" spellcheck="false" node_ref=metric value=shown.metric/>
+            <span>"of"</span><input class="in wide" name=name("metric") list="metrics" aria-label="Signal" placeholder="system_cpu_utilization" autocomplete="off" spellcheck="false" node_ref=metric value=shown.metric/>
             <span>"where"</span><input class="in wide mono" name=name("labels") aria-label="Labels" placeholder="any" autocomplete="off" spellcheck="false" node_ref=labels value=shown.labels/>
             <span>"over"</span><input class="in sm" name=name("over") aria-label="Over" placeholder="now" autocomplete="off" node_ref=span value=over/>
         </span>

@@ -128,7 +128,7 @@ fn firings(
             let open = to >= moments.count;
             let extreme = farthest(from, to.max(from + 1).min(moments.count));
             let (from, to) = (moments.at(from), if open { moments.last() } else { moments.at(to) });
-            let incident = overlapped(incidents, from, to);
+            let incident = incidents.iter().find(|i| meets(i, from, to)).map(|i| format!("{} {}", i.name(), i.title));
             all.push(PastFiring { labels: labels.clone(), from, to, open, extreme, incident });
         }
     };
@@ -170,22 +170,18 @@ impl Track {
     }
 }
 
-fn overlapped(incidents: &[Incident], from: Timestamp, to: Timestamp) -> Option<String> {
-    let overlaps = |i: &&Incident| from <= i.resolved_at.unwrap_or(Timestamp::MAX) && to.0 >= i.onset.0 - BEFORE;
-    incidents.iter().find(overlaps).map(|i| format!("{} {}", i.name(), i.title))
+/// Whether a firing speaks of an incident: it is open within it, or begins not long before it.
+fn meets(incident: &Incident, from: Timestamp, to: Timestamp) -> bool {
+    from <= incident.resolved_at.unwrap_or(Timestamp::MAX) && to.0 >= incident.onset.0 - BEFORE
 }
 
 fn against(incidents: &[Incident], firings: &[PastFiring]) -> AgainstIncidents {
-    let finds = |i: &Incident, f: &PastFiring| {
-        f.from <= i.resolved_at.unwrap_or(Timestamp::MAX) && f.to.0 >= i.onset.0 - BEFORE
-    };
-    let first = |i: &Incident| firings.iter().filter(|f| finds(i, f)).map(|f| f.from).min();
+    let first = |i: &Incident| firings.iter().filter(|f| meets(i, f.from, f.to)).map(|f| f.from).min();
     let mut leads: Vec<i64> = incidents.iter().filter_map(|i| Some(i.opened_at.0 - first(i)?.0)).collect();
     leads.sort_unstable();
-    let outside = firings.iter().filter(|f| !incidents.iter().any(|i| finds(i, f))).count();
     AgainstIncidents {
         found: leads.len() as u32,
-        outside: outside as u32,
+        outside: firings.iter().filter(|f| f.incident.is_none()).count() as u32,
         earlier: leads.get(leads.len() / 2).copied(),
     }
 }

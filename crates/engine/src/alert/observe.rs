@@ -47,6 +47,15 @@ fn bare(labels: &promql::Labels) -> Labels {
     labels.iter().filter(|(n, _)| *n != NAME).map(|(n, v)| (n.clone(), v.clone())).collect()
 }
 
+/// The limits that a line's values set; `None` where they are too few. `step` is in microseconds.
+pub(super) fn limits_of(limit: Limit, compare: Compare, values: &[f64], step: i64) -> Option<(f64, f64)> {
+    match limit {
+        Limit::Fixed { value } => Some((value, value)),
+        Limit::Learned { deviations, .. } => evaluation::limits::learned(values, deviations),
+        Limit::Budget { per_week, .. } => evaluation::limits::budget(values, step as f64 / 1e6, per_week, compare),
+    }
+}
+
 /// Microseconds between two values of a line that looks back so far.
 pub(super) fn line_step(lookback: i64) -> i64 {
     let seconds = LINE_STEP_SECONDS.into_iter().find(|s| lookback <= s * SECOND * LINE_STEPS);
@@ -185,13 +194,7 @@ impl Engine {
             lines
                 .into_iter()
                 .filter_map(|(labels, values)| {
-                    let limits = match limit {
-                        Limit::Learned { deviations, .. } => evaluation::limits::learned(&values, deviations),
-                        Limit::Budget { per_week, .. } => {
-                            evaluation::limits::budget(&values, step as f64 / 1e6, per_week, compare)
-                        }
-                        Limit::Fixed { value } => Some((value, value)),
-                    };
+                    let limits = limits_of(limit, compare, &values, step);
                     Some((labels, limits?))
                 })
                 .collect()

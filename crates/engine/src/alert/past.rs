@@ -16,7 +16,9 @@ use domain::window::WindowState;
 use domain::{TimeRange, Timestamp};
 use evaluation::series::unusual;
 
-use super::observe::{self, LINE_STEPS, NEWEST_KNOWN, change_labels, forecast, line_step, outside, verdict_until};
+use super::observe::{
+    self, LINE_STEPS, NEWEST_KNOWN, change_labels, forecast, limits_of, line_step, outside, verdict_until,
+};
 use crate::{Engine, Result};
 
 /// Moments at most: the grid widens with the range, and where it cannot the range narrows.
@@ -165,13 +167,9 @@ impl Engine {
         Ok(store::in_background(|| {
             let mut past = Past::default();
             for (labels, values) in lines {
-                let limits = match limit {
-                    _ if compare == Compare::Returned => Some((f64::NAN, f64::NAN)),
-                    Limit::Fixed { value } => Some((value, value)),
-                    Limit::Learned { deviations, .. } => evaluation::limits::learned(&values, deviations),
-                    Limit::Budget { per_week, .. } => {
-                        evaluation::limits::budget(&values, moments.step as f64 / 1e6, per_week, compare)
-                    }
+                let limits = match compare {
+                    Compare::Returned => Some((f64::NAN, f64::NAN)),
+                    _ => limits_of(limit, compare, &values, moments.step),
                 };
                 let Some(limits) = limits else {
                     past.says("Too few values of some series to learn a limit from.");

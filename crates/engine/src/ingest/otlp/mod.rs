@@ -276,9 +276,7 @@ impl Engine {
         self.keep_events(EventKind::Evaluation, batches).await?;
         Ok(self.store.append_samples(&samples).await?)
     }
-}
 
-impl Engine {
     /// Runs of tools as signals: whether each failed, so that their mean is the rate of errors, and how long it took.
     async fn keep_tools(&self, tools: Vec<gen_ai::ToolRun>) -> Result<()> {
         let mut samples = Vec::with_capacity(2 * tools.len());
