@@ -18,6 +18,8 @@ use leptos_router::location::Location;
 use super::absence::absences;
 use super::draw::draw;
 use super::reading::{data_table, nearest, place_name, places, readable, step};
+#[cfg(feature = "hydrate")]
+use super::shared::Down;
 use super::shared::{Draft, Happened, Ranged, ReadOnly, use_shared};
 use super::spec::{Axis, ChartSpec, Mark};
 use super::{flags, ticks};
@@ -124,12 +126,11 @@ pub fn Chart(
         }
     };
 
-    // Where the pointer went down: place on the axis and pixel.
-    let down = StoredValue::new(None::<(f64, f64)>);
+    let down = shared.down;
     let on_down = move |event: ev::PointerEvent| {
         #[cfg(feature = "hydrate")]
         if let Some((x, element)) = under(&event, x0, x1).filter(|_| timed && event.button() == 0) {
-            down.set_value(Some((x, f64::from(event.client_x()))));
+            down.set_value(Some(Down { chart: id, x, pixel: f64::from(event.client_x()) }));
             let _ = element.set_pointer_capture(event.pointer_id());
         }
         #[cfg(not(feature = "hydrate"))]
@@ -148,10 +149,11 @@ pub fn Chart(
                 if shared.over.get_untracked() != id {
                     shared.over.set(id);
                 }
-                if let Some((from, pixel)) = down.get_value() {
-                    if writable && (f64::from(event.client_x()) - pixel).abs() > DRAG {
-                        shared.mark(id, from, x);
-                    }
+                match down.get_value().filter(|down| down.chart == id) {
+                    // It was let go of where no chart saw it.
+                    Some(_) if event.buttons() & 1 == 0 => down.set_value(None),
+                    Some(from) if writable && from.moved(&event) => shared.mark(id, from.x, x),
+                    _ => {}
                 }
             }
             #[cfg(not(feature = "hydrate"))]
@@ -162,12 +164,12 @@ pub fn Chart(
         let (note, go_deeper) = (note.clone(), go_deeper.clone());
         move |event: ev::PointerEvent| {
             #[cfg(feature = "hydrate")]
-            if let (Some((x, pixel)), Some((now, _))) = (down.get_value(), under(&event, x0, x1)) {
-                down.set_value(None);
-                let moved = (f64::from(event.client_x()) - pixel).abs() > DRAG;
-                match (moved, event.shift_key()) {
+            let from = down.get_value().filter(|down| down.chart == id);
+            down.set_value(None);
+            if let (Some(from), Some((now, _))) = (from, under(&event, x0, x1)) {
+                match (from.moved(&event), event.shift_key()) {
                     (true, _) => {}
-                    (false, true) => note(x, None),
+                    (false, true) => note(from.x, None),
                     (false, false) if shared.marked.with_untracked(Option::is_some) => shared.marked.set(None),
                     (false, false) => go_deeper(at.get_untracked().unwrap_or(now)),
                 }
@@ -339,6 +341,14 @@ pub fn Chart(
         </div>
     }
     .into_any()
+}
+
+#[cfg(feature = "hydrate")]
+impl Down {
+    /// Whether the pointer has gone so far since that it marks rather than clicks.
+    fn moved(&self, event: &ev::PointerEvent) -> bool {
+        (f64::from(event.client_x()) - self.pixel).abs() > DRAG
+    }
 }
 
 /// Where on the axis a pointer is, and the element that was asked.

@@ -15,6 +15,16 @@ pub struct Draft {
     pub about: Subject,
 }
 
+/// A button that is down on a chart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Down {
+    pub chart: u64,
+    /// The place on its axis.
+    pub x: f64,
+    /// Pixels from the left of the window.
+    pub pixel: f64,
+}
+
 #[derive(Clone, Copy)]
 pub struct Shared {
     /// Microseconds.
@@ -24,6 +34,8 @@ pub struct Shared {
     /// The marked span, and the chart it was marked in.
     pub marked: RwSignal<Option<(f64, f64)>>,
     pub marked_in: RwSignal<u64>,
+    /// Where a button went down and is still: a chart that is drawn anew meanwhile goes on with the same drag.
+    pub down: StoredValue<Option<Down>>,
     pub draft: RwSignal<Option<Draft>>,
 }
 
@@ -53,6 +65,7 @@ pub fn provide_shared() -> Shared {
         over: RwSignal::new(0),
         marked: RwSignal::new(None),
         marked_in: RwSignal::new(0),
+        down: StoredValue::new(None),
         draft: RwSignal::new(None),
     };
     provide_context(shared);
