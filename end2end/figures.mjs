@@ -89,7 +89,7 @@ async function pointer() {
   const moves = events.filter((e) => e.name === 'EventDispatch' && e.args?.data?.type === 'pointermove');
   const { pid, tid } = moves[0];
   const starts = moves.map((e) => e.ts).sort((a, b) => a - b);
-  const tasks = events.filter((e) => e.pid === pid && e.tid === tid && e.dur && /RunTask/.test(e.name));
+  const tasks = events.filter((e) => e.pid === pid && e.tid === tid && e.dur && e.name === 'ThreadControllerImpl::RunTask');
   const cost = starts.slice(0, -1).map((start, i) => tasks.filter((t) => t.ts + t.dur > start && t.ts < starts[i + 1]).reduce((sum, t) => sum + t.dur, 0) / 1000);
   await context.close();
   return { charts, p95: quantile(cost, 0.95) };

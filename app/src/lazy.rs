@@ -46,10 +46,15 @@ macro_rules! kind {
     };
 }
 
+// Where executives begin, and where operators do: each loads its own.
+kind!(
+    overview,
+    __preload_overview:
+    Overview => pages::overview::Overview,
+);
 kind!(
     watch,
     __preload_watch:
-    Overview => pages::overview::Overview,
     Operations => pages::operations::Operations,
     HostPage => pages::host::HostPage,
     SystemPage => pages::system::SystemPage,

@@ -8,6 +8,7 @@ pub mod components;
 mod lazy;
 pub mod pages;
 pub mod server_functions;
+pub mod wire;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};

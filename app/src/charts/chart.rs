@@ -164,9 +164,7 @@ pub fn Chart(
         let (note, go_deeper) = (note.clone(), go_deeper.clone());
         move |event: ev::PointerEvent| {
             #[cfg(feature = "hydrate")]
-            let from = down.get_value().filter(|down| down.chart == id);
-            down.set_value(None);
-            if let (Some(from), Some((now, _))) = (from, under(&event, x0, x1)) {
+            if let (Some(from), Some((now, _))) = (shared.let_go(id), under(&event, x0, x1)) {
                 match (from.moved(&event), event.shift_key()) {
                     (true, _) => {}
                     (false, true) => note(from.x, None),
@@ -175,7 +173,7 @@ pub fn Chart(
                 }
             }
             #[cfg(not(feature = "hydrate"))]
-            let _ = (&event, &note, &go_deeper, down);
+            let _ = (&event, &note, &go_deeper);
         }
     };
     let on_key = {

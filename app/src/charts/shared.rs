@@ -82,6 +82,13 @@ impl Shared {
         self.marked.set(Some((from.min(to), from.max(to))));
     }
 
+    /// A button is let go of: where it went down, if that was on this chart.
+    pub fn let_go(&self, chart: u64) -> Option<Down> {
+        let from = self.down.get_value();
+        self.down.set_value(None);
+        from.filter(|down| down.chart == chart)
+    }
+
     /// A page that is being read closely is not moved on under the reader's hands.
     pub fn holds(&self) -> bool {
         self.marked.with(Option::is_some) || self.draft.with(Option::is_some)

@@ -16,6 +16,7 @@ use super::status::Shape;
 use super::zone::{Here, zone};
 use crate::charts::shared::Ranged;
 use crate::server_functions::views::{Reader, me};
+use crate::wire::resource;
 
 /// `crumbs`: what stands before the page's own name, with its address.
 #[component]
@@ -33,7 +34,7 @@ pub fn Frame(
     let live = use_live();
     // Another page has other figures.
     Effect::new(move |_| live.forgive());
-    let who = Resource::new(move || (live.reports.get(), live.alerts.get()), |_| me());
+    let who = resource(move || (live.reports.get(), live.alerts.get()), |_| me());
     let letters = expect_context::<Letters>().0;
     Effect::new(move |_| {
         if let Some(Ok(me)) = who.get() {

@@ -137,7 +137,7 @@ mod recent {
         #[cfg(feature = "hydrate")]
         {
             let text = storage().and_then(|s| s.get_item(KEY).ok().flatten());
-            text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
+            text.and_then(|t| crate::wire::from_text(&t).ok()).unwrap_or_default()
         }
         #[cfg(not(feature = "hydrate"))]
         Vec::new()

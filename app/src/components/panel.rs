@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use super::icons::Icon;
 use super::state::{Place, use_place};
 use crate::server_functions::Failure;
+use crate::wire::Read;
 
 #[component]
 pub fn Panel(
@@ -48,7 +49,7 @@ pub fn Empty(
 /// What a page reads, drawn; why it could not be read, under a heading of its own.
 #[component]
 pub fn Read<T>(
-    what: Resource<Result<T, Failure>>,
+    what: Read<Result<T, Failure>>,
     #[prop(into)] title: Signal<String>,
     draw: fn(&T, &Place) -> AnyView,
 ) -> impl IntoView

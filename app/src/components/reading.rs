@@ -9,13 +9,14 @@ use serde::de::DeserializeOwned;
 
 use super::live::{Live, use_live};
 use crate::server_functions::Failure;
+use crate::wire::{Read, resource};
 
 /// Reads for `here` (what the address says), and again whenever `again` changes.
 pub fn reading<K, A, T, F>(
     here: impl Fn() -> K + Copy + Send + Sync + 'static,
     again: impl Fn() -> A + Send + Sync + 'static,
     fetch: impl Fn(K) -> F + Send + Sync + 'static,
-) -> Resource<Result<T, Failure>>
+) -> Read<Result<T, Failure>>
 where
     K: Clone + PartialEq + Send + Sync + 'static,
     A: Clone + PartialEq + Send + Sync + 'static,
@@ -24,8 +25,8 @@ where
 {
     let live = use_live();
     let known = StoredValue::new(untrack(here));
-    let own = StoredValue::new(None::<Resource<Result<T, Failure>>>);
-    let resource = Resource::new(
+    let own = StoredValue::new(None::<Read<Result<T, Failure>>>);
+    let asking = resource(
         move || (here(), again()),
         move |(key, _)| {
             let same = known.with_value(|k| *k == key);
@@ -49,8 +50,8 @@ where
             }
         },
     );
-    own.set_value(Some(resource));
-    resource
+    own.set_value(Some(asking));
+    asking
 }
 
 /// Something else is being read than what is shown; also when the reading is given up for a newer one.

@@ -23,7 +23,7 @@ fn of_document() -> Zone {
     #[cfg(feature = "hydrate")]
     if let Some(root) = web_sys::window().and_then(|w| w.document()).and_then(|d| d.document_element()) {
         let told = root.get_attribute("data-zone").unwrap_or_default();
-        return serde_json::from_str(&told).unwrap_or_default();
+        return crate::wire::from_text(&told).unwrap_or_default();
     }
     Zone::default()
 }

@@ -15,6 +15,7 @@ use crate::components::zone::Here;
 use crate::server_functions::admin::{create_key, installation};
 use crate::server_functions::model_set_up;
 use crate::server_functions::views::{Reader, me};
+use crate::wire::resource;
 
 /// How programs send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,16 +56,16 @@ impl Way {
 #[component]
 pub fn Connect() -> impl IntoView {
     let live = use_live();
-    let who = Resource::new(|| (), |()| me());
+    let who = resource(|| (), |()| me());
     let way = RwSignal::new(Way::Pandas);
     let model = RwSignal::new("my-model".to_string());
     let add = Action::new(|name: &String| create_key(name.clone(), vec![Scope::Ingest], None));
     let key = Memo::new(move |_| add.value().get().and_then(Result::ok).unwrap_or_default());
-    let arrived = Resource::new(
+    let arrived = resource(
         move || (model.get(), live.tick.get()),
         |(name, _)| async move { model_set_up::arrived(name).await.ok().flatten() },
     );
-    let checks = Resource::new(|| (), |()| installation());
+    let checks = resource(|| (), |()| installation());
     let good = move || domain::model::model_name_problem(&model.get());
     let ways: Vec<_> = Way::ALL
         .into_iter()

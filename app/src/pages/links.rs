@@ -14,6 +14,7 @@ use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::use_place;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::shares::{end_share, make_share, post_link, receivers, share_visits, shares};
+use crate::wire::resource;
 
 #[component]
 pub fn Links() -> impl IntoView {
@@ -23,8 +24,8 @@ pub fn Links() -> impl IntoView {
     let make = Action::new(|text: &ShareText| make_share(text.clone()));
     let end = Action::new(|id: &i64| end_share(*id));
     let wrong = RwSignal::new(None::<String>);
-    let found = Resource::new(move || (make.version().get(), end.version().get()), |_| shares());
-    let known = Resource::new(|| (), |()| receivers());
+    let found = resource(move || (make.version().get(), end.version().get()), |_| shares());
+    let known = resource(|| (), |()| receivers());
     let post = Action::new(|(receiver, title, text, link): &(String, String, String, String)| {
         post_link(receiver.clone(), title.clone(), text.clone(), link.clone())
     });

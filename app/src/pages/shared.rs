@@ -13,13 +13,14 @@ use crate::components::state::{Place, encoded};
 use crate::components::zone::Here;
 use crate::server_functions::Failure;
 use crate::server_functions::shares::shared;
+use crate::wire::resource;
 
 #[component]
 pub fn Shared() -> impl IntoView {
     let params = use_params_map();
     let token = Memo::new(move |_| params.with(|p| p.get("token")).unwrap_or_default());
     token.with_untracked(|_| ());
-    let data = Resource::new(move || token.get(), shared);
+    let data = resource(move || token.get(), shared);
     view! {
         <Meta name="robots" content="noindex"/>
         <Transition fallback=Loading>{move || Suspend::new(async move {

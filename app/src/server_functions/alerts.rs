@@ -1,5 +1,6 @@
 //! Alerts, rules, incidents, annotations, and who is told.
 
+use crate::wire::Json;
 use domain::Timestamp;
 use domain::alert::config::Alerting;
 use domain::alert::priority::Priority;
@@ -10,24 +11,23 @@ use domain::happening::Flag;
 use domain::incident::{IncidentAct, IncidentView, IncidentsView};
 use domain::time::RangeChoice;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 
 use super::Failure;
 
-#[server(prefix = "/do", endpoint = "alerts", input = Json)]
+#[server(prefix = "/do", endpoint = "alerts", input = Json, output = Json)]
 pub async fn alerts(filter: AlertFilter) -> Result<AlertsView, Failure> {
     use super::server::{actor, engine, name};
     Ok(engine().alerts(&actor(), &filter, &name()).await?)
 }
 
-#[server(prefix = "/do", endpoint = "alert", input = Json)]
+#[server(prefix = "/do", endpoint = "alert", input = Json, output = Json)]
 pub async fn alert(fingerprint: String) -> Result<AlertView, Failure> {
     use super::server::{actor, engine};
     Ok(engine().alert_view(&actor(), &fingerprint).await?)
 }
 
 /// The same done with each of some alerts.
-#[server(prefix = "/do", endpoint = "act_on_alerts", input = Json)]
+#[server(prefix = "/do", endpoint = "act_on_alerts", input = Json, output = Json)]
 pub async fn act_on_alerts(fingerprints: Vec<String>, act: AlertAct) -> Result<(), Failure> {
     use super::server::{actor, engine, name};
     for fingerprint in fingerprints.iter().take(500) {
@@ -37,7 +37,7 @@ pub async fn act_on_alerts(fingerprints: Vec<String>, act: AlertAct) -> Result<(
 }
 
 /// Names of the open alerts that matchers, as `team="ml"`, cover.
-#[server(prefix = "/do", endpoint = "covered", input = Json)]
+#[server(prefix = "/do", endpoint = "covered", input = Json, output = Json)]
 pub async fn covered(matchers: String) -> Result<Vec<String>, Failure> {
     use super::server::{actor, engine};
     let matchers = domain::alert::matcher::Matcher::parse_all(&matchers).map_err(Failure::Refused)?;
@@ -45,7 +45,7 @@ pub async fn covered(matchers: String) -> Result<Vec<String>, Failure> {
     Ok(found.iter().take(100).map(|a| format!("{} {}", a.name(), a.subject())).collect())
 }
 
-#[server(prefix = "/do", endpoint = "make_silence", input = Json)]
+#[server(prefix = "/do", endpoint = "make_silence", input = Json, output = Json)]
 pub async fn make_silence(
     matchers: String,
     from: Option<Timestamp>,
@@ -70,26 +70,26 @@ pub async fn make_silence(
     Ok(())
 }
 
-#[server(prefix = "/do", endpoint = "end_silence", input = Json)]
+#[server(prefix = "/do", endpoint = "end_silence", input = Json, output = Json)]
 pub async fn end_silence(id: String) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().expire_silence(&actor(), &id).await?)
 }
 
-#[server(prefix = "/do", endpoint = "rules", input = Json)]
+#[server(prefix = "/do", endpoint = "rules", input = Json, output = Json)]
 pub async fn rules() -> Result<Vec<RuleState>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().rules(&actor()).await?)
 }
 
-#[server(prefix = "/do", endpoint = "rule_of", input = Json)]
+#[server(prefix = "/do", endpoint = "rule_of", input = Json, output = Json)]
 pub async fn rule_of(id: i64) -> Result<Rule, Failure> {
     use super::server::{actor, engine};
     Ok(engine().rule_of(&actor(), id).await?)
 }
 
 /// Makes a rule, or changes the one of a number. Gives the number.
-#[server(prefix = "/do", endpoint = "save_rule", input = Json)]
+#[server(prefix = "/do", endpoint = "save_rule", input = Json, output = Json)]
 pub async fn save_rule(id: Option<i64>, text: RuleText) -> Result<i64, Failure> {
     use super::server::{actor, engine, name};
     match id {
@@ -101,32 +101,32 @@ pub async fn save_rule(id: Option<i64>, text: RuleText) -> Result<i64, Failure> 
     }
 }
 
-#[server(prefix = "/do", endpoint = "delete_rule", input = Json)]
+#[server(prefix = "/do", endpoint = "delete_rule", input = Json, output = Json)]
 pub async fn delete_rule(id: i64) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().delete_rule(&actor(), id).await?)
 }
 
 /// What a rule would have done over the last days.
-#[server(prefix = "/do", endpoint = "try_rule", input = Json)]
+#[server(prefix = "/do", endpoint = "try_rule", input = Json, output = Json)]
 pub async fn try_rule(text: RuleText, days: u32) -> Result<Backtest, Failure> {
     use super::server::{actor, engine};
     Ok(engine().backtest(&actor(), &text, days).await?)
 }
 
-#[server(prefix = "/do", endpoint = "incidents", input = Json)]
+#[server(prefix = "/do", endpoint = "incidents", input = Json, output = Json)]
 pub async fn incidents() -> Result<IncidentsView, Failure> {
     use super::server::{actor, engine};
     Ok(engine().incidents(&actor()).await?)
 }
 
-#[server(prefix = "/do", endpoint = "incident", input = Json)]
+#[server(prefix = "/do", endpoint = "incident", input = Json, output = Json)]
 pub async fn incident(id: i64) -> Result<IncidentView, Failure> {
     use super::server::{actor, engine};
     Ok(engine().incident_view(&actor(), id).await?)
 }
 
-#[server(prefix = "/do", endpoint = "open_incident", input = Json)]
+#[server(prefix = "/do", endpoint = "open_incident", input = Json, output = Json)]
 pub async fn open_incident(
     title: String,
     priority: Priority,
@@ -138,13 +138,13 @@ pub async fn open_incident(
 }
 
 /// Gives the review where that is what was asked for.
-#[server(prefix = "/do", endpoint = "act_on_incident", input = Json)]
+#[server(prefix = "/do", endpoint = "act_on_incident", input = Json, output = Json)]
 pub async fn act_on_incident(id: i64, act: IncidentAct) -> Result<Option<String>, Failure> {
     use super::server::{actor, engine, name};
     Ok(engine().act_on_incident(&actor(), &name(), id, act).await?)
 }
 
-#[server(prefix = "/do", endpoint = "annotations", input = Json)]
+#[server(prefix = "/do", endpoint = "annotations", input = Json, output = Json)]
 pub async fn annotations(subject: Subject, range: RangeChoice) -> Result<Vec<Annotation>, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -153,14 +153,14 @@ pub async fn annotations(subject: Subject, range: RangeChoice) -> Result<Vec<Ann
 }
 
 /// Says that the caller looks at an incident; the names of the others who do.
-#[server(prefix = "/do", endpoint = "look_at_incident", input = Json)]
+#[server(prefix = "/do", endpoint = "look_at_incident", input = Json, output = Json)]
 pub async fn look_at_incident(id: i64) -> Result<Vec<String>, Failure> {
     use super::server::{actor, engine, name};
     Ok(engine().look_at_incident(&actor(), &name(), id).await?)
 }
 
 /// Changes, beginnings of incidents and annotations of a range, as charts show them.
-#[server(prefix = "/do", endpoint = "flags", input = Json)]
+#[server(prefix = "/do", endpoint = "flags", input = Json, output = Json)]
 pub async fn flags(about: Subject, range: RangeChoice) -> Result<Vec<Flag>, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -168,45 +168,45 @@ pub async fn flags(about: Subject, range: RangeChoice) -> Result<Vec<Flag>, Fail
     Ok(engine.happened(&actor(), range, &about).await?)
 }
 
-#[server(prefix = "/do", endpoint = "annotate", input = Json)]
+#[server(prefix = "/do", endpoint = "annotate", input = Json, output = Json)]
 pub async fn annotate(text: AnnotationText) -> Result<i64, Failure> {
     use super::server::{actor, engine, name};
     Ok(engine().annotate(&actor(), &name(), text).await?)
 }
 
-#[server(prefix = "/do", endpoint = "act_on_annotation", input = Json)]
+#[server(prefix = "/do", endpoint = "act_on_annotation", input = Json, output = Json)]
 pub async fn act_on_annotation(id: i64, act: AnnotationAct) -> Result<(), Failure> {
     use super::server::{actor, engine, name};
     Ok(engine().act_on_annotation(&actor(), &name(), id, act).await?)
 }
 
-#[server(prefix = "/do", endpoint = "on_call", input = Json)]
+#[server(prefix = "/do", endpoint = "on_call", input = Json, output = Json)]
 pub async fn on_call() -> Result<OnCallView, Failure> {
     use super::server::{actor, engine};
     Ok(engine().on_call(&actor()).await?)
 }
 
 /// Routes, receivers, policies and schedules, with their secrets.
-#[server(prefix = "/do", endpoint = "alerting_document", input = Json)]
+#[server(prefix = "/do", endpoint = "alerting_document", input = Json, output = Json)]
 pub async fn alerting_document() -> Result<Alerting, Failure> {
     use super::server::{actor, engine};
     Ok(engine().alerting(&actor()).await?)
 }
 
-#[server(prefix = "/do", endpoint = "set_alerting", input = Json)]
+#[server(prefix = "/do", endpoint = "set_alerting", input = Json, output = Json)]
 pub async fn set_alerting(document: Alerting) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().set_alerting(&actor(), document).await?)
 }
 
-#[server(prefix = "/do", endpoint = "test_destination", input = Json)]
+#[server(prefix = "/do", endpoint = "test_destination", input = Json, output = Json)]
 pub async fn test_destination(key: String) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().test_destination(&actor(), &key).await?)
 }
 
 /// Who would be told of an alert with these labels, as `severity="critical"`.
-#[server(prefix = "/do", endpoint = "who_is_told", input = Json)]
+#[server(prefix = "/do", endpoint = "who_is_told", input = Json, output = Json)]
 pub async fn who_is_told(labels: String, at: Option<Timestamp>) -> Result<DryRun, Failure> {
     use super::server::{actor, engine};
     let engine = engine();

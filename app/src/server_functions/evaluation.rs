@@ -1,5 +1,6 @@
 //! Systems, KPIs, thresholds, and signals looked at closely.
 
+use crate::wire::Json;
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::health::HealthWeights;
 use domain::kpi::Kpi;
@@ -7,11 +8,10 @@ use domain::monitor::{LimitsPreview, ThresholdRule};
 use domain::time::RangeChoice;
 use domain::view::{FeatureView, PredictionView, PredictionsView, SystemView};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 
 use super::Failure;
 
-#[server(prefix = "/do", endpoint = "system", input = Json)]
+#[server(prefix = "/do", endpoint = "system", input = Json, output = Json)]
 pub async fn system(name: String, environment: String, range: RangeChoice) -> Result<SystemView, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -20,7 +20,7 @@ pub async fn system(name: String, environment: String, range: RangeChoice) -> Re
 }
 
 /// One feature over time, with its newest rows. `column` as the store names it.
-#[server(prefix = "/do", endpoint = "feature", input = Json)]
+#[server(prefix = "/do", endpoint = "feature", input = Json, output = Json)]
 pub async fn feature(
     name: String,
     environment: String,
@@ -34,7 +34,7 @@ pub async fn feature(
 }
 
 /// The newest predictions that meet conditions.
-#[server(prefix = "/do", endpoint = "predictions", input = Json)]
+#[server(prefix = "/do", endpoint = "predictions", input = Json, output = Json)]
 pub async fn predictions(
     model: String,
     environment: String,
@@ -48,14 +48,14 @@ pub async fn predictions(
 }
 
 /// One prediction with everything that is known of it.
-#[server(prefix = "/do", endpoint = "prediction", input = Json)]
+#[server(prefix = "/do", endpoint = "prediction", input = Json, output = Json)]
 pub async fn prediction(model: String, environment: String, id: String) -> Result<PredictionView, Failure> {
     use super::server::{actor, engine};
     Ok(engine().prediction_view(&actor(), &model, &environment, &id).await?)
 }
 
 /// The lines of a query looked at closely.
-#[server(prefix = "/do", endpoint = "look_closer", input = Json)]
+#[server(prefix = "/do", endpoint = "look_closer", input = Json, output = Json)]
 pub async fn look_closer(query: String, range: RangeChoice) -> Result<AnalysisView, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -64,7 +64,7 @@ pub async fn look_closer(query: String, range: RangeChoice) -> Result<AnalysisVi
 }
 
 /// Signals whose newest values do not belong.
-#[server(prefix = "/do", endpoint = "unusual_now", input = Json)]
+#[server(prefix = "/do", endpoint = "unusual_now", input = Json, output = Json)]
 pub async fn unusual_now(range: RangeChoice) -> Result<UnusualView, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -73,7 +73,7 @@ pub async fn unusual_now(range: RangeChoice) -> Result<UnusualView, Failure> {
 }
 
 /// What moved with a query.
-#[server(prefix = "/do", endpoint = "companions", input = Json)]
+#[server(prefix = "/do", endpoint = "companions", input = Json, output = Json)]
 pub async fn companions(query: String, range: RangeChoice) -> Result<CompanionView, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -81,32 +81,32 @@ pub async fn companions(query: String, range: RangeChoice) -> Result<CompanionVi
     Ok(engine.companions(&actor(), &query, range).await?)
 }
 
-#[server(prefix = "/do", endpoint = "kpis", input = Json)]
+#[server(prefix = "/do", endpoint = "kpis", input = Json, output = Json)]
 pub async fn kpis() -> Result<Vec<Kpi>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().kpis(&actor()).await?)
 }
 
-#[server(prefix = "/do", endpoint = "set_kpis", input = Json)]
+#[server(prefix = "/do", endpoint = "set_kpis", input = Json, output = Json)]
 pub async fn set_kpis(kpis: Vec<Kpi>) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().set_kpis(&actor(), kpis).await?)
 }
 
-#[server(prefix = "/do", endpoint = "weights_of_health", input = Json)]
+#[server(prefix = "/do", endpoint = "weights_of_health", input = Json, output = Json)]
 pub async fn weights_of_health() -> Result<HealthWeights, Failure> {
     use super::server::{actor, engine};
     Ok(engine().health_weights(&actor()).await?)
 }
 
-#[server(prefix = "/do", endpoint = "weigh_health", input = Json)]
+#[server(prefix = "/do", endpoint = "weigh_health", input = Json, output = Json)]
 pub async fn weigh_health(weights: HealthWeights) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().set_health_weights(&actor(), weights).await?)
 }
 
 /// Thresholds tried on the model's own history.
-#[server(prefix = "/do", endpoint = "try_limits", input = Json)]
+#[server(prefix = "/do", endpoint = "try_limits", input = Json, output = Json)]
 pub async fn try_limits(
     name: String,
     environment: String,

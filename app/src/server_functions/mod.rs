@@ -12,8 +12,8 @@ pub mod shares;
 pub mod telemetry;
 pub mod views;
 
+use crate::wire::Wire;
 use domain::{Access, Action};
-use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -81,7 +81,7 @@ impl Failure {
 }
 
 impl FromServerFnError for Failure {
-    type Encoder = JsonEncoding;
+    type Encoder = Wire;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         Failure::Unreachable(error.to_string())

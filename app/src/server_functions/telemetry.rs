@@ -1,5 +1,6 @@
 //! What Explore and the pages of connections read and change.
 
+use crate::wire::Json;
 use domain::conventions::{SignalKnown, SignalNote};
 use domain::prices::Price;
 use domain::telemetry::{
@@ -7,24 +8,23 @@ use domain::telemetry::{
 };
 use domain::time::RangeChoice;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
 
-#[server(prefix = "/do", endpoint = "metric_names", input = Json)]
+#[server(prefix = "/do", endpoint = "metric_names", input = Json, output = Json)]
 pub async fn metric_names() -> Result<Vec<MetricName>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().metric_names(&actor()).await?)
 }
 
-#[server(prefix = "/do", endpoint = "known_signals", input = Json)]
+#[server(prefix = "/do", endpoint = "known_signals", input = Json, output = Json)]
 pub async fn known_signals(sought: String) -> Result<Vec<SignalKnown>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().known_signals(&actor(), &sought).await?)
 }
 
-#[server(prefix = "/do", endpoint = "note_signal", input = Json)]
+#[server(prefix = "/do", endpoint = "note_signal", input = Json, output = Json)]
 pub async fn note_signal(name: String, note: SignalNote) -> Result<(), Failure> {
     use super::server::{actor, engine};
     engine().note_signal(&actor(), &name, note).await?;
@@ -32,7 +32,7 @@ pub async fn note_signal(name: String, note: SignalNote) -> Result<(), Failure> 
 }
 
 /// `None` where nothing is asked. `ago`: microseconds by which the range is moved back.
-#[server(prefix = "/do", endpoint = "run_query", input = Json)]
+#[server(prefix = "/do", endpoint = "run_query", input = Json, output = Json)]
 pub async fn run_query(query: String, range: RangeChoice, ago: i64) -> Result<Option<QueryView>, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -46,7 +46,7 @@ pub async fn run_query(query: String, range: RangeChoice, ago: i64) -> Result<Op
 }
 
 /// Several queries over one range; each answers for itself.
-#[server(prefix = "/do", endpoint = "run_queries", input = Json)]
+#[server(prefix = "/do", endpoint = "run_queries", input = Json, output = Json)]
 pub async fn run_queries(queries: Vec<String>, range: RangeChoice) -> Result<Vec<Result<QueryView, String>>, Failure> {
     use super::server::{actor, engine};
     let (engine, actor) = (engine(), actor());
@@ -54,7 +54,7 @@ pub async fn run_queries(queries: Vec<String>, range: RangeChoice) -> Result<Vec
     engine.query_views(&actor, &queries, range).await.map_err(Failure::from)
 }
 
-#[server(prefix = "/do", endpoint = "spans", input = Json)]
+#[server(prefix = "/do", endpoint = "spans", input = Json, output = Json)]
 pub async fn spans(search: SpanSearch, range: RangeChoice, cursor: Option<String>) -> Result<Page<SpanView>, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -62,7 +62,7 @@ pub async fn spans(search: SpanSearch, range: RangeChoice, cursor: Option<String
     Ok(engine.search_spans(&actor(), &search, range, cursor.as_deref(), 50).await?)
 }
 
-#[server(prefix = "/do", endpoint = "log_lines", input = Json)]
+#[server(prefix = "/do", endpoint = "log_lines", input = Json, output = Json)]
 pub async fn log_lines(
     search: LogSearch,
     range: RangeChoice,
@@ -74,7 +74,7 @@ pub async fn log_lines(
     Ok(engine.search_logs(&actor(), &search, range, cursor.as_deref(), 100).await?)
 }
 
-#[server(prefix = "/do", endpoint = "call_map", input = Json)]
+#[server(prefix = "/do", endpoint = "call_map", input = Json, output = Json)]
 pub async fn call_map(environment: String, range: RangeChoice) -> Result<Topology, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -82,7 +82,7 @@ pub async fn call_map(environment: String, range: RangeChoice) -> Result<Topolog
     Ok(engine.topology(&actor(), &environment, range).await?)
 }
 
-#[server(prefix = "/do", endpoint = "changes", input = Json)]
+#[server(prefix = "/do", endpoint = "changes", input = Json, output = Json)]
 pub async fn changes(environment: String, range: RangeChoice) -> Result<Vec<Change>, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -91,7 +91,7 @@ pub async fn changes(environment: String, range: RangeChoice) -> Result<Vec<Chan
 }
 
 /// A part of a trace from its `first` line on; `chosen` is the span that is looked at, `at` when the trace was.
-#[server(prefix = "/do", endpoint = "trace", input = Json)]
+#[server(prefix = "/do", endpoint = "trace", input = Json, output = Json)]
 pub async fn trace(
     environment: String,
     id: String,
@@ -104,7 +104,7 @@ pub async fn trace(
     Ok(engine().trace_view(&actor(), &environment, &id, near, first, chosen.as_deref()).await?)
 }
 
-#[server(prefix = "/do", endpoint = "arrivals", input = Json)]
+#[server(prefix = "/do", endpoint = "arrivals", input = Json, output = Json)]
 pub async fn arrivals() -> Result<Vec<Arrival>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().arrivals(&actor()).await?)
@@ -120,7 +120,7 @@ pub struct ScrapeRow {
     pub every_secs: i64,
 }
 
-#[server(prefix = "/do", endpoint = "scrape_jobs", input = Json)]
+#[server(prefix = "/do", endpoint = "scrape_jobs", input = Json, output = Json)]
 pub async fn scrape_jobs() -> Result<Vec<ScrapeRow>, Failure> {
     use super::server::{actor, engine};
     let jobs = engine().scrape_jobs(&actor()).await?;
@@ -134,7 +134,7 @@ pub async fn scrape_jobs() -> Result<Vec<ScrapeRow>, Failure> {
     Ok(jobs.into_iter().map(row).collect())
 }
 
-#[server(prefix = "/do", endpoint = "create_scrape_job", input = Json)]
+#[server(prefix = "/do", endpoint = "create_scrape_job", input = Json, output = Json)]
 pub async fn create_scrape_job(
     job: String,
     url: String,
@@ -153,19 +153,19 @@ pub async fn create_scrape_job(
     Ok(engine().create_scrape_job(&actor(), new).await?)
 }
 
-#[server(prefix = "/do", endpoint = "delete_scrape_job", input = Json)]
+#[server(prefix = "/do", endpoint = "delete_scrape_job", input = Json, output = Json)]
 pub async fn delete_scrape_job(id: i64) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().delete_scrape_job(&actor(), id).await?)
 }
 
-#[server(prefix = "/do", endpoint = "prices", input = Json)]
+#[server(prefix = "/do", endpoint = "prices", input = Json, output = Json)]
 pub async fn prices() -> Result<Vec<Price>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().prices(&actor()).await?.rows)
 }
 
-#[server(prefix = "/do", endpoint = "set_prices", input = Json)]
+#[server(prefix = "/do", endpoint = "set_prices", input = Json, output = Json)]
 pub async fn set_prices(rows: Vec<Price>) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().set_prices(&actor(), rows).await?)
@@ -181,7 +181,7 @@ pub struct WebhookRow {
     pub last_at: Option<domain::Timestamp>,
 }
 
-#[server(prefix = "/do", endpoint = "webhooks", input = Json)]
+#[server(prefix = "/do", endpoint = "webhooks", input = Json, output = Json)]
 pub async fn webhooks() -> Result<Vec<WebhookRow>, Failure> {
     use super::server::{actor, engine};
     let row =
@@ -190,14 +190,14 @@ pub async fn webhooks() -> Result<Vec<WebhookRow>, Failure> {
 }
 
 /// Gives the address to call and the secret, this once.
-#[server(prefix = "/do", endpoint = "create_webhook", input = Json)]
+#[server(prefix = "/do", endpoint = "create_webhook", input = Json, output = Json)]
 pub async fn create_webhook(name: String, kind: String, system: String) -> Result<(String, String), Failure> {
     use super::server::{actor, engine, origin};
     let (path, secret) = engine().create_webhook(&actor(), &name, &kind, "", &system).await?;
     Ok((format!("{}{path}", origin()), secret))
 }
 
-#[server(prefix = "/do", endpoint = "delete_webhook", input = Json)]
+#[server(prefix = "/do", endpoint = "delete_webhook", input = Json, output = Json)]
 pub async fn delete_webhook(id: i64) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().delete_webhook(&actor(), id).await?)

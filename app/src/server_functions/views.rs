@@ -1,10 +1,10 @@
 //! What pages read.
 
+use crate::wire::Json;
 use domain::time::RangeChoice;
 use domain::view::{ModelView, OperationsView, OverviewView};
 use domain::{Role, Status};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
@@ -37,7 +37,7 @@ pub struct Reader {
     pub origin: String,
 }
 
-#[server(prefix = "/do", endpoint = "me", input = Json)]
+#[server(prefix = "/do", endpoint = "me", input = Json, output = Json)]
 pub async fn me() -> Result<Reader, Failure> {
     use super::server::{actor, caller, engine, origin};
     let person = caller().and_then(|c| c.person);
@@ -68,13 +68,13 @@ pub async fn me() -> Result<Reader, Failure> {
     })
 }
 
-#[server(prefix = "/do", endpoint = "overview", input = Json)]
+#[server(prefix = "/do", endpoint = "overview", input = Json, output = Json)]
 pub async fn overview(environment: String) -> Result<OverviewView, Failure> {
     use super::server::{actor, engine};
     Ok(engine().overview(&actor(), &environment).await?)
 }
 
-#[server(prefix = "/do", endpoint = "operations", input = Json)]
+#[server(prefix = "/do", endpoint = "operations", input = Json, output = Json)]
 pub async fn operations(environment: String, range: RangeChoice) -> Result<OperationsView, Failure> {
     use super::server::{actor, engine};
     let engine = engine();
@@ -82,7 +82,7 @@ pub async fn operations(environment: String, range: RangeChoice) -> Result<Opera
     Ok(engine.operations(&actor(), &environment, range).await?)
 }
 
-#[server(prefix = "/do", endpoint = "model", input = Json)]
+#[server(prefix = "/do", endpoint = "model", input = Json, output = Json)]
 pub async fn model(name: String, environment: String, range: RangeChoice) -> Result<ModelView, Failure> {
     use super::server::{actor, engine};
     let engine = engine();

@@ -32,6 +32,7 @@ use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_alerts, alerts};
 use crate::server_functions::find::saved_views;
+use crate::wire::resource;
 
 const GROUPS: [(&str, &str); 4] = [("cause", "Cause"), ("system", "System"), ("layer", "Layer"), ("none", "None")];
 
@@ -124,7 +125,7 @@ pub fn Alerts() -> impl IntoView {
     // A view that was just saved is there when the form in which it was saved closes.
     let overlay = use_overlay();
     let saving = Memo::new(move |_| overlay.get() == Some(Over::SaveView));
-    let saved = Resource::new(move || saving.get(), |_| saved_views());
+    let saved = resource(move || saving.get(), |_| saved_views());
     let body = move || {
         Suspend::new(async move {
             let mut views = saved.await.unwrap_or_default();

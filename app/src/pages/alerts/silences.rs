@@ -14,6 +14,7 @@ use crate::components::icons::Icon;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::alerts::{covered, end_silence, make_silence, on_call};
+use crate::wire::resource;
 
 type New = (String, Option<Timestamp>, Timestamp, String, bool);
 
@@ -24,7 +25,7 @@ pub fn Silences() -> impl IntoView {
     });
     let preview = Action::new(|matchers: &String| covered(matchers.clone()));
     let end = Action::new(|id: &String| end_silence(id.clone()));
-    let found = Resource::new(move || (make.version().get(), end.version().get()), |_| on_call());
+    let found = resource(move || (make.version().get(), end.version().get()), |_| on_call());
     let shown = move || match preview.value().get() {
         None => None,
         Some(Err(error)) => Some(view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any()),

@@ -8,13 +8,14 @@ use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::use_place;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::telemetry::changes;
+use crate::wire::resource;
 
 const DEFAULT: RangeChoice = RangeChoice::Last(30 * DAY);
 
 #[component]
 pub fn Changes() -> impl IntoView {
     let place = use_place();
-    let found = Resource::new(
+    let found = resource(
         move || (place.get().environment, place.get().range.unwrap_or(DEFAULT)),
         |(environment, range)| changes(environment, range),
     );

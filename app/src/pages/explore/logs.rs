@@ -12,6 +12,7 @@ use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::telemetry::log_lines;
+use crate::wire::resource;
 
 fn asked(environment: String, get: impl Fn(&str) -> String) -> LogSearch {
     LogSearch {
@@ -30,7 +31,7 @@ pub fn Logs() -> impl IntoView {
     let query = use_query_map();
     let get = move |name: &str| query.with(|q| q.get(name)).unwrap_or_default();
     let search = Memo::new(move |_| asked(place.get().environment, get));
-    let found = Resource::new(
+    let found = resource(
         move || (search.get(), place.get().range.unwrap_or(DEFAULT), get("cursor")),
         |(search, range, cursor)| log_lines(search, range, Some(cursor)),
     );

@@ -11,12 +11,13 @@ use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::server_functions::telemetry::call_map;
+use crate::wire::resource;
 
 #[component]
 pub fn Map() -> impl IntoView {
     let place = use_place();
     let live = use_live();
-    let found = Resource::new(
+    let found = resource(
         move || (place.get().environment, place.get().range.unwrap_or(DEFAULT), live.reports.get()),
         |(environment, range, _)| call_map(environment, range),
     );

@@ -19,6 +19,7 @@ use crate::components::state::{Place, use_place};
 use crate::server_functions::alerts::flags;
 use crate::server_functions::evaluation::{companions, look_closer, unusual_now};
 use crate::server_functions::telemetry::{metric_names, run_query};
+use crate::wire::resource;
 
 /// Names of one layer that are listed; the others are found by typing.
 const LISTED: usize = 200;
@@ -27,7 +28,7 @@ pub fn Signals() -> impl IntoView {
     let place = use_place();
     let live = use_live();
     let (query, pins) = (parameter("q"), parameter("pin"));
-    let names = Resource::new(|| (), |()| metric_names());
+    let names = resource(|| (), |()| metric_names());
     let (draw, before) = (parameter("draw"), parameter("cmp"));
     let answer = reading(
         move || (query.get(), place.get().range.unwrap_or(DEFAULT), parse_span(&before.get()).unwrap_or(0)),
@@ -39,7 +40,7 @@ pub fn Signals() -> impl IntoView {
         },
     );
     // What happened meanwhile explains a line; a failure to say so takes no line away.
-    let flagged = Resource::new(
+    let flagged = resource(
         move || (place.get(), live.tick.get()),
         |(place, _)| async move {
             let about = Subject { environment: place.environment, ..Subject::default() };
@@ -47,7 +48,7 @@ pub fn Signals() -> impl IntoView {
         },
     );
     let look = parameter("look");
-    let closer = Resource::new(
+    let closer = resource(
         move || {
             let (look, alone) = (look.get(), pins.get().is_empty());
             (query.get(), place.get().range.unwrap_or(DEFAULT), look, alone, live.tick.get() / 30)

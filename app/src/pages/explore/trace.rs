@@ -15,6 +15,7 @@ use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::components::zone::Here;
 use crate::server_functions::telemetry::trace;
+use crate::wire::resource;
 
 /// Deeper than this, lines are no further indented.
 const DEPTH: u32 = 16;
@@ -35,10 +36,8 @@ pub fn TracePage() -> impl IntoView {
             get("span"),
         )
     });
-    let found = Resource::new(
-        move || asked.get(),
-        |(environment, id, at, first, chosen)| trace(environment, id, at, first, chosen),
-    );
+    let found =
+        resource(move || asked.get(), |(environment, id, at, first, chosen)| trace(environment, id, at, first, chosen));
     view! {
         <Title text="Trace"/>
         <Frame title=Signal::derive(move || format!("Trace {}", id.get().chars().take(8).collect::<String>())) crumbs=vec![("Explore", "/explore?view=traces")]>

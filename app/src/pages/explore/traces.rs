@@ -11,6 +11,7 @@ use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::telemetry::spans;
+use crate::wire::resource;
 
 /// What the form says, as it stands in the address.
 fn asked(environment: String, get: impl Fn(&str) -> String) -> SpanSearch {
@@ -33,7 +34,7 @@ pub fn Traces() -> impl IntoView {
     let query = use_query_map();
     let get = move |name: &str| query.with(|q| q.get(name)).unwrap_or_default();
     let search = Memo::new(move |_| asked(place.get().environment, get));
-    let found = Resource::new(
+    let found = resource(
         move || (search.get(), place.get().range.unwrap_or(DEFAULT), get("cursor")),
         |(search, range, cursor)| spans(search, range, Some(cursor)),
     );

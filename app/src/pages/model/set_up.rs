@@ -22,6 +22,7 @@ use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::model_set_up::{change_model, choose_baseline, model_set_up, remove_model, use_baseline};
 use crate::server_functions::views::me;
+use crate::wire::resource;
 
 /// Window rules offered by name; any other is typed through the API.
 const WINDOWS: [&str; 9] = ["auto", "5m", "15m", "1h", "6h", "1d", "7d", "28d", "month"];
@@ -66,7 +67,7 @@ pub fn ModelSetUp() -> impl IntoView {
             acts.again.version().get(),
         )
     };
-    let data = Resource::new(
+    let data = resource(
         move || (name.get(), versions()),
         |(name, _)| async move { (model_set_up(name).await, me().await.ok().and_then(|m| m.role).unwrap_or(Role::Viewer)) },
     );

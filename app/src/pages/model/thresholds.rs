@@ -21,6 +21,7 @@ use crate::components::status::Status;
 use crate::server_functions::evaluation::try_limits;
 use crate::server_functions::model_set_up::{change_model, model_set_up};
 use crate::server_functions::views::me;
+use crate::wire::resource;
 
 #[component]
 pub fn Thresholds() -> impl IntoView {
@@ -31,7 +32,7 @@ pub fn Thresholds() -> impl IntoView {
     let figure = Memo::new(move |_| query.with(|q| q.get("figure")).filter(|f| !f.is_empty()));
     let tried = RwSignal::new(None::<ThresholdRule>);
     let save = Action::new(|(name, change): &(String, ModelChange)| change_model(name.clone(), change.clone()));
-    let all = Resource::new(
+    let all = resource(
         move || (name.get(), place.get().environment, save.version().get()),
         |(name, environment, _)| async move {
             let role = me().await.ok().and_then(|m| m.role).unwrap_or(Role::Viewer);
@@ -39,7 +40,7 @@ pub fn Thresholds() -> impl IntoView {
         },
     );
     // A rule that is tried on the chosen figure; what is in force until one is.
-    let preview = Resource::new(
+    let preview = resource(
         move || (name.get(), place.get().environment, figure.get(), tried.get(), save.version().get()),
         |(name, environment, figure, tried, _)| async move {
             match figure {

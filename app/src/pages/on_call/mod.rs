@@ -12,6 +12,7 @@ use crate::components::frame::Frame;
 use crate::components::panel::{Failed, Loading};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{alerting_document, on_call, set_alerting, test_destination, who_is_told};
+use crate::wire::resource;
 use edits::Edit;
 
 type Change = Action<Edit, Result<(), Failure>>;
@@ -27,7 +28,7 @@ pub fn OnCall() -> impl IntoView {
     let who = Action::new(|(labels, at): &(String, Option<domain::Timestamp>)| who_is_told(labels.clone(), *at));
     let document = Action::new(|(): &()| alerting_document());
     let wrong = RwSignal::new(None::<String>);
-    let found = Resource::new(move || (change.version().get(), test.version().get()), |_| on_call());
+    let found = resource(move || (change.version().get(), test.version().get()), |_| on_call());
     let page = move |seen: OnCallView| {
         view! {
             {parts::schedules(&seen, change)}

@@ -20,6 +20,7 @@ use crate::components::panel::{Failed, Loading};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{delete_rule, rule_of, save_rule, try_rule};
 use crate::server_functions::telemetry::metric_names;
+use crate::wire::resource;
 
 type Save = Action<(Option<i64>, RuleText), Result<i64, Failure>>;
 
@@ -58,7 +59,7 @@ pub fn RulePage() -> impl IntoView {
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(|q| q.get("signal")).unwrap_or_default());
     asked.with_untracked(|_| ());
-    let found = Resource::new(
+    let found = resource(
         move || id.get(),
         |id| async move {
             let known = match id {

@@ -20,11 +20,12 @@ use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::status::Status;
 use crate::server_functions::alerts::rules;
+use crate::wire::resource;
 
 #[component]
 pub fn Rules() -> impl IntoView {
     let live = use_live();
-    let found = Resource::new(move || live.alerts.get(), |_| rules());
+    let found = resource(move || live.alerts.get(), |_| rules());
     view! {
         <Title text="Rules"/>
         <Frame title=Signal::stored("Rules".to_string())>

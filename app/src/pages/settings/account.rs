@@ -17,13 +17,14 @@ use crate::pages::sign_in::error_words;
 use crate::server_functions::Failure;
 use crate::server_functions::find::{mentions, remove_view, saved_views, set_preferences};
 use crate::server_functions::views::me;
+use crate::wire::resource;
 
 #[component]
 pub fn Account() -> impl IntoView {
     let query = use_query_map();
     let error = move || query.with(|q| q.get("error")).map(|e| error_words(&e));
     let done = move || query.with(|q| q.get("done")).is_some();
-    let who = Resource::new(|| (), |()| me());
+    let who = resource(|| (), |()| me());
     view! {
         <Settings title="Account">
             <div class="head"><div><h1>"Account"</h1>
@@ -155,7 +156,7 @@ fn reload() {
 #[component]
 fn Mentions() -> impl IntoView {
     let live = use_live();
-    let found = Resource::new(move || live.alerts.get(), |_| mentions());
+    let found = resource(move || live.alerts.get(), |_| mentions());
     let list = |all: Vec<Mention>| {
         let rows: Vec<_> = all
             .into_iter()
@@ -184,7 +185,7 @@ fn Mentions() -> impl IntoView {
 #[component]
 fn Views() -> impl IntoView {
     let changed = RwSignal::new(0_u32);
-    let views = Resource::new(move || changed.get(), |_| saved_views());
+    let views = resource(move || changed.get(), |_| saved_views());
     let remove = Action::new(move |view: &SavedView| {
         let (name, for_all) = (view.name.clone(), !view.by.is_empty());
         async move {

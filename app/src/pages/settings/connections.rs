@@ -15,6 +15,7 @@ use crate::components::zone::Here;
 use crate::server_functions::admin::create_key;
 use crate::server_functions::telemetry::arrivals;
 use crate::server_functions::views::me;
+use crate::wire::resource;
 
 /// A way in: its name in the address, what arrives by it, words, and the lines to paste.
 struct Way {
@@ -151,13 +152,13 @@ const WAYS: [Way; 10] = [
 #[component]
 pub fn Connections() -> impl IntoView {
     let live = use_live();
-    let who = Resource::new(|| (), |()| me());
+    let who = resource(|| (), |()| me());
     let query = use_query_map();
     let chosen = Memo::new(move |_| {
         let said = query.with(|q| q.get("way")).unwrap_or_default();
         WAYS.iter().position(|w| w.name == said).unwrap_or(0)
     });
-    let list = Resource::new(move || live.tick.get(), |_| arrivals());
+    let list = resource(move || live.tick.get(), |_| arrivals());
     let add = Action::new(|name: &String| create_key(name.clone(), vec![Scope::Ingest], None));
     let key = Memo::new(move |_| add.value().get().and_then(Result::ok).unwrap_or_default());
     let cards = move || {

@@ -8,11 +8,12 @@ use crate::components::live::use_live;
 use crate::components::panel::Loading;
 use crate::components::status::Status;
 use crate::server_functions::admin::installation;
+use crate::wire::resource;
 
 #[component]
 pub fn Installation() -> impl IntoView {
     let live = use_live();
-    let checks = Resource::new(move || live.tick.get() / 5, |_| installation());
+    let checks = resource(move || live.tick.get() / 5, |_| installation());
     let row = |check: InstallationCheck| {
         view! {
             <tr><th scope="row">{check.name}</th><td><Status of=check.status text=word(check.status)/></td><td class="mid">{check.detail}</td></tr>

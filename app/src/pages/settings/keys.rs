@@ -9,6 +9,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Loading;
 use crate::server_functions::admin::{create_key, keys, revoke_key};
+use crate::wire::resource;
 
 /// Days a key may last, with the words for it; 0 is for ever.
 const LIFETIMES: [(u32, &str); 4] = [(90, "90 days"), (365, "a year"), (7, "a week"), (0, "until revoked")];
@@ -18,7 +19,7 @@ pub fn Keys() -> impl IntoView {
     let add =
         Action::new(|(name, scope, days): &(String, Scope, Option<u32>)| create_key(name.clone(), vec![*scope], *days));
     let revoke = Action::new(|id: &i64| revoke_key(*id));
-    let list = Resource::new(move || (add.version().get(), revoke.version().get()), |_| keys());
+    let list = resource(move || (add.version().get(), revoke.version().get()), |_| keys());
     let made = move || {
         add.value().get().and_then(Result::ok).map(|secret| {
             view! {

@@ -11,6 +11,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::server_functions::evaluation::{kpis, set_kpis, weigh_health, weights_of_health};
 use crate::server_functions::views::overview;
+use crate::wire::resource;
 
 /// Empty lines offered below the known ones.
 const SPARE: usize = 2;
@@ -26,7 +27,7 @@ pub fn Kpis() -> impl IntoView {
     let save = Action::new(|all: &Vec<Kpi>| set_kpis(all.clone()));
     let weigh = Action::new(|weights: &HealthWeights| weigh_health(weights.clone()));
     let wrong = RwSignal::new(None::<String>);
-    let data = Resource::new(
+    let data = resource(
         move || (save.version().get(), weigh.version().get()),
         |_| async move {
             let systems = overview("production".into())

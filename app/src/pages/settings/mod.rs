@@ -34,12 +34,13 @@ use crate::components::frame::Frame;
 use crate::components::panel::{Empty, Failed};
 use crate::server_functions::Failure;
 use crate::server_functions::views::me;
+use crate::wire::resource;
 
 /// The frame of every settings page.
 #[component]
 fn Settings(#[prop(into)] title: String, children: Children) -> impl IntoView {
     let path = use_location().pathname;
-    let who = Resource::new(|| (), |()| me());
+    let who = resource(|| (), |()| me());
     let link = move |href: &'static str, name: &'static str| {
         view! { <a href=href aria-current=move || (path.get() == href).then_some("page")>{name}</a> }
     };

@@ -10,6 +10,7 @@ use crate::components::icons::Icon;
 use crate::components::panel::Loading;
 use crate::components::status::Status;
 use crate::server_functions::admin::{change_person, create_person, people};
+use crate::wire::resource;
 
 #[component]
 pub fn People() -> impl IntoView {
@@ -17,7 +18,7 @@ pub fn People() -> impl IntoView {
         create_person(email.clone(), name.clone(), *role, password.clone())
     });
     let change = Action::new(|(id, role, disabled): &(i64, Role, bool)| change_person(*id, *role, *disabled));
-    let list = Resource::new(move || (add.version().get(), change.version().get()), |_| people());
+    let list = resource(move || (add.version().get(), change.version().get()), |_| people());
     let row = move |p: Person| {
         let (id, current, disabled) = (p.id, p.role, p.disabled);
         let access = if disabled {

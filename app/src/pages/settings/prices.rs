@@ -7,6 +7,7 @@ use super::Settings;
 use crate::components::form::{Sent, outcome};
 use crate::components::panel::{Failed, Loading};
 use crate::server_functions::telemetry::{prices, set_prices};
+use crate::wire::resource;
 
 /// Empty lines offered below the known ones.
 const SPARE: usize = 3;
@@ -14,7 +15,7 @@ const SPARE: usize = 3;
 #[component]
 pub fn Prices() -> impl IntoView {
     let save = Action::new(|rows: &Vec<Price>| set_prices(rows.clone()));
-    let list = Resource::new(move || save.version().get(), |_| prices());
+    let list = resource(move || save.version().get(), |_| prices());
     let wrong = RwSignal::new(None::<String>);
     let form = move |rows: Vec<Price>| {
         let lines = rows.len() + SPARE;

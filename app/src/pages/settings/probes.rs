@@ -7,13 +7,14 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Loading;
 use crate::server_functions::admin::{ProbeRow, create_probe, delete_probe, probes};
+use crate::wire::resource;
 
 #[component]
 pub fn Probes() -> impl IntoView {
     let add =
         Action::new(|(name, target, every): &(String, String, i64)| create_probe(name.clone(), target.clone(), *every));
     let remove = Action::new(|id: &i64| delete_probe(*id));
-    let list = Resource::new(move || (add.version().get(), remove.version().get()), |_| probes());
+    let list = resource(move || (add.version().get(), remove.version().get()), |_| probes());
     let row = move |p: ProbeRow| {
         let id = p.id;
         view! {

@@ -7,6 +7,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Loading;
 use crate::server_functions::telemetry::{ScrapeRow, create_scrape_job, delete_scrape_job, scrape_jobs};
+use crate::wire::resource;
 
 type New = (String, String, bool, i64, String);
 
@@ -16,7 +17,7 @@ pub fn Scraping() -> impl IntoView {
         create_scrape_job(job.clone(), url.clone(), *discovery, *every, credentials.clone())
     });
     let remove = Action::new(|id: &i64| delete_scrape_job(*id));
-    let list = Resource::new(move || (add.version().get(), remove.version().get()), |_| scrape_jobs());
+    let list = resource(move || (add.version().get(), remove.version().get()), |_| scrape_jobs());
     let row = move |j: ScrapeRow| {
         let id = j.id;
         let kind = if j.discovery { "tells targets" } else { "target" };

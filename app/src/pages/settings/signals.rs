@@ -11,6 +11,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::panel::Loading;
 use crate::components::state::encoded;
 use crate::server_functions::telemetry::{known_signals, note_signal};
+use crate::wire::resource;
 
 /// Lines of the table; with more, one searches.
 const SHOWN: usize = 100;
@@ -28,7 +29,7 @@ pub fn Signals() -> impl IntoView {
     wanted.with_untracked(|_| ());
     sought.with_untracked(|_| ());
     let save = Action::new(|(name, note): &(String, SignalNote)| note_signal(name.clone(), note.clone()));
-    let list = Resource::new(move || (save.version().get(), sought.get()), |(_, sought)| known_signals(sought));
+    let list = resource(move || (save.version().get(), sought.get()), |(_, sought)| known_signals(sought));
     let chosen = move |rows: &[SignalKnown]| {
         let name = wanted.get();
         rows.iter().find(|s| s.name == name).cloned().map(|s| about(s, save))

@@ -8,6 +8,7 @@ use crate::components::icons::Icon;
 use crate::components::panel::Loading;
 use crate::components::zone::Here;
 use crate::server_functions::telemetry::{WebhookRow, create_webhook, delete_webhook, webhooks};
+use crate::wire::resource;
 
 #[component]
 pub fn Webhooks() -> impl IntoView {
@@ -15,7 +16,7 @@ pub fn Webhooks() -> impl IntoView {
         create_webhook(name.clone(), kind.clone(), system.clone())
     });
     let remove = Action::new(|id: &i64| delete_webhook(*id));
-    let list = Resource::new(move || (add.version().get(), remove.version().get()), |_| webhooks());
+    let list = resource(move || (add.version().get(), remove.version().get()), |_| webhooks());
     let made = move || {
         let (url, secret) = add.value().get()?.ok()?;
         Some(view! {
