@@ -59,17 +59,40 @@ async fn post(connection: &mut Connection, server: &Server, path: &str, body: &s
     Err(format!("{path}: the server stayed busy"))
 }
 
-/// `models` models with windows of one minute and `rate` events a second in all.
+/// `models` models with windows of one minute and `rate` events a second in all; `recomputed` rows of another
+/// judged again.
 pub(crate) async fn evaluate(database: Database, models: usize, rate: usize, recomputed: usize) -> Result<(), String> {
     let mut server = Server::start(database, &[])?;
     let mut connection = server.connect().await?;
     let mut random = fastrand::Rng::with_seed(5);
+    let mut figures = Vec::new();
+    if models > 0 {
+        figures.extend(closing(&server, &mut connection, &mut random, models, rate).await?);
+    }
+    if recomputed > 0 {
+        let seconds = month(&server, &mut connection, &mut random, recomputed).await?;
+        figures.push(("recompute_s_per_million", seconds * 1e6 / recomputed as f64));
+    }
+    figures.push(("peak_rss_mib", server.memory_mib().1));
+    report("evaluate", database, 1, &figures);
+    server.stop();
+    Ok(())
+}
+
+/// How soon after their end windows are judged, under steady load.
+async fn closing(
+    server: &Server,
+    connection: &mut Connection,
+    random: &mut fastrand::Rng,
+    models: usize,
+    rate: usize,
+) -> Result<[(&'static str, f64); 4], String> {
     let begun = now();
     for m in 0..models {
         let path = format!("/api/v1/models/m{m}");
         // A baseline of forty minutes at the pace of the load.
-        let baseline = rows(&mut random, &format!("b{m}-"), begun - 7_200_000, begun - 4_800_000, 6000, true);
-        post(&mut connection, &server, &format!("{path}/baseline"), &baseline).await?;
+        let baseline = rows(random, &format!("b{m}-"), begun - 7_200_000, begun - 4_800_000, 6000, true);
+        post(connection, server, &format!("{path}/baseline"), &baseline).await?;
         // Windows end together; how late an event may be staggers their closing over the minute.
         let lateness = 1 + m * 50 / models.max(1);
         let change = format!(r#"{{"window":"1m","allowed_lateness":"{lateness}s"}}"#);
@@ -77,7 +100,7 @@ pub(crate) async fn evaluate(database: Database, models: usize, rate: usize, rec
     }
     eprintln!("{models} models have a baseline after {} s", (now() - begun) / 1000);
     for m in 0..models {
-        learnt(&mut connection, &server, &format!("/api/v1/models/m{m}")).await?;
+        learnt(connection, server, &format!("/api/v1/models/m{m}")).await?;
     }
     eprintln!("all has been learnt from them after {} s", (now() - begun) / 1000);
     let begun = now();
@@ -88,8 +111,8 @@ pub(crate) async fn evaluate(database: Database, models: usize, rate: usize, rec
         for m in 0..models {
             let at = now();
             let prefix = format!("p{m}-{at}-");
-            let body = rows(&mut random, &prefix, at - 1000, at, per_model, false);
-            post(&mut connection, &server, &format!("/api/v1/models/m{m}/predictions"), &body).await?;
+            let body = rows(random, &prefix, at - 1000, at, per_model, false);
+            post(connection, server, &format!("/api/v1/models/m{m}/predictions"), &body).await?;
             sent += per_model as u64;
         }
         let due = Duration::from_secs_f64(sent as f64 / rate as f64);
@@ -103,7 +126,7 @@ pub(crate) async fn evaluate(database: Database, models: usize, rate: usize, rec
     let mut delays = Vec::new();
     for m in 0..models {
         let path = format!("/api/v1/models/m{m}/windows");
-        let found: Value = windows(&mut connection, &server, &path).await?;
+        let found: Value = windows(connection, server, &path).await?;
         for window in found.as_array().into_iter().flatten() {
             let (Some(to), Some(at)) = (window["range"]["to"].as_i64(), window["computed_at"].as_i64()) else {
                 continue;
@@ -120,45 +143,41 @@ pub(crate) async fn evaluate(database: Database, models: usize, rate: usize, rec
     let p99 = quantile(&mut delays, 0.99);
     let p50 = quantile(&mut delays, 0.5);
     eprintln!("{judged} windows closed, half within {p50:.0} ms");
+    Ok([
+        ("close_to_verdict_p99_ms", p99),
+        ("close_to_verdict_p50_ms", p50),
+        ("windows", judged as f64),
+        ("events_per_s", offered),
+    ])
+}
 
-    // A month of one model, judged again from its rows.
+/// How many seconds a month of one model takes to be judged again from its rows.
+async fn month(
+    server: &Server,
+    connection: &mut Connection,
+    random: &mut fastrand::Rng,
+    recomputed: usize,
+) -> Result<f64, String> {
+    let begun = now();
     let month = 30 * 24 * 3_600_000_i64;
     let path = "/api/v1/models/month";
-    let baseline = rows(&mut random, "mb-", begun - 2 * month, begun - month, 20_000, true);
-    post(&mut connection, &server, &format!("{path}/baseline"), &baseline).await?;
+    let baseline = rows(random, "mb-", begun - 2 * month, begun - month, 20_000, true);
+    post(connection, server, &format!("{path}/baseline"), &baseline).await?;
     connection.json("PATCH", path, &server.key, r#"{"window":"1h"}"#).await?;
     let parts = recomputed.div_ceil(5000);
     for part in 0..parts {
         let from = begun - month + month * part as i64 / parts as i64;
         let to = begun - month + month * (part as i64 + 1) / parts as i64;
-        let body = rows(&mut random, &format!("m{part}-"), from, to, recomputed / parts, false);
-        post(&mut connection, &server, &format!("{path}/predictions"), &body).await?;
+        let body = rows(random, &format!("m{part}-"), from, to, recomputed / parts, false);
+        post(connection, server, &format!("{path}/predictions"), &body).await?;
     }
-    settle(&mut connection, &server, path).await?;
+    learnt(connection, server, path).await?;
+    server.settle().await?;
+    evaluated(server).await?;
     let start = Instant::now();
-    let asked = now() * 1000;
     connection.json("PATCH", path, &server.key, r#"{"low_confidence":0.55}"#).await?;
-    let seconds = loop {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let found: Value = windows(&mut connection, &server, &format!("{path}/windows")).await?;
-        let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
-        let old = all.iter().filter(|w| w["computed_at"].as_i64().is_none_or(|at| at < asked)).count();
-        // Windows whose answer is the same keep their date; the newest is always computed again.
-        if !all.is_empty() && (old == 0 || start.elapsed() > Duration::from_secs(120)) {
-            break start.elapsed().as_secs_f64();
-        }
-    };
-    let figures = [
-        ("close_to_verdict_p99_ms", p99),
-        ("close_to_verdict_p50_ms", p50),
-        ("windows", judged as f64),
-        ("events_per_s", offered),
-        ("recompute_s_per_million", seconds * 1e6 / recomputed as f64),
-        ("peak_rss_mib", server.memory_mib().1),
-    ];
-    report("evaluate", database, 1, &figures);
-    server.stop();
-    Ok(())
+    evaluated(server).await?;
+    Ok(start.elapsed().as_secs_f64())
 }
 
 /// Waits until what is slow has been learnt from a model's baseline: before that a load is not steady.
@@ -173,22 +192,13 @@ async fn learnt(connection: &mut Connection, server: &Server, path: &str) -> Res
     Err(format!("{path}: nothing was learnt within ten minutes"))
 }
 
-/// Waits until the windows of a model change no more.
-async fn settle(connection: &mut Connection, server: &Server, path: &str) -> Result<(), String> {
-    let mut before = String::new();
-    for _ in 0..120 {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let found: Value = windows(connection, server, &format!("{path}/windows")).await?;
-        let stamp: String = found
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|w| format!("{}{}", w["computed_at"], w["multivariate"]["autoencoder"].is_null()))
-            .collect();
-        if stamp == before && !stamp.is_empty() {
+/// Waits until no window is to be judged.
+async fn evaluated(server: &Server) -> Result<(), String> {
+    for _ in 0..3000 {
+        if server.metric("plimsoll_evaluations_due").await? == 0.0 {
             return Ok(());
         }
-        before = stamp;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Err("the windows never came to rest".into())
+    Err("windows were still to be judged after ten minutes".into())
 }

@@ -75,7 +75,11 @@ pub fn evaluate(
     recent: &[WindowReport],
 ) -> (WindowReport, Vec<(String, Shares)>) {
     let (task, positive, baseline) = (context.task, context.positive, context.reference);
-    let compared = baseline.map(|baseline| compare(baseline, rows, context.options)).unwrap_or_default();
+    // The two that cost most stand beside each other.
+    let (compared, together) = rayon::join(
+        || baseline.map(|baseline| compare(baseline, rows, context.options)).unwrap_or_default(),
+        || context.trained.map(|t| multivariate::multivariate(t, rows, context.thorough)).unwrap_or_default(),
+    );
     let (mut columns, shares): (Vec<ColumnVerdict>, Vec<Shares>) = compared.into_iter().unzip();
     let shares: Vec<(String, Shares)> = columns.iter().map(|c| c.column.clone()).zip(shares).collect();
     if let Some(trained) = context.trained {
@@ -83,7 +87,6 @@ pub fn evaluate(
     }
     let quality = quality::quality(rows, task, positive);
     let estimated = context.trained.and_then(|t| estimate::estimated(t, rows, positive));
-    let together = context.trained.map(|t| multivariate::multivariate(t, rows, context.thorough)).unwrap_or_default();
     let name = quality::headline(task);
     let realised = quality.as_ref().filter(|q| q.labelled >= LABELS_NEEDED).and_then(|q| q.metric(name));
     let expected = estimated.as_ref().and_then(|e| e.metric(name));

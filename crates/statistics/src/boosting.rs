@@ -1,8 +1,11 @@
 //! Gradient-boosted trees on binned columns: small, deterministic by seed, good enough to learn an
 //! error or to tell two samples apart. What is learnt serves a verdict, never a prediction.
 
-/// Bins a column; one more holds what is missing.
+/// Bins a column at most; one more holds what is missing.
 const BINS: usize = 64;
+/// Of fewer rows there are fewer bins: finer than half a leaf they tell nothing apart.
+const ROWS_OF_BIN: usize = 10;
+const BINS_LEAST: usize = 8;
 
 /// How trees are grown.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,8 +58,9 @@ pub struct Boosting {
     trees: Vec<Vec<Node>>,
 }
 
+/// The last bin of a column, after those between its edges, is that of missing values.
 fn bin_of(edges: &[f64], value: f64) -> u8 {
-    if value.is_nan() { BINS as u8 } else { edges.partition_point(|edge| *edge < value) as u8 }
+    if value.is_nan() { edges.len() as u8 + 1 } else { edges.partition_point(|edge| *edge < value) as u8 }
 }
 
 impl Boosting {
@@ -64,12 +68,13 @@ impl Boosting {
     pub fn fit(inputs: &[f64], columns: usize, target: &[f64], options: Options) -> Boosting {
         let n = target.len();
         let mut random = fastrand::Rng::with_seed(options.seed);
+        let bins = (n / ROWS_OF_BIN).clamp(BINS_LEAST, BINS);
         let edges: Vec<Vec<f64>> = (0..columns)
             .map(|c| {
                 let mut values: Vec<f64> = (0..n).map(|r| inputs[r * columns + c]).filter(|v| !v.is_nan()).collect();
                 values.sort_unstable_by(f64::total_cmp);
                 let mut edges: Vec<f64> =
-                    (1..BINS).filter_map(|i| values.get(i * values.len() / BINS).copied()).collect();
+                    (1..bins).filter_map(|i| values.get(i * values.len() / bins).copied()).collect();
                 edges.dedup();
                 edges
             })
@@ -77,6 +82,10 @@ impl Boosting {
         // Column-major, so that a histogram reads straight on.
         let binned: Vec<Vec<u8>> =
             (0..columns).map(|c| (0..n).map(|r| bin_of(&edges[c], inputs[r * columns + c])).collect()).collect();
+        let mut from = vec![0];
+        for edges in &edges {
+            from.push(from.last().unwrap_or(&0) + edges.len() + 2);
+        }
         let mean = if n > 0 { target.iter().sum::<f64>() / n as f64 } else { 0.0 };
         let start = match options.loss {
             Loss::Squared => mean,
@@ -85,7 +94,7 @@ impl Boosting {
         let mut model = Boosting { columns, edges, start, trees: Vec::new() };
         let mut score = vec![start; n];
         for _ in 0..options.trees {
-            let (gradient, curvature): (Vec<f64>, Vec<f64>) = score
+            let slopes: Vec<(f64, f64)> = score
                 .iter()
                 .zip(target)
                 .map(|(s, t)| match options.loss {
@@ -95,13 +104,14 @@ impl Boosting {
                         (t - p, (p * (1.0 - p)).max(1e-6))
                     }
                 })
-                .unzip();
-            let rows: Vec<usize> = (0..n).filter(|_| random.f64() < options.sample).collect();
+                .collect();
+            let mut rows: Vec<u32> = (0..n as u32).filter(|_| random.f64() < options.sample).collect();
             if rows.len() < 2 * options.leaf {
                 break;
             }
             let mut tree = Vec::new();
-            grow(&mut tree, &binned, &gradient, &curvature, rows, options.depth, &options);
+            let growth = Growth { binned: &binned, from: &from, slopes: &slopes, options: &options };
+            growth.grow(&mut tree, &mut rows, None, options.depth);
             for (r, s) in score.iter_mut().enumerate() {
                 *s += leaf_of(&tree, |c| binned[c][r]);
             }
@@ -147,61 +157,112 @@ fn leaf_of(tree: &[Node], bin: impl Fn(usize) -> u8) -> f64 {
     }
 }
 
-/// Adds the node for these rows and its children; gives its place.
-fn grow(
-    tree: &mut Vec<Node>,
-    binned: &[Vec<u8>],
-    gradient: &[f64],
-    curvature: &[f64],
-    rows: Vec<usize>,
-    depth: usize,
-    options: &Options,
-) -> usize {
-    let (g, h) = rows.iter().fold((0.0, 0.0), |(g, h), r| (g + gradient[*r], h + curvature[*r]));
-    let place = tree.len();
-    tree.push(Node::Leaf(options.rate * g / (h + 1.0)));
-    if depth == 0 || rows.len() < 2 * options.leaf {
-        return place;
-    }
-    let whole = g * g / (h + 1.0);
-    let mut best = (1e-9 + whole, 0, 0);
-    for (column, bins) in binned.iter().enumerate() {
-        let mut histogram = [(0.0, 0.0, 0_usize); BINS + 1];
-        for r in &rows {
-            let slot = &mut histogram[usize::from(bins[*r])];
-            slot.0 += gradient[*r];
-            slot.1 += curvature[*r];
-            slot.2 += 1;
-        }
-        let (mut left_g, mut left_h, mut left_n) = (0.0, 0.0, 0);
-        for (bin, (bin_g, bin_h, bin_n)) in histogram.iter().enumerate().take(BINS) {
-            left_g += bin_g;
-            left_h += bin_h;
-            left_n += bin_n;
-            if *bin_n == 0 || left_n < options.leaf {
-                continue;
-            }
-            if rows.len() - left_n < options.leaf {
-                break;
-            }
-            // g²/(h + 1) of both sides by one division: of this loop's work that is most.
-            let (right_g, left, right) = (g - left_g, left_h + 1.0, h - left_h + 1.0);
-            let gain = (left_g * left_g * right + right_g * right_g * left) / (left * right);
-            if gain > best.0 {
-                best = (gain, column, bin + 1);
+/// What the rows of one bin sum up to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    gradient: f64,
+    curvature: f64,
+    rows: u32,
+}
+
+/// What a tree is grown from.
+struct Growth<'a> {
+    /// The bin of each row, column by column.
+    binned: &'a [Vec<u8>],
+    /// Where each column's bins begin in a histogram of all, and where the last one ends.
+    from: &'a [usize],
+    /// Gradient and curvature of the loss at each row.
+    slopes: &'a [(f64, f64)],
+    options: &'a Options,
+}
+
+impl Growth<'_> {
+    fn histogram(&self, rows: &[u32]) -> Vec<Slot> {
+        let mut all = vec![Slot::default(); self.from.last().copied().unwrap_or(0)];
+        for (bins, ends) in self.binned.iter().zip(self.from.windows(2)) {
+            let own = &mut all[ends[0]..ends[1]];
+            for r in rows {
+                let (gradient, curvature) = self.slopes[*r as usize];
+                let slot = &mut own[usize::from(bins[*r as usize])];
+                slot.gradient += gradient;
+                slot.curvature += curvature;
+                slot.rows += 1;
             }
         }
+        all
     }
-    let (_, column, bin) = best;
-    if bin == 0 {
-        return place;
+
+    fn splits(&self, rows: &[u32], depth: usize) -> bool {
+        depth > 0 && rows.len() >= 2 * self.options.leaf
     }
-    let bin = (bin - 1) as u8;
-    let (left, right): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|r| binned[column][*r] <= bin);
-    let left = grow(tree, binned, gradient, curvature, left, depth - 1, options);
-    let right = grow(tree, binned, gradient, curvature, right, depth - 1, options);
-    tree[place] = Node::Split { column, bin, left, right };
-    place
+
+    /// Adds the node for these rows and its children; gives its place. `histogram` is theirs, where it is known.
+    fn grow(&self, tree: &mut Vec<Node>, rows: &mut [u32], histogram: Option<Vec<Slot>>, depth: usize) -> usize {
+        let (g, h) = rows.iter().fold((0.0, 0.0), |(g, h), r| {
+            let (gradient, curvature) = self.slopes[*r as usize];
+            (g + gradient, h + curvature)
+        });
+        let place = tree.len();
+        tree.push(Node::Leaf(self.options.rate * g / (h + 1.0)));
+        if !self.splits(rows, depth) {
+            return place;
+        }
+        let histogram = histogram.unwrap_or_else(|| self.histogram(rows));
+        let Some((column, bin)) = self.best(&histogram, g, h, rows.len()) else {
+            return place;
+        };
+        let bins = &self.binned[column];
+        let ordered = rows.iter().partition::<Vec<u32>, _>(|r| bins[**r as usize] <= bin);
+        let cut = ordered.0.len();
+        rows[..cut].copy_from_slice(&ordered.0);
+        rows[cut..].copy_from_slice(&ordered.1);
+        let (left, right) = rows.split_at_mut(cut);
+        // The larger side's histogram is what the smaller one's leaves of the whole.
+        let (mut of_left, mut of_right) = (None, None);
+        if self.splits(left, depth - 1) || self.splits(right, depth - 1) {
+            let left_is_less = left.len() < right.len();
+            let less = self.histogram(if left_is_less { left } else { right });
+            let mut more = histogram;
+            for (slot, less) in more.iter_mut().zip(&less) {
+                slot.gradient -= less.gradient;
+                slot.curvature -= less.curvature;
+                slot.rows -= less.rows;
+            }
+            (of_left, of_right) = if left_is_less { (Some(less), Some(more)) } else { (Some(more), Some(less)) };
+        }
+        let left = self.grow(tree, left, of_left, depth - 1);
+        let right = self.grow(tree, right, of_right, depth - 1);
+        tree[place] = Node::Split { column, bin, left, right };
+        place
+    }
+
+    /// The column and the bin after which splitting gains most, where any does.
+    fn best(&self, histogram: &[Slot], g: f64, h: f64, rows: usize) -> Option<(usize, u8)> {
+        let leaf = self.options.leaf;
+        let mut best = (1e-9 + g * g / (h + 1.0), None);
+        for (column, ends) in self.from.windows(2).enumerate() {
+            let (mut left_g, mut left_h, mut left_n) = (0.0, 0.0, 0);
+            // What is missing is always on the right.
+            for (bin, slot) in histogram[ends[0]..ends[1] - 1].iter().enumerate() {
+                left_g += slot.gradient;
+                left_h += slot.curvature;
+                left_n += slot.rows as usize;
+                if slot.rows == 0 || left_n < leaf {
+                    continue;
+                }
+                if rows - left_n < leaf {
+                    break;
+                }
+                // g²/(h + 1) of both sides by one division: of this loop's work that is most.
+                let (right_g, left, right) = (g - left_g, left_h + 1.0, h - left_h + 1.0);
+                let gain = (left_g * left_g * right + right_g * right_g * left) / (left * right);
+                if gain > best.0 {
+                    best = (gain, Some((column, bin as u8)));
+                }
+            }
+        }
+        best.1
+    }
 }
 
 #[cfg(test)]

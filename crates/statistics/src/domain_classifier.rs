@@ -1,11 +1,17 @@
 //! Can a model tell the reference from now? If its area under the ROC curve on rows it has not seen
 //! is well above one half, something differs, alone or together.
 
+use rayon::prelude::*;
+
 use crate::boosting::{Boosting, Loss, Options};
 use crate::classification::{roc_auc, roc_auc_error};
 
 /// Folds of the cross-validation.
 const FOLDS: usize = 5;
+
+fn options(seed: u64, fold: usize) -> Options {
+    Options { trees: 60, depth: 3, loss: Loss::Logistic, seed: seed + fold as u64, ..Options::default() }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Separability {
@@ -38,22 +44,25 @@ pub fn separability(reference: &[f64], current: &[f64], columns: usize, seed: u6
         let from = if *side { current } else { reference };
         &from[row * columns..(row + 1) * columns]
     };
-    let (mut scores, mut sides) = (Vec::new(), Vec::new());
-    let mut importance = vec![0.0; columns];
-    for fold in 0..FOLDS {
+    let of_fold = |fold: usize| {
         let part = |inside: bool| -> Vec<&(bool, usize)> {
             rows.iter().enumerate().filter(|(i, _)| (i % FOLDS == fold) == inside).map(|(_, row)| row).collect()
         };
         let (train, test) = (part(false), part(true));
         let inputs: Vec<f64> = train.iter().flat_map(|row| values(row).iter().copied()).collect();
         let target: Vec<f64> = train.iter().map(|(side, _)| f64::from(u8::from(*side))).collect();
-        let options =
-            Options { trees: 60, depth: 3, loss: Loss::Logistic, seed: seed + fold as u64, ..Options::default() };
-        let model = Boosting::fit(&inputs, columns, &target, options);
-        importance.iter_mut().zip(model.importance()).for_each(|(sum, own)| *sum += own / FOLDS as f64);
+        let model = Boosting::fit(&inputs, columns, &target, options(seed, fold));
         let unseen: Vec<f64> = test.iter().flat_map(|row| values(row).iter().copied()).collect();
-        scores.extend(model.predict(&unseen));
-        sides.extend(test.iter().map(|(side, _)| *side));
+        let sides: Vec<bool> = test.iter().map(|(side, _)| *side).collect();
+        (model.predict(&unseen), sides, model.importance())
+    };
+    let folds: Vec<_> = (0..FOLDS).into_par_iter().map(of_fold).collect();
+    let (mut scores, mut sides) = (Vec::new(), Vec::new());
+    let mut importance = vec![0.0; columns];
+    for (predicted, of, used) in folds {
+        scores.extend(predicted);
+        sides.extend(of);
+        importance.iter_mut().zip(used).for_each(|(sum, own)| *sum += own / FOLDS as f64);
     }
     let auc = roc_auc(&scores, &sides)?;
     let half = 1.96 * roc_auc_error(auc, each as f64, each as f64);
@@ -78,9 +87,7 @@ pub fn importance_weights(reference: &[f64], current: &[f64], columns: usize, se
         inputs.extend((0..m).filter(|i| !own(i)).flat_map(|i| row(current, i)));
         let now = inputs.len() / columns - before;
         let target = [vec![0.0; before], vec![1.0; now]].concat();
-        let options =
-            Options { trees: 60, depth: 3, loss: Loss::Logistic, seed: seed + fold as u64, ..Options::default() };
-        let model = Boosting::fit(&inputs, columns, &target, options);
+        let model = Boosting::fit(&inputs, columns, &target, options(seed, fold));
         let asked: Vec<usize> = (0..n).filter(own).collect();
         let unseen: Vec<f64> = asked.iter().flat_map(|i| row(reference, *i)).collect();
         for (i, ln_odds) in asked.iter().zip(model.predict(&unseen)) {

@@ -36,6 +36,12 @@ async fn clear(transaction: &mut Transaction, spans: &[DirtySpan]) -> Result<()>
 }
 
 impl Store {
+    /// How many stretches of time wait to be evaluated.
+    pub async fn dirty_count(&self) -> Result<i64> {
+        let rows = self.database.fetch("SELECT COUNT(*) FROM dirty", vec![]).await?;
+        rows.first().map_or(Ok(0), |row| row.int(0))
+    }
+
     pub async fn dirty_spans(&self) -> Result<Vec<DirtySpan>> {
         let rows = self
             .database

@@ -21,6 +21,7 @@ pub struct Metrics {
     events: IntGauge,
     fresh_events: IntGauge,
     unmerged_labels: IntGauge,
+    due: IntGauge,
     fresh_samples: IntGauge,
     series: IntGauge,
     bytes: IntGauge,
@@ -47,6 +48,7 @@ impl Metrics {
         let events = gauge("plimsoll_store_events", "Predictions and baseline rows kept");
         let fresh_events = gauge("plimsoll_store_fresh_events", "Of those, rows not in segments yet");
         let unmerged_labels = gauge("plimsoll_store_unmerged_labels", "Labels not yet merged");
+        let due = gauge("plimsoll_evaluations_due", "Stretches of time whose windows are to be judged");
         let fresh_samples = gauge("plimsoll_store_fresh_samples", "Samples not in chunks yet");
         let series = gauge("plimsoll_store_series", "Time series");
         let bytes = gauge("plimsoll_store_bytes", "Bytes of the database");
@@ -59,7 +61,7 @@ impl Metrics {
             registry.register(Box::new(counter.clone())).unwrap();
         }
         let store = [&events, &fresh_events, &unmerged_labels, &fresh_samples, &series, &bytes];
-        for gauge in [&queue, &listeners, &alerts, &incidents].into_iter().chain(store) {
+        for gauge in [&queue, &listeners, &alerts, &incidents, &due].into_iter().chain(store) {
             registry.register(Box::new(gauge.clone())).unwrap();
         }
         Metrics {
@@ -73,6 +75,7 @@ impl Metrics {
             events,
             fresh_events,
             unmerged_labels,
+            due,
             fresh_samples,
             series,
             bytes,
@@ -108,6 +111,10 @@ pub async fn metrics(From(state): From<State>) -> Response {
             state.metrics.bytes.set(footprint.bytes as i64);
         }
         Err(error) => tracing::warn!(%error, "the store could not be measured"),
+    }
+    match state.engine.store.dirty_count().await {
+        Ok(due) => state.metrics.due.set(due),
+        Err(error) => tracing::warn!(%error, "what is to be evaluated could not be counted"),
     }
     match state.engine.open_counts(&domain::Actor::Local).await {
         Ok((alerts, incidents)) => {
