@@ -90,7 +90,13 @@ async function pointer() {
   const { pid, tid } = moves[0];
   const starts = moves.map((e) => e.ts).sort((a, b) => a - b);
   const tasks = events.filter((e) => e.pid === pid && e.tid === tid && e.dur && e.name === 'ThreadControllerImpl::RunTask');
-  const cost = starts.slice(0, -1).map((start, i) => tasks.filter((t) => t.ts + t.dur > start && t.ts < starts[i + 1]).reduce((sum, t) => sum + t.dur, 0) / 1000);
+  // A task that runs when the next move begins is part of that one, and of no other.
+  const cost = starts.map(() => 0);
+  for (const task of tasks) {
+    const move = starts.findLastIndex((start) => start <= task.ts + task.dur);
+    if (move >= 0) cost[move] += task.dur / 1000;
+  }
+  cost.pop();
   await context.close();
   return { charts, p95: quantile(cost, 0.95) };
 }

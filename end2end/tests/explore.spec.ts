@@ -115,6 +115,33 @@ test('a query draws its series, and the map says who calls whom', async ({ page 
   expect(errors).toEqual([]);
 });
 
+test('a query is put together by choosing, and the address holds it', async ({ page }) => {
+  const errors = complaints(page);
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/explore?q=queue_length`);
+  const parts = page.getByRole('group', { name: 'Parts of the query' });
+  const text = page.getByLabel('Query in PromQL');
+  await parts.locator('summary', { hasText: 'each value' }).click();
+  await parts.getByRole('link', { name: 'highest' }).first().click();
+  await expect(text).toHaveValue('max_over_time(queue_length[5m])');
+  await parts.getByLabel('Only where', { exact: true }).click();
+  await parts.locator('.sub summary', { hasText: 'queue' }).click();
+  await parts.getByRole('link', { name: 'offers' }).click();
+  await expect(text).toHaveValue('max_over_time(queue_length{queue="offers"}[5m])');
+  await expect(page.getByRole('region', { name: 'Values' }).getByRole('row', { name: /queue=offers/ })).toContainText('14');
+  await parts.getByLabel('By', { exact: true }).click();
+  await parts.getByRole('link', { name: 'queue', exact: true }).click();
+  await expect(page).toHaveURL(/avg/);
+  await expect(text).toHaveValue('avg by (queue) (max_over_time(queue_length{queue="offers"}[5m]))');
+  await parts.getByRole('link', { name: 'No longer only queue' }).click();
+  await expect(text).toHaveValue('avg by (queue) (max_over_time(queue_length[5m]))');
+  await page.goBack();
+  await expect(text).toHaveValue('avg by (queue) (max_over_time(queue_length{queue="offers"}[5m]))');
+  await open(page, `${plimsoll.url}/explore?q=queue_length%20*%202`);
+  await expect(page.getByText('more than can be chosen here')).toBeVisible();
+  expect(errors).toEqual([]);
+});
+
 test('queries are pinned below each other, and the address holds them', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
   const errors = complaints(page);

@@ -33,6 +33,15 @@ test('an executive annotates an incident and shares it', async ({ page }) => {
   await expect(page.getByText('letters stop at 15:00').first()).toBeVisible();
   await page.getByRole('link', { name: 'Share' }).click();
   await expect(page.getByLabel('Page')).toHaveValue('/incidents/1');
+  // What will be seen is drawn by the page itself; notes are in it only once they are shared.
+  const preview = page.locator('.pv');
+  await expect(preview).toContainText('Wrong incomes');
+  await expect(preview).not.toContainText('letters stop at 15:00');
+  await page.getByText('with the names of those who wrote them').click();
+  await expect(preview).toContainText('letters stop at 15:00');
+  await page.getByText('with the names of those who wrote them').click();
+  await expect(preview).not.toContainText('letters stop at 15:00');
+  await page.getByLabel(/Anyone with the link/).check();
   await page.getByLabel('What it is for').fill('board meeting');
   await page.getByRole('button', { name: 'Make a link' }).click();
   const field = page.getByLabel('Link', { exact: true });
@@ -146,7 +155,7 @@ test('a link is posted where people talk, and only links of this installation', 
   await signIn(page, plimsoll, 'jonas@larkfield.example');
   await open(page, `${plimsoll.url}/links?of=/overview`);
   await page.getByRole('button', { name: 'Make a link' }).click();
-  const form = page.getByRole('form', { name: 'Post the link' });
+  const form = page.getByRole('group', { name: 'Post the link' });
   await form.getByLabel('With words').fill('for the *board*');
   await form.getByRole('button', { name: 'Post' }).click();
   await expect(page.getByText('Posted.')).toBeVisible();

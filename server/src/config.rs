@@ -14,6 +14,8 @@ use serde::Deserialize;
 pub struct ServerConfig {
     /// Address and port. Default `127.0.0.1:3000`.
     pub listen: String,
+    /// Whose installation this is, in a word or two: stands beside Plimsoll’s name. Default none.
+    pub name: String,
     /// How people reach this installation, as `https://monitor.example`. Decides cookies and links.
     pub public_url: Option<String>,
     /// Addresses of proxies whose `X-Forwarded-For` is believed. Default none.
@@ -27,6 +29,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         ServerConfig {
             listen: "127.0.0.1:3000".into(),
+            name: String::new(),
             public_url: None,
             trusted_proxies: Vec::new(),
             tls_certificate: None,
@@ -301,8 +304,9 @@ pub struct Config {
 }
 
 /// Every key there is. The test below holds it against the structs.
-const KEYS: [&str; 37] = [
+const KEYS: [&str; 38] = [
     "server.listen",
+    "server.name",
     "server.public_url",
     "server.trusted_proxies",
     "server.tls_certificate",

@@ -18,6 +18,7 @@ use leptos_router::location::Location;
 use super::absence::absences;
 use super::draw::draw;
 use super::reading::{data_table, nearest, place_name, places, readable, step};
+use super::seen::seen;
 #[cfg(feature = "hydrate")]
 use super::shared::Down;
 use super::shared::{Draft, Happened, Ranged, ReadOnly, use_shared};
@@ -278,7 +279,9 @@ pub fn Chart(
             })
         }
     };
-    let line = move || match at.get().map(share) {
+    let plot = NodeRef::new();
+    let seen = seen(plot);
+    let line = move || match seen.get().then(|| at.get()).flatten().map(share) {
         // As wide as the plot, and moved: a browser shifts a layer without laying the page out again.
         Some(share) if (0.0..=1.0).contains(&share) => format!("transform:translateX({:.2}%)", share * 100.0),
         _ => "display:none".to_string(),
@@ -324,7 +327,7 @@ pub fn Chart(
                     {ranged.then(|| view! { <button type="button" on:click=move |_| zoomed_out()>"Zoom out"</button> })}
                 </div>
             </details>
-            <div class="plot" class:tm=timed style=format!("--h:{:.0}px;--pl:{left}px;--pr:{right}px", spec.height) tabindex="0" role="group"
+            <div node_ref=plot class="plot" class:tm=timed style=format!("--h:{:.0}px;--pl:{left}px;--pr:{right}px", spec.height) tabindex="0" role="group"
                 aria-label=format!("{title}; arrow keys read the points, t shows the table")
                 on:pointerdown=on_down on:pointermove=on_move on:pointerup=on_up on:pointercancel=move |_| down.set_value(None)
                 on:pointerleave=move |_| at.set(None) on:dblclick=move |_| zoom_out() on:keydown=on_key

@@ -10,6 +10,7 @@ pub mod fan;
 pub mod flags;
 pub mod heat;
 pub mod reading;
+mod seen;
 pub mod shared;
 pub mod spark;
 pub mod spec;

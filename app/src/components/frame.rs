@@ -165,10 +165,11 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
     let overlay = use_overlay();
     let (initials, name, role) = (me.initials.clone(), me.name.clone(), me.role);
     let words = if me.mentions == 1 { " new mention" } else { " new mentions" };
+    let org = (!me.installation.is_empty()).then(|| view! { <span class="org">{me.installation.clone()}</span> });
     let named =
         (me.mentions > 0).then(|| view! { <span class="n hot">{me.mentions}<span class="sr">{words}</span></span> });
     view! {
-        <a class="brand" href="/overview"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">"Plimsoll"</span></a>
+        <a class="brand" href="/overview"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">"Plimsoll"</span>{org}</a>
         <button class="cmdk" type="button" aria-label="Search or run a command" on:click=move |_| overlay.set(Some(Over::Palette))><Icon name="search" small=true/><span class="grow">"Search or jump to"</span><kbd>"⌘K"</kbd></button>
         <nav class="nav">
             <div class="nav-l">"Watch"</div>

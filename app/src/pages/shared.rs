@@ -31,14 +31,15 @@ pub fn Shared() -> impl IntoView {
                     view! { <Title text="Shared page"/><main class="page" id="main"><h1 class="sr">"Shared page"</h1><Empty title text><a class="btn pri" href=next rel="external">"Sign in"</a></Empty></main> }.into_any()
                 }
                 Err(error) => view! { <Title text="Shared page"/><main class="page" id="main"><h1 class="sr">"Shared page"</h1><Empty title="This link shows nothing" text=error.to_string()/></main> }.into_any(),
-                Ok(seen) => page(&seen),
+                Ok(seen) => view! { <Title text=seen.title.clone()/><a class="skip" href="#main">"Skip to content"</a><main id="main">{framed(&seen)}</main> }.into_any(),
             }
         })}</Transition>
     }
     .into_any()
 }
 
-fn page(seen: &SharedView) -> AnyView {
+/// What a link shows, in the frame that says whose it is and how long it holds.
+pub fn framed(seen: &SharedView) -> AnyView {
     provide_context(ReadOnly);
     let place = Place { environment: seen.environment.clone(), range: Some(RangeChoice::Fixed(seen.range)) };
     let body = match &seen.body {
@@ -60,13 +61,12 @@ fn page(seen: &SharedView) -> AnyView {
         ),
         (_, false) => "The range moves on with time. ".to_string(),
     };
+    let brand = if seen.installation.is_empty() { "Plimsoll".to_string() } else { seen.installation.clone() };
     let note = (!seen.note.is_empty()).then(|| view! { <p class="note">{seen.note.clone()}</p> });
     view! {
-        <Title text=seen.title.clone()/>
-        <a class="skip" href="#main">"Skip to content"</a>
-        <header class="shb"><span class="brand"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">"Plimsoll"</span></span>
+        <header class="shb"><span class="brand"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">{brand}</span></span>
         <span class="mid grow">{format!("Shared by {} on {}, {until}. {range}", seen.author, seen.created_at.day_month())}</span><span class="tag">"Read only"</span></header>
-        <main class="page shared" id="main">{note}{body}</main>
+        <div class="page shared">{note}{body}</div>
     }
     .into_any()
 }

@@ -30,9 +30,8 @@ pub fn listed(name: &str) -> Option<Action> {
         "me" | "overview" | "system" | "look_closer" | "unusual_now" | "companions" | "kpis" | "weights_of_health"
         | "try_limits" | "feature" | "prediction" | "predictions" | "operations" | "model" | "model_set_up"
         | "arrived" | "probes" => Action::View,
-        "metric_names" | "run_query" | "run_queries" | "spans" | "log_lines" | "call_map" | "changes" | "trace" => {
-            Action::View
-        }
+        "metric_names" | "metric_labels" | "run_query" | "run_queries" | "spans" | "log_lines" | "call_map"
+        | "changes" | "trace" => Action::View,
         "arrivals" | "scrape_jobs" | "prices" | "known_signals" => Action::View,
         // Views for all need more; the engine asks.
         "find" | "host" | "saved_views" | "save_view" | "remove_view" => Action::View,
@@ -43,8 +42,8 @@ pub fn listed(name: &str) -> Option<Action> {
         "act_on_incident" | "annotate" | "act_on_annotation" => Action::Annotate,
         // The token is the right; there is no person.
         "shared" => Action::Enter,
-        "share" | "shares" | "end_share" | "share_visits" | "post_link" | "receivers" | "weekly_summary"
-        | "set_weekly_summary" | "send_summary" => Action::Share,
+        "share" | "preview_share" | "shares" | "end_share" | "share_visits" | "post_link" | "receivers"
+        | "weekly_summary" | "set_weekly_summary" | "send_summary" => Action::Share,
         "save_rule" | "delete_rule" | "alerting_document" | "set_alerting" | "test_destination" => Action::EditAlerting,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,
@@ -143,6 +142,11 @@ pub(crate) mod server {
         let host = parts.as_ref().and_then(|p| p.headers.get("host")).and_then(|h| h.to_str().ok());
         let scheme = if public.is_some_and(|p| p.secure) { "https" } else { "http" };
         format!("{scheme}://{}", host.unwrap_or("localhost:3000"))
+    }
+
+    /// Whose installation this is; empty where nobody said.
+    pub(crate) fn installed_for() -> String {
+        use_context::<crate::PublicUrl>().map(|p| p.name).unwrap_or_default()
     }
 
     pub(crate) fn engine() -> Engine {

@@ -10,13 +10,13 @@ use super::Failure;
 /// What a token shows.
 #[server(prefix = "/do", endpoint = "shared", input = Json, output = Json)]
 pub async fn shared(token: String) -> Result<SharedView, Failure> {
-    use super::server::{caller, engine};
+    use super::server::{caller, engine, installed_for};
     let seen = engine().open_share(&token, caller().as_ref()).await?;
     // Browsers hold this above X-Frame-Options. A session is of no use there: its cookie stays at home.
     if seen.embed {
         crate::content_security_policy("*");
     }
-    Ok(seen)
+    Ok(SharedView { installation: installed_for(), ..seen })
 }
 
 /// Makes a link and gives its address, this once.
@@ -25,6 +25,14 @@ pub async fn make_share(text: ShareText) -> Result<String, Failure> {
     use super::server::{actor, engine, name, origin};
     let token = engine().share(&actor(), &name(), text).await?;
     Ok(format!("{}/share/{token}", origin()))
+}
+
+/// What a link would show, were it made now.
+#[server(prefix = "/do", endpoint = "preview_share", input = Json, output = Json)]
+pub async fn preview_share(text: ShareText) -> Result<SharedView, Failure> {
+    use super::server::{actor, engine, installed_for, name};
+    let seen = engine().preview_share(&actor(), &name(), text).await?;
+    Ok(SharedView { installation: installed_for(), ..seen })
 }
 
 /// Posts a link of this installation where people of a receiver talk; how many places took it.

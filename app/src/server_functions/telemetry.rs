@@ -4,7 +4,8 @@ use crate::wire::Json;
 use domain::conventions::{SignalKnown, SignalNote};
 use domain::prices::Price;
 use domain::telemetry::{
-    Arrival, Change, LogSearch, LogView, MetricName, Page, QueryView, SpanSearch, SpanView, Topology, TraceView,
+    Arrival, Change, LabelKnown, LogSearch, LogView, MetricName, Page, QueryView, SpanSearch, SpanView, Topology,
+    TraceView,
 };
 use domain::time::RangeChoice;
 use leptos::prelude::*;
@@ -16,6 +17,13 @@ use super::Failure;
 pub async fn metric_names() -> Result<Vec<MetricName>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().metric_names(&actor()).await?)
+}
+
+/// The labels of the metric that a simple query is of; none of another query.
+#[server(prefix = "/do", endpoint = "metric_labels", input = Json, output = Json)]
+pub async fn metric_labels(metric: String) -> Result<Vec<LabelKnown>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().metric_labels(&actor(), &metric).await?)
 }
 
 #[server(prefix = "/do", endpoint = "known_signals", input = Json, output = Json)]

@@ -35,11 +35,13 @@ pub struct Reader {
     pub preferences: domain::people::Preferences,
     /// How programs reach this installation: `https://monitor.example`.
     pub origin: String,
+    /// Whose installation this is; empty where nobody said.
+    pub installation: String,
 }
 
 #[server(prefix = "/do", endpoint = "me", input = Json, output = Json)]
 pub async fn me() -> Result<Reader, Failure> {
-    use super::server::{actor, caller, engine, origin};
+    use super::server::{actor, caller, engine, installed_for, origin};
     let person = caller().and_then(|c| c.person);
     let models = engine()
         .cards(&actor(), "production")
@@ -65,6 +67,7 @@ pub async fn me() -> Result<Reader, Failure> {
         environments: engine().environments(&actor()).await?,
         preferences: engine().preferences(&actor()).await?,
         origin: origin(),
+        installation: installed_for(),
     })
 }
 

@@ -124,6 +124,8 @@ pub struct ShareRow {
 /// What a link shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SharedView {
+    /// Whose installation it is of; empty where nobody said.
+    pub installation: String,
     pub author: String,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,

@@ -478,6 +478,16 @@ pub struct MetricName {
     pub series: u64,
 }
 
+/// A label of a metric, with values it has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LabelKnown {
+    pub name: String,
+    pub values: Vec<String>,
+    /// How many values more there are.
+    pub more: u64,
+}
+
 /// A query's answer as lines.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::conventions::SignalKnown;
 use domain::signal::Series;
-use domain::telemetry::{MetricName, QueryLine, QueryView};
+use domain::telemetry::{LabelKnown, MetricName, QueryLine, QueryView};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use promql::{Grid, Labels, NAME, Need, Query, QueryError, RawSeries, Value};
 use store::Exemplar;
@@ -25,6 +25,9 @@ const STEPS_OFFERED: [i64; 14] = [
 ];
 /// Queries that one page asks at once.
 const QUERIES_AT_ONCE: usize = 20;
+/// Labels of one metric, and values of one label, that are offered to choose from.
+const LABELS: usize = 40;
+const LABEL_VALUES: usize = 50;
 /// Lines that a page draws.
 const LINES_SHOWN: usize = 20;
 /// Series that one selector may find.
@@ -278,6 +281,24 @@ impl Engine {
             .collect();
         found.sort_by(|a, b| (a.layer, &a.spelled).cmp(&(b.layer, &b.spelled)));
         Ok(found)
+    }
+
+    /// The labels of a metric by which its series differ or could, with some values each.
+    pub async fn metric_labels(&self, actor: &Actor, name: &str) -> Result<Vec<LabelKnown>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        let index = self.series_index().await?;
+        let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (_, labels, _) in index.by_name.get(name).into_iter().flatten().filter_map(|i| index.series.get(*i)) {
+            for (label, value) in labels.iter().filter(|(label, _)| *label != NAME) {
+                values.entry(label).or_default().insert(value);
+            }
+        }
+        let known = |(name, values): (&str, BTreeSet<&str>)| LabelKnown {
+            name: name.to_string(),
+            more: values.len().saturating_sub(LABEL_VALUES) as u64,
+            values: values.into_iter().take(LABEL_VALUES).map(str::to_string).collect(),
+        };
+        Ok(values.into_iter().take(LABELS).map(known).collect())
     }
 
     /// A query over a range as lines to draw.

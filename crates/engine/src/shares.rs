@@ -6,7 +6,7 @@
 use domain::happening::{Flag, FlagKind};
 use domain::share::{SHARES_MAX, Share, ShareRow, ShareText, SharedBody, SharedPage, SharedView, Visit};
 use domain::time::{HOUR, RangeChoice};
-use domain::{Action, Actor, Denied, Object};
+use domain::{Action, Actor, Denied, Object, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::people::random_text;
@@ -28,7 +28,7 @@ impl Engine {
     ///
     /// # Errors
     /// Not allowed; too many links; something that cannot be shown.
-    pub async fn share(&self, actor: &Actor, who: &str, mut text: ShareText) -> Result<String> {
+    pub async fn share(&self, actor: &Actor, who: &str, text: ShareText) -> Result<String> {
         self.may(actor, Action::Share, &Object::Installation)?;
         let Actor::Person { id: author_id, .. } = actor else {
             return Err(EngineError::Invalid("a link is made by a person, who answers for it".into()));
@@ -41,24 +41,22 @@ impl Engine {
         if own.iter().filter(|s| s.author_id == *author_id && s.holds(now)).count() >= SHARES_MAX {
             return Err(EngineError::TooLarge(format!("you have {SHARES_MAX} links that hold; end some first")));
         }
-        if text.frozen {
-            text.range = RangeChoice::Fixed(text.range.resolve(now));
-        }
-        let share = Share {
-            id: 0,
-            author: who.to_string(),
-            author_id: *author_id,
-            created_at: now,
-            expires_at: text.hours.map(|h| now.plus(i64::from(h) * HOUR)),
-            revoked_at: None,
-            text,
-        };
+        let share = asked(text, who, *author_id, now);
         // What cannot be shown is refused now, not when somebody opens it.
         self.shown(&share).await?;
         let token = random_text(TOKEN_LENGTH);
         self.store.create_share(&share, &hash(&token)).await?;
         self.audit(actor, "share.create", &share.text.page.path()).await;
         Ok(token)
+    }
+
+    /// What a link would show, were it made now.
+    ///
+    /// # Errors
+    /// As [`Engine::share`], but for the number of links.
+    pub async fn preview_share(&self, actor: &Actor, who: &str, text: ShareText) -> Result<SharedView> {
+        self.may(actor, Action::Share, &Object::Installation)?;
+        self.shown(&asked(text, who, 0, self.now())).await
     }
 
     /// Links of whoever asks; an administrator sees all.
@@ -170,6 +168,7 @@ impl Engine {
             }
         };
         Ok(SharedView {
+            installation: String::new(),
             author: share.author.clone(),
             created_at: share.created_at,
             expires_at: share.expires_at,
@@ -181,5 +180,21 @@ impl Engine {
             title: text.page.title(),
             body,
         })
+    }
+}
+
+/// The share that a person asks for now.
+fn asked(mut text: ShareText, who: &str, author_id: i64, now: Timestamp) -> Share {
+    if text.frozen {
+        text.range = RangeChoice::Fixed(text.range.resolve(now));
+    }
+    Share {
+        id: 0,
+        author: who.to_string(),
+        author_id,
+        created_at: now,
+        expires_at: text.hours.map(|h| now.plus(i64::from(h) * HOUR)),
+        revoked_at: None,
+        text,
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use crate::command::{cargo, run, step};
 use crate::{places, setup};
@@ -131,15 +132,7 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
         fs::copy(parts.join(&name), ready.join(&name)).map_err(|e| e.to_string())?;
     }
     if kind == Kind::Release && setup::wasm_opt_path().exists() {
-        for name in names(&ready)?.into_iter().filter(|name| name.ends_with(".wasm")) {
-            let (module, small) = (ready.join(&name), work.join("small.wasm"));
-            let mut command = Command::new(setup::wasm_opt_path());
-            // It wonders aloud at names that it then drops.
-            command.arg("-Oz").args(FEATURES).arg(&module).arg("-o").arg(&small).stderr(Stdio::null());
-            if run(&mut command, "the module stays larger").is_ok() {
-                fs::rename(&small, &module).map_err(|e| e.to_string())?;
-            }
-        }
+        shrink(&ready)?;
     }
     let files: Vec<(String, Vec<u8>)> = names(&ready)?
         .into_iter()
@@ -164,6 +157,38 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
         compress(&site.join(&folder))?;
     }
     Ok(())
+}
+
+/// Makes the modules of a folder smaller, as many at once as there are cores; the largest first, so that none is
+/// waited for at the end.
+fn shrink(folder: &Path) -> Result<(), String> {
+    let mut modules: Vec<(u64, PathBuf)> = names(folder)?
+        .into_iter()
+        .filter(|name| name.ends_with(".wasm"))
+        .map(|name| folder.join(name))
+        .map(|path| (fs::metadata(&path).map_or(0, |m| m.len()), path))
+        .collect();
+    modules.sort();
+    let left = Mutex::new(modules);
+    let work = || -> Result<(), String> {
+        while let Some((_, module)) = left.lock().map_err(|e| e.to_string())?.pop() {
+            let small = module.with_extension("small");
+            let mut command = Command::new(setup::wasm_opt_path());
+            // It wonders aloud at names that it then drops.
+            command.arg("-Oz").args(FEATURES).arg(&module).arg("-o").arg(&small).stderr(Stdio::null());
+            if run(&mut command, "the module stays larger").is_ok() {
+                fs::rename(&small, &module).map_err(|e| e.to_string())?;
+            } else {
+                let _ = fs::remove_file(&small);
+            }
+        }
+        Ok(())
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| "a worker panicked".to_string())?)
+    })
 }
 
 /// The files of a folder, in order.

@@ -2,11 +2,13 @@
 //! address.
 
 mod answer;
+mod builder;
 mod changes;
 mod closer;
 mod logs;
 mod map;
 mod pinned;
+mod plain;
 mod signals;
 pub mod trace;
 mod traces;

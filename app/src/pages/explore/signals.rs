@@ -8,7 +8,9 @@ use domain::time::parse_span;
 use leptos::html::Input;
 use leptos::prelude::*;
 
+use super::builder::builder;
 use super::pinned::{MOST, Pinned, read, turned};
+use super::plain::Plain;
 use super::{DEFAULT, carried, parameter, with};
 use crate::charts::shared::happened;
 use crate::components::icons::Icon;
@@ -18,7 +20,7 @@ use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
 use crate::server_functions::alerts::flags;
 use crate::server_functions::evaluation::{companions, look_closer, unusual_now};
-use crate::server_functions::telemetry::{metric_names, run_query};
+use crate::server_functions::telemetry::{metric_labels, metric_names, run_query};
 use crate::wire::resource;
 
 /// Names of one layer that are listed; the others are found by typing.
@@ -63,6 +65,10 @@ pub fn Signals() -> impl IntoView {
             }
         },
     );
+    let labels = resource(
+        move || Plain::parse(&query.get()).map(|plain| plain.metric).unwrap_or_default(),
+        |metric| async move { if metric.is_empty() { Vec::new() } else { metric_labels(metric).await.unwrap_or_default() } },
+    );
     let find = RwSignal::new(String::new());
     let field = NodeRef::<Input>::new();
     let finder = NodeRef::<Input>::new();
@@ -96,6 +102,10 @@ pub fn Signals() -> impl IntoView {
                         <label class="grow"><span class="sr">"Query in PromQL"</span>
                             <input class="in w mono" name="q" node_ref=field value=query.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
                         <button class="btn pri" type="submit">"Run"</button></div>
+                    <Transition>{move || Suspend::new(async move {
+                        let labels = labels.await;
+                        (!query.get().is_empty()).then(|| builder(&query.get(), &labels, &place.get(), &pins.get()))
+                    })}</Transition>
                 </form>
                 {move || (!query.get().is_empty()).then(|| looks(&place.get(), &query.get(), &pins.get(), &[look.get(), draw.get(), before.get()]))}
                 <Transition fallback=Loading>{move || Suspend::new(async move {
