@@ -14,6 +14,7 @@ use statistics::quantile::{quantile_sorted, sorted_finite};
 use crate::Rows;
 use crate::quality::classes;
 use crate::reference::{Reference, ReferenceValues};
+use crate::share::share;
 
 /// Two numbers that differ by less than this share of the baseline's spread are the same answer.
 const TOLERANCE: f64 = 0.02;
@@ -74,10 +75,8 @@ pub fn duplicates(keys: &[u64]) -> Option<Estimate> {
     }
     let mut sorted = keys.to_vec();
     sorted.sort_unstable();
-    let again = sorted.windows(2).filter(|w| w[0] == w[1]).count() as f64;
-    let n = keys.len() as f64;
-    let (low, high) = wilson(again, n, Z95);
-    Some(Estimate { value: again / n, low, high, n: keys.len() as u64 })
+    let again = sorted.windows(2).filter(|w| w[0] == w[1]).count();
+    Some(share(again as u64, keys.len() as u64))
 }
 
 /// Of two predictions drawn among those with the same input, the chance that they agree.
@@ -290,10 +289,4 @@ fn each_token(rows: &Rows) -> Option<Vec<f64>> {
         if *tokens > 1.0 { (whole - first) / (tokens - 1.0) } else { f64::NAN }
     };
     Some(whole.iter().zip(first).zip(tokens).map(of).collect())
-}
-
-/// A share with its interval.
-pub(crate) fn share(hits: u64, n: u64) -> Estimate {
-    let (low, high) = wilson(hits as f64, n as f64, Z95);
-    Estimate { value: hits as f64 / n.max(1) as f64, low, high, n }
 }

@@ -2,12 +2,12 @@
 
 use domain::event::MISSING;
 use domain::model::Task;
-use domain::verdict::{Confidence, Estimate};
-use statistics::intervals::{Z95, wilson};
+use domain::verdict::Confidence;
 use statistics::quantile::{mean, quantile_sorted, sorted_finite};
 
 use crate::Rows;
 use crate::quality::{classes, predicted_positive};
+use crate::share::share;
 
 /// Statistics of the probability of the predicted class. `None` without probabilities.
 pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> Option<Confidence> {
@@ -27,10 +27,7 @@ pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> 
         return None;
     }
     let n = sorted.len() as u64;
-    let of = |hits: usize, n: u64| {
-        let (low, high) = wilson(hits as f64, n as f64, Z95);
-        Estimate { value: hits as f64 / n as f64, low, high, n }
-    };
+    let of = |hits: usize, n: u64| share(hits as u64, n);
     let positive_share = predicted.map(|predicted| {
         let known = predicted.iter().flatten().count() as u64;
         of(predicted.iter().flatten().filter(|yes| **yes).count(), known.max(1))

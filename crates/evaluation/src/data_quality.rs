@@ -3,10 +3,10 @@
 use domain::event::ColumnData;
 use domain::evidence::DataQuality;
 use domain::verdict::{ColumnVerdict, Estimate};
-use statistics::intervals::{Z95, wilson};
 
 use crate::Rows;
 use crate::reference::{Reference, display_name};
+use crate::share::share_of_some;
 
 /// Of the columns' verdicts and the rows they were made from.
 pub fn data_quality(
@@ -15,12 +15,6 @@ pub fn data_quality(
     rows: &Rows,
     duplicates: Option<Estimate>,
 ) -> DataQuality {
-    let share = |hits: u64, of: u64| {
-        (of > 0).then(|| {
-            let (low, high) = wilson(hits as f64, of as f64, Z95);
-            Estimate { value: hits as f64 / of as f64, low, high, n: of }
-        })
-    };
     let features = || rows.columns.iter().filter(|c| c.name.starts_with("feature."));
     let n = rows.times.len() as u64;
     let (mut gaps, mut cells) = (0, 0);
@@ -51,9 +45,9 @@ pub fn data_quality(
             .collect();
     }
     DataQuality {
-        missing: share(gaps, cells),
-        out_of_range: reference.and(share(sum(&|c| c.out_of_range), present)),
-        unseen: reference.and(share(sum(&|c| c.unseen), present)),
+        missing: share_of_some(gaps, cells),
+        out_of_range: reference.and(share_of_some(sum(&|c| c.out_of_range), present)),
+        unseen: reference.and(share_of_some(sum(&|c| c.unseen), present)),
         duplicates,
         absent,
         added,

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use domain::event::{ColumnData, MISSING};
 use domain::evidence::{ConsensusRate, Ensemble};
 use domain::model::Task;
-use domain::verdict::Estimate;
 use statistics::agreement::{consensus, dawid_skene, fleiss_kappa, pairwise};
-use statistics::intervals::{Z95, wilson};
 
 use crate::Rows;
-use crate::behaviour::share;
 use crate::quality::classes;
+use crate::share::share;
 
 /// Rows that Dawid–Skene looks at: its rounds go over all of them.
 const ROWS_AT_MOST: usize = 5000;
@@ -43,15 +41,14 @@ pub fn ensemble(rows: &Rows, task: Task) -> Option<Ensemble> {
         let first = said.next();
         said.all(|v| Some(v) == first)
     };
-    let (hits, n) = (known.iter().filter(same).count() as f64, known.len() as f64);
-    let (low, high) = wilson(hits, n, Z95);
+    let agreement = share(known.iter().filter(same).count() as u64, known.len() as u64);
     let flat: Vec<Option<usize>> = known.iter().flat_map(|row| row.iter().copied()).collect();
     let few = &flat[..flat.len().min(ROWS_AT_MOST * m)];
     let behind: Vec<f64> = known.iter().filter_map(|row| consensus(row, kinds).map(|(_, share)| share)).collect();
     let estimated_accuracy =
         dawid_skene(few, m, kinds).map(|ds| (0..m).map(|i| ds.accuracy(i)).collect()).unwrap_or_default();
     Some(Ensemble {
-        agreement: Estimate { value: hits / n, low, high, n: known.len() as u64 },
+        agreement,
         pairs: pairwise(&flat, m),
         kappa: fleiss_kappa(&flat, m, kinds).filter(|k| k.is_finite()),
         consensus: statistics::quantile::mean(&behind),

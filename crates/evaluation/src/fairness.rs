@@ -11,11 +11,12 @@ use domain::model::Task;
 use domain::verdict::Estimate;
 use statistics::classification::Counts;
 use statistics::fairness::{GroupRates, Undefined, compare};
-use statistics::intervals::{Z95, delta, mean_interval, wilson};
+use statistics::intervals::{Z95, delta, mean_interval};
 
 use crate::Rows;
 use crate::quality;
 use crate::reference::{Reference, ReferenceValues};
+use crate::share::share_of_some;
 
 /// Rows that a group needs to be judged.
 pub const LEAST: usize = 100;
@@ -174,12 +175,7 @@ fn decisions_by_group(
             }
         }
     }
-    let share = |(hit, of): (u64, u64)| {
-        (of > 0).then(|| {
-            let (low, high) = wilson(hit as f64, of as f64, Z95);
-            Estimate { value: hit as f64 / of as f64, low, high, n: of }
-        })
-    };
+    let share = |(hit, of): (u64, u64)| share_of_some(hit, of);
     let rates: Vec<Estimate> = kept.iter().map(|g| share(selected[*g])).collect::<Option<_>>()?;
     let best = (0..rates.len()).max_by(|a, b| rates[*a].value.total_cmp(&rates[*b].value))?;
     let binary = task == Task::BinaryClassification;

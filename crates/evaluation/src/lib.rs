@@ -23,6 +23,7 @@ pub mod report;
 pub mod segments;
 pub mod sentence;
 pub mod series;
+mod share;
 pub mod trained;
 pub mod versions;
 pub mod window;

@@ -1,13 +1,12 @@
 //! All columns together: what no single one shows.
 
 use domain::evidence::{Multivariate, Together};
-use domain::verdict::Estimate;
 use statistics::domain_classifier::separability;
-use statistics::intervals::{Z95, wilson};
 use statistics::quantile::mean;
 
 use crate::Rows;
 use crate::encoding::thinned;
+use crate::share::share;
 use crate::trained::Trained;
 
 /// Rows of a window that the classifier and the autoencoder look at.
@@ -34,9 +33,8 @@ pub fn multivariate(trained: &Trained, rows: &Rows, thorough: bool) -> Multivari
             usual_high: known.mean + half,
             n: n as u64,
         });
-        let strange = errors.iter().filter(|e| **e > known.strange).count() as f64;
-        let (low, high) = wilson(strange, n as f64, Z95);
-        found.anomalies = Some(Estimate { value: strange / n as f64, low, high, n: n as u64 });
+        let strange = errors.iter().filter(|e| **e > known.strange).count();
+        found.anomalies = Some(share(strange as u64, n as u64));
     }
     let part = |most: usize| -> Vec<usize> { thinned(n, most) };
     if let Some(net) = &trained.autoencoder {

@@ -4,8 +4,10 @@ use domain::event::{Column, ColumnData, MISSING};
 use domain::outcome::{Experience, Impact, Uplift};
 use domain::telemetry::{BusinessKind, FeedbackKind};
 use domain::verdict::Estimate;
-use statistics::intervals::{Z95, mean_interval, wilson};
+use statistics::intervals::{Z95, mean_interval};
 use statistics::quantile::{mean, standard_deviation};
+
+use crate::share::share_of_some;
 
 fn column<'a>(columns: &'a [Column], name: &str) -> Option<&'a ColumnData> {
     columns.iter().find(|c| c.name == name).map(|c| &c.data)
@@ -46,12 +48,7 @@ pub fn experience(columns: &[Column]) -> Experience {
         }
     }
     let n = |kind: FeedbackKind| counts[kind as usize];
-    let share = |hits: u64, of: u64| {
-        (of > 0).then(|| {
-            let (low, high) = wilson(hits.min(of) as f64, of as f64, Z95);
-            Estimate { value: hits.min(of) as f64 / of as f64, low, high, n: of }
-        })
-    };
+    let share = |hits: u64, of: u64| share_of_some(hits.min(of), of);
     let decided = n(FeedbackKind::Accepted) + n(FeedbackKind::Edited) + n(FeedbackKind::Rejected);
     let ended = n(FeedbackKind::TaskCompleted) + n(FeedbackKind::TaskFailed) + n(FeedbackKind::HandedOver);
     let stayed = n(FeedbackKind::Returned) + n(FeedbackKind::Abandoned);

@@ -5,12 +5,13 @@ use domain::evidence::{Calibration, CalibrationGroup};
 use domain::model::Task;
 use domain::verdict::{Confusion, Estimate, Metric, Quality, Usual, WindowReport};
 use statistics::classification::{Counts, f1_of_overlap, roc_auc, roc_auc_error};
-use statistics::intervals::{Z95, mean_interval, wilson};
+use statistics::intervals::{Z95, mean_interval};
 use statistics::probabilistic::{self, Grouping};
 use statistics::quantile::{mean, quantile_sorted, sorted_finite, standard_deviation};
 use statistics::{ranking, regression};
 
 use crate::Rows;
+use crate::share::share_of_some;
 
 /// The measure that leads a model's page.
 pub fn headline(task: Task) -> &'static str {
@@ -81,11 +82,7 @@ pub(crate) fn predicted_positive(rows: &Rows, positive: &str) -> Option<Vec<Opti
 }
 
 fn share(name: &str, (hit, of): (u64, u64)) -> Option<Metric> {
-    if of == 0 {
-        return None;
-    }
-    let (low, high) = wilson(hit as f64, of as f64, Z95);
-    Some(metric(name, hit as f64 / of as f64, low, high, of))
+    share_of_some(hit, of).map(|s| metric(name, s.value, s.low, s.high, s.n))
 }
 
 fn metric(name: &str, value: f64, low: f64, high: f64, n: u64) -> Metric {
@@ -111,10 +108,9 @@ fn binary(rows: &Rows, labels: &ColumnData, positive: &str) -> Option<(Vec<Metri
     .flatten()
     .collect();
     let (hit, of) = counts.overlap();
-    if of > 0 {
-        let (low, high) = wilson(hit as f64, of as f64, Z95);
-        let f1 = f1_of_overlap(hit as f64 / of as f64);
-        metrics.insert(metrics.len().min(3), metric("f1", f1, f1_of_overlap(low), f1_of_overlap(high), of));
+    if let Some(overlap) = share_of_some(hit, of) {
+        let [f1, low, high] = [overlap.value, overlap.low, overlap.high].map(f1_of_overlap);
+        metrics.insert(metrics.len().min(3), metric("f1", f1, low, high, of));
     }
     if let Some((scores, truths)) = scored(rows, &truth) {
         if let Some(auc) = roc_auc(&scores, &truths) {
