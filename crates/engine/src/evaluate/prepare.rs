@@ -5,6 +5,7 @@
 //! one model at a time, in the background; when it is done the windows that lack it are judged again.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::TimeRange;
@@ -23,14 +24,18 @@ use store::{Columns, Frame, Read, Stream};
 use super::{BASELINE, rows_of};
 use crate::{Engine, Result};
 
-/// Rows of a baseline that are compared with; the newest, when there are more.
+/// Values of a baseline that are compared with, eight bytes each: a million rows of twenty columns. Of one that
+/// holds more every so many-th row is read.
+const BASELINE_VALUES: usize = 20_000_000;
 const BASELINE_ROWS: usize = 1_000_000;
-/// Baselines kept ready: one of a million rows takes some 100 MB.
+/// So many rows are read of however wide a baseline.
+const BASELINE_ROWS_LEAST: usize = 10_000;
+/// Baselines kept ready.
 const KEPT: usize = 64;
 /// With a tenth more labels than it was made with, and so many, a baseline is made ready again.
 const LABELS_MORE: u64 = 50;
-/// Rows of all baselines kept ready.
-const ROWS_KEPT: u64 = 3_000_000;
+/// Values of all baselines kept ready, but for the one in use.
+const VALUES_KEPT: usize = 20_000_000;
 
 /// A baseline made ready.
 #[derive(Clone)]
@@ -39,6 +44,21 @@ pub(super) struct Prepared {
     pub trained: Arc<Trained>,
     /// Rows whose truth was known when it was made.
     labelled: u64,
+}
+
+impl Prepared {
+    fn values(&self) -> usize {
+        self.reference.rows as usize * self.reference.columns.len()
+    }
+}
+
+/// Rows of a baseline that are learnt from, to be read when it is their turn: a frame of each model that waits
+/// would hold more memory than all else.
+struct Lesson {
+    stream: Stream,
+    ranges: Vec<TimeRange>,
+    /// One row in so many.
+    every: usize,
 }
 
 /// What is usual of a baseline's windows.
@@ -107,8 +127,8 @@ impl References {
         let now = ready.asked;
         ready.by_key.insert(key, (now, own));
         while ready.by_key.len() > 1 {
-            let rows: u64 = ready.by_key.values().map(|(_, p)| p.reference.rows).sum();
-            if ready.by_key.len() <= KEPT && rows <= ROWS_KEPT {
+            let values: usize = ready.by_key.values().map(|(_, p)| p.values()).sum();
+            if ready.by_key.len() <= KEPT && values <= VALUES_KEPT {
                 break;
             }
             let oldest = ready.by_key.iter().min_by_key(|(_, (asked, _))| *asked).map(|(key, _)| key.clone());
@@ -186,20 +206,26 @@ impl Engine {
     ) -> Result<Prepared> {
         let (stream, ranges) = self.baseline_rows(model, baseline, environment, at).await?;
         // Of a baseline that moves, rows that come late are few; of one that does not, they may be all.
-        let rows = if baseline.source.moves() { 0 } else { self.store.stream_summary(&stream).await?.rows };
+        let whole = self.store.stream_summary(&stream).await?.rows;
+        let rows = if baseline.source.moves() { 0 } else { whole };
         let of = if baseline.source.moves() { environment } else { "" };
         let key = format!("{}/{}/{of}/{rows}/{:?}/{:?}", model.id, baseline.id, ranges, model.schema);
         let fresh = |p: &Prepared| labelled <= p.labelled + p.labelled / 10 + LABELS_MORE;
         if let Some(ready) = self.inner.references.get(&key).filter(fresh) {
             return Ok(ready);
         }
-        let mut frame = Frame::default();
-        for range in ranges {
-            frame.append(self.store.read_events(&stream, &Read::of(range, Columns::All).with_labels().gently()).await?);
+        let most = BASELINE_VALUES / model.schema.fields.len().max(1);
+        let most = most.clamp(BASELINE_ROWS_LEAST, BASELINE_ROWS);
+        let mut there = whole as usize;
+        // One that moves is made ready again and again: its rows are counted only where there may be too many.
+        if !baseline.source.moves() || there > most {
+            there = 0;
+            for range in &ranges {
+                there += self.rows_within(&stream, *range).await?;
+            }
         }
-        if frame.rows() > BASELINE_ROWS {
-            frame = frame.slice(frame.rows() - BASELINE_ROWS, frame.rows());
-        }
+        let every = there.div_ceil(most);
+        let frame = self.rows_in_ranges(&stream, &ranges, every).await?;
         let importance: HashMap<String, f64> = model
             .schema
             .fields
@@ -223,23 +249,52 @@ impl Engine {
         });
         self.inner.references.put(key.clone(), ready.clone());
         if !baseline.source.moves() && !ready.trained.complete {
-            let every = frame.rows().div_ceil(LEARNT_FROM).max(1);
-            let few: Vec<usize> = (0..frame.rows()).step_by(every).collect();
-            self.learn(model, key, frame.take(&few), ready.clone());
+            self.learn(model, key, Lesson { stream, ranges, every: there.div_ceil(LEARNT_FROM) }, ready.clone());
         }
         Ok(ready)
     }
 
+    async fn rows_within(&self, stream: &Stream, range: TimeRange) -> Result<usize> {
+        let read = Read::of(range, Columns::None).gently();
+        let mut rows = 0;
+        let count = |frame: Frame| frame.rows();
+        self.store
+            .scan(stream, &read, count, |part| {
+                rows += part;
+                ControlFlow::Continue(())
+            })
+            .await?;
+        Ok(rows)
+    }
+
+    /// One row in so many of some ranges, with their labels.
+    async fn rows_in_ranges(&self, stream: &Stream, ranges: &[TimeRange], every: usize) -> Result<Frame> {
+        let mut frame = Frame::default();
+        for range in ranges {
+            let read = Read::of(*range, Columns::All).with_labels().gently().thinned(every);
+            frame.append(self.store.read_events(stream, &read).await?);
+        }
+        Ok(frame)
+    }
+
     /// Learns the slow part in the background, one model at a time.
-    fn learn(&self, model: &Model, key: String, frame: Frame, ready: Prepared) {
+    fn learn(&self, model: &Model, key: String, lesson: Lesson, ready: Prepared) {
         if !self.inner.references.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
             return;
         }
         let (engine, model) = (self.clone(), model.clone());
         let begun = self.now();
-        engine.inner.references.say(model.id, Training { share: 0.0, begun, done: None, rows: frame.rows() as u64 });
+        engine.inner.references.say(model.id, Training { share: 0.0, begun, done: None, rows: 0 });
         tokio::spawn(async move {
             let _turn = engine.inner.learning.acquire().await;
+            let frame = match engine.rows_in_ranges(&lesson.stream, &lesson.ranges, lesson.every).await {
+                Ok(frame) => frame,
+                Err(error) => {
+                    tracing::error!(%error, model = model.name, "the rows to learn from could not be read");
+                    engine.inner.references.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                    return;
+                }
+            };
             let work = {
                 let (engine, model, frame) = (engine.clone(), model.clone(), frame);
                 move || {
