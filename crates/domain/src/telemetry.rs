@@ -419,6 +419,11 @@ pub struct Topology {
     pub newest_only: bool,
 }
 
+/// The conditions of a search that an address holds as one text, `name=value;name=value`.
+pub fn search_parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(';').map(str::trim).filter(|part| !part.is_empty())
+}
+
 /// What spans are looked for by; empty is any.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

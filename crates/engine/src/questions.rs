@@ -38,7 +38,7 @@ pub struct Scope {
 /// # Errors
 /// What is no condition, with the forms there are.
 pub fn conditions(text: &str) -> Result<Vec<Predicate>> {
-    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(condition).collect()
+    domain::telemetry::search_parts(text).map(condition).collect()
 }
 
 fn condition(text: &str) -> Result<Predicate> {

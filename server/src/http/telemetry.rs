@@ -9,7 +9,7 @@ use axum::{Extension, Json};
 use domain::conventions::SignalNote;
 use domain::event::EventKind;
 use domain::prices::{Price, Prices};
-use domain::telemetry::{Arrival, Change, LogSearch, LogView, Page, SpanSearch, SpanView, Topology};
+use domain::telemetry::{Arrival, Change, LogSearch, LogView, Page, SpanSearch, SpanView, Topology, search_parts};
 use domain::time::HOUR;
 use domain::{TimeRange, Timestamp};
 use engine::collect::scrape::NewScrapeJob;
@@ -236,7 +236,7 @@ impl SearchQuery {
 
     fn attributes(&self) -> Vec<String> {
         let text = self.attributes.as_deref().unwrap_or_default();
-        text.split(';').map(str::trim).filter(|p| !p.is_empty()).map(String::from).collect()
+        search_parts(text).map(String::from).collect()
     }
 
     fn limit(&self) -> usize {

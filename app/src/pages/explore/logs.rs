@@ -1,7 +1,7 @@
 //! Logs: lines that meet conditions, newest first.
 
 use domain::Status as Of;
-use domain::telemetry::{LogSearch, LogView, Page};
+use domain::telemetry::{LogSearch, LogView, Page, search_parts};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -21,7 +21,7 @@ fn asked(environment: String, get: impl Fn(&str) -> String) -> LogSearch {
         severity: get("severity"),
         trace: get("trace"),
         text: get("q"),
-        attributes: get("attributes").split(';').filter(|p| !p.is_empty()).map(String::from).collect(),
+        attributes: search_parts(&get("attributes")).map(String::from).collect(),
     }
 }
 

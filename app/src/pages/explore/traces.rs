@@ -1,6 +1,6 @@
 //! Traces: the first spans that meet conditions, newest first.
 
-use domain::telemetry::{Page, SpanSearch, SpanView};
+use domain::telemetry::{Page, SpanSearch, SpanView, search_parts};
 use domain::{Status as Of, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -23,7 +23,7 @@ fn asked(environment: String, get: impl Fn(&str) -> String) -> SpanSearch {
         text: get("q"),
         min_ms: get("min_ms").parse().ok(),
         roots: get("all").is_empty(),
-        attributes: get("attributes").split(';').filter(|p| !p.is_empty()).map(String::from).collect(),
+        attributes: search_parts(&get("attributes")).map(String::from).collect(),
         ..SpanSearch::default()
     }
 }

@@ -54,7 +54,7 @@ pub fn PredictionsPage() -> impl IntoView {
 
 /// The conditions, each to be taken away, and a field for all of them.
 fn narrow(model: &str, asked: &str, place: &Place) -> AnyView {
-    let parts: Vec<&str> = asked.split(';').map(str::trim).filter(|p| !p.is_empty()).collect();
+    let parts: Vec<&str> = domain::telemetry::search_parts(asked).collect();
     let chips: Vec<_> = parts
         .iter()
         .enumerate()
