@@ -89,7 +89,9 @@ kind!(
     DataPage => pages::model::DataPage,
     Thresholds => pages::model::Thresholds,
     ModelSetUp => pages::model::ModelSetUp,
+    // What a link shows draws pages of every kind, of which those of models are the largest.
     Shared => pages::shared::Shared,
+    Links => pages::links::Links,
 );
 kind!(
     settings,
@@ -105,6 +107,5 @@ kind!(
     Signals => pages::settings::Signals,
     Probes => pages::settings::Probes,
     Installation => pages::settings::Installation,
-    Links => pages::links::Links,
     Connect => pages::connect::Connect,
 );
