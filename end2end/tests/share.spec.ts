@@ -188,6 +188,7 @@ test('a link shows within another site where its author says so, and only then',
   const make = async (within: boolean) => {
     await open(page, `${plimsoll.url}/links`);
     await page.getByLabel('Page').fill('/overview');
+    await page.getByLabel(/Anyone with the link/).check();
     if (within) await page.getByLabel('Within other sites').check();
     await page.getByRole('button', { name: 'Make a link' }).click();
     const field = page.getByLabel('Link', { exact: true });

@@ -110,7 +110,7 @@ pub fn NewLink(of: Memo<String>, make: Make) -> impl IntoView {
                     <fieldset class="col gap-8"><legend>"What they see"</legend>
                         {switch("live", "Live figures", "off: the range as it is now", true)}
                         {switch("annotations", "Notes", "with the names of those who wrote them", false)}
-                        {switch("embed", "Within other sites", "in an iframe, for walls and intranets", false)}
+                        {switch("embed", "Within other sites", "in an iframe, where nobody signs in: for anyone with the link", false)}
                     </fieldset>
                     <label class="f"><span>"Page"</span><input class="in mono" name="page" required value=move || of.get()/></label>
                     <label class="f"><span>"What it is for"</span><input class="in" name="note" maxlength="500" autocomplete="off"/></label>
