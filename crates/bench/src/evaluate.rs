@@ -10,7 +10,8 @@ use crate::load::server::Server;
 use crate::load::{Database, quantile, report};
 
 const FEATURES: usize = 50;
-const SECONDS: u64 = 150;
+/// Long enough that a whole window of each model ends, and is closed, within it.
+const SECONDS: u64 = 200;
 
 fn rows(random: &mut fastrand::Rng, prefix: &str, from: i64, to: i64, count: usize, label: bool) -> String {
     let mut text = String::with_capacity(count * 600);
@@ -131,10 +132,10 @@ async fn closing(
             let (Some(to), Some(at)) = (window["range"]["to"].as_i64(), window["computed_at"].as_i64()) else {
                 continue;
             };
-            // Only windows that ended well within the load, in their first closed revision.
-            let inside = to / 1000 > begun + 60_000 && to / 1000 < ended - 60_000;
+            // Only windows that began and were closed under load, in their first closed revision.
+            let lateness = 1 + m as i64 * 50 / models.max(1) as i64;
+            let inside = to / 1000 - 60_000 >= begun && to / 1000 + lateness * 1000 < ended;
             if inside && window["state"] != "open" && window["revision"] == 1 {
-                let lateness = 1 + m * 50 / models.max(1);
                 delays.push((at - to) as f64 / 1000.0 - lateness as f64 * 1000.0);
             }
         }
