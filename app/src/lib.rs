@@ -30,8 +30,6 @@ pub struct Assets {
 #[cfg(feature = "ssr")]
 #[derive(Debug, Clone)]
 pub struct PublicUrl {
-    /// Whose installation this is; empty where nobody said.
-    pub name: String,
     pub url: Option<String>,
     /// Whether requests without a configured address arrive over TLS.
     pub secure: bool,

@@ -294,11 +294,13 @@ impl Variant {
     fn of(value: Value) -> Result<Variant, Error> {
         match value {
             Value::String(name) => Ok(Variant { name, held: Value::Null }),
-            Value::Object(fields) if fields.len() == 1 => fields
-                .into_iter()
-                .next()
-                .map(|(name, held)| Variant { name, held })
-                .ok_or_else(|| Error::custom("empty")),
+            Value::Object(fields) => {
+                let mut fields = fields.into_iter();
+                match (fields.next(), fields.next()) {
+                    (Some((name, held)), None) => Ok(Variant { name, held }),
+                    _ => Err(Error::custom("one of several is expected, not none or many")),
+                }
+            }
             other => Err(not("one of several", &other)),
         }
     }

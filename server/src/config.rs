@@ -114,6 +114,7 @@ impl Config {
             scrape_file: self.collect.scrape_file.clone(),
             syslog: self.collect.syslog.clone(),
             public_url: self.server.public_url.as_deref().unwrap_or_default().trim_end_matches('/').to_string(),
+            name: self.server.name.clone(),
             smtp: self.notify.smtp()?,
         })
     }

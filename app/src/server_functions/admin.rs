@@ -1,6 +1,5 @@
 //! People, keys, probes: what the installation's settings change.
 
-use crate::wire::Json;
 use domain::people::{ApiKey, Person};
 use domain::view::InstallationCheck;
 use domain::{Role, Scope};
@@ -8,6 +7,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+use crate::wire::Json;
 
 /// A service probe as the page lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

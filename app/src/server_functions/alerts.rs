@@ -1,6 +1,5 @@
 //! Alerts, rules, incidents, annotations, and who is told.
 
-use crate::wire::Json;
 use domain::Timestamp;
 use domain::alert::config::Alerting;
 use domain::alert::priority::Priority;
@@ -13,6 +12,7 @@ use domain::time::RangeChoice;
 use leptos::prelude::*;
 
 use super::Failure;
+use crate::wire::Json;
 
 #[server(prefix = "/do", endpoint = "alerts", input = Json, output = Json)]
 pub async fn alerts(filter: AlertFilter) -> Result<AlertsView, Failure> {

@@ -1,6 +1,5 @@
 //! Systems, KPIs, thresholds, and signals looked at closely.
 
-use crate::wire::Json;
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::health::HealthWeights;
 use domain::kpi::Kpi;
@@ -10,6 +9,7 @@ use domain::view::{FeatureView, PredictionView, PredictionsView, SystemView};
 use leptos::prelude::*;
 
 use super::Failure;
+use crate::wire::Json;
 
 #[server(prefix = "/do", endpoint = "system", input = Json, output = Json)]
 pub async fn system(name: String, environment: String, range: RangeChoice) -> Result<SystemView, Failure> {

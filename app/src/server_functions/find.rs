@@ -1,6 +1,5 @@
 //! Finding anything, hosts, and what people keep for themselves: views and preferences.
 
-use crate::wire::Json;
 use domain::find::Hit;
 use domain::mention::Mention;
 use domain::people::{Preferences, SavedView};
@@ -9,6 +8,7 @@ use domain::view::HostView;
 use leptos::prelude::*;
 
 use super::Failure;
+use crate::wire::Json;
 
 #[server(prefix = "/do", endpoint = "find", input = Json, output = Json)]
 pub async fn find(typed: String) -> Result<Vec<Hit>, Failure> {

@@ -12,11 +12,12 @@ pub mod shares;
 pub mod telemetry;
 pub mod views;
 
-use crate::wire::Wire;
 use domain::{Access, Action};
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::wire::Wire;
 
 /// What a caller needs for the server function of this name: what an administrator may do where
 /// nobody said.
@@ -142,11 +143,6 @@ pub(crate) mod server {
         let host = parts.as_ref().and_then(|p| p.headers.get("host")).and_then(|h| h.to_str().ok());
         let scheme = if public.is_some_and(|p| p.secure) { "https" } else { "http" };
         format!("{scheme}://{}", host.unwrap_or("localhost:3000"))
-    }
-
-    /// Whose installation this is; empty where nobody said.
-    pub(crate) fn installed_for() -> String {
-        use_context::<crate::PublicUrl>().map(|p| p.name).unwrap_or_default()
     }
 
     pub(crate) fn engine() -> Engine {

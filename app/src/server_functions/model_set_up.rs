@@ -1,12 +1,12 @@
 //! What a model's set-up page reads and changes.
 
-use crate::wire::Json;
 use domain::baseline::BaselineSource;
 use domain::model::ModelChange;
 use domain::view::ModelSetUpView;
 use leptos::prelude::*;
 
 use super::Failure;
+use crate::wire::Json;
 
 #[server(prefix = "/do", endpoint = "model_set_up", input = Json, output = Json)]
 pub async fn model_set_up(name: String) -> Result<ModelSetUpView, Failure> {

@@ -1,22 +1,22 @@
 //! Links by which others see a page.
 
-use crate::wire::Json;
 use domain::share::{ShareRow, ShareText, SharedView, Visit};
 use domain::summary::Weekly;
 use leptos::prelude::*;
 
 use super::Failure;
+use crate::wire::Json;
 
 /// What a token shows.
 #[server(prefix = "/do", endpoint = "shared", input = Json, output = Json)]
 pub async fn shared(token: String) -> Result<SharedView, Failure> {
-    use super::server::{caller, engine, installed_for};
+    use super::server::{caller, engine};
     let seen = engine().open_share(&token, caller().as_ref()).await?;
     // Browsers hold this above X-Frame-Options. A session is of no use there: its cookie stays at home.
     if seen.embed {
         crate::content_security_policy("*");
     }
-    Ok(SharedView { installation: installed_for(), ..seen })
+    Ok(seen)
 }
 
 /// Makes a link and gives its address, this once.
@@ -30,9 +30,8 @@ pub async fn make_share(text: ShareText) -> Result<String, Failure> {
 /// What a link would show, were it made now.
 #[server(prefix = "/do", endpoint = "preview_share", input = Json, output = Json)]
 pub async fn preview_share(text: ShareText) -> Result<SharedView, Failure> {
-    use super::server::{actor, engine, installed_for, name};
-    let seen = engine().preview_share(&actor(), &name(), text).await?;
-    Ok(SharedView { installation: installed_for(), ..seen })
+    use super::server::{actor, engine, name};
+    Ok(engine().preview_share(&actor(), &name(), text).await?)
 }
 
 /// Posts a link of this installation where people of a receiver talk; how many places took it.

@@ -1,6 +1,5 @@
 //! What Explore and the pages of connections read and change.
 
-use crate::wire::Json;
 use domain::conventions::{SignalKnown, SignalNote};
 use domain::prices::Price;
 use domain::telemetry::{
@@ -12,6 +11,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+use crate::wire::Json;
 
 #[server(prefix = "/do", endpoint = "metric_names", input = Json, output = Json)]
 pub async fn metric_names() -> Result<Vec<MetricName>, Failure> {

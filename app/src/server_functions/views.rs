@@ -1,6 +1,5 @@
 //! What pages read.
 
-use crate::wire::Json;
 use domain::time::RangeChoice;
 use domain::view::{ModelView, OperationsView, OverviewView};
 use domain::{Role, Status};
@@ -8,6 +7,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+use crate::wire::Json;
 
 /// A model in the rail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct Reader {
 
 #[server(prefix = "/do", endpoint = "me", input = Json, output = Json)]
 pub async fn me() -> Result<Reader, Failure> {
-    use super::server::{actor, caller, engine, installed_for, origin};
+    use super::server::{actor, caller, engine, origin};
     let person = caller().and_then(|c| c.person);
     let models = engine()
         .cards(&actor(), "production")
@@ -67,7 +67,7 @@ pub async fn me() -> Result<Reader, Failure> {
         environments: engine().environments(&actor()).await?,
         preferences: engine().preferences(&actor()).await?,
         origin: origin(),
-        installation: installed_for(),
+        installation: engine().name().to_string(),
     })
 }
 

@@ -127,6 +127,8 @@ pub struct Options {
     pub syslog: Option<String>,
     /// How people reach this installation, without a slash at the end; empty where nobody says.
     pub public_url: String,
+    /// Whose installation this is; empty where nobody says.
+    pub name: String,
     pub smtp: Option<notify::Smtp>,
 }
 
@@ -138,6 +140,7 @@ impl Default for Options {
             scrape_file: None,
             syslog: None,
             public_url: String::new(),
+            name: String::new(),
             smtp: None,
         }
     }
@@ -186,6 +189,11 @@ impl Engine {
             holder: people::random_text(12),
         };
         Engine { store, inner: Arc::new(inner) }
+    }
+
+    /// Whose installation this is; empty where nobody says.
+    pub fn name(&self) -> &str {
+        &self.inner.options.name
     }
 
     /// The only clock of the engine.

@@ -33,15 +33,12 @@ impl Engine {
         let Actor::Person { id: author_id, .. } = actor else {
             return Err(EngineError::Invalid("a link is made by a person, who answers for it".into()));
         };
-        if let Some(problem) = text.problem() {
-            return Err(EngineError::Invalid(problem));
-        }
         let now = self.now();
+        let share = asked(text, who, *author_id, now)?;
         let own = self.store.share_links().await?;
         if own.iter().filter(|s| s.author_id == *author_id && s.holds(now)).count() >= SHARES_MAX {
             return Err(EngineError::TooLarge(format!("you have {SHARES_MAX} links that hold; end some first")));
         }
-        let share = asked(text, who, *author_id, now);
         // What cannot be shown is refused now, not when somebody opens it.
         self.shown(&share).await?;
         let token = random_text(TOKEN_LENGTH);
@@ -56,7 +53,7 @@ impl Engine {
     /// As [`Engine::share`], but for the number of links.
     pub async fn preview_share(&self, actor: &Actor, who: &str, text: ShareText) -> Result<SharedView> {
         self.may(actor, Action::Share, &Object::Installation)?;
-        self.shown(&asked(text, who, 0, self.now())).await
+        self.shown(&asked(text, who, 0, self.now())?).await
     }
 
     /// Links of whoever asks; an administrator sees all.
@@ -168,7 +165,7 @@ impl Engine {
             }
         };
         Ok(SharedView {
-            installation: String::new(),
+            installation: self.name().to_string(),
             author: share.author.clone(),
             created_at: share.created_at,
             expires_at: share.expires_at,
@@ -183,12 +180,15 @@ impl Engine {
     }
 }
 
-/// The share that a person asks for now.
-fn asked(mut text: ShareText, who: &str, author_id: i64, now: Timestamp) -> Share {
+/// The share that a person asks for now, where it can be one.
+fn asked(mut text: ShareText, who: &str, author_id: i64, now: Timestamp) -> Result<Share> {
+    if let Some(problem) = text.problem() {
+        return Err(EngineError::Invalid(problem));
+    }
     if text.frozen {
         text.range = RangeChoice::Fixed(text.range.resolve(now));
     }
-    Share {
+    Ok(Share {
         id: 0,
         author: who.to_string(),
         author_id,
@@ -196,5 +196,5 @@ fn asked(mut text: ShareText, who: &str, author_id: i64, now: Timestamp) -> Shar
         expires_at: text.hours.map(|h| now.plus(i64::from(h) * HOUR)),
         revoked_at: None,
         text,
-    }
+    })
 }

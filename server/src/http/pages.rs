@@ -30,7 +30,7 @@ pub fn router(state: &State) -> Router<State> {
         let assets = assets.clone();
         let server = &state.config.server;
         let url = server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_string());
-        let url = PublicUrl { name: server.name.clone(), url, secure: server.secure() };
+        let url = PublicUrl { url, secure: server.secure() };
         move || {
             provide_context(engine.clone());
             provide_context(assets.clone());

@@ -82,7 +82,9 @@ impl Plain {
             reader.take(",")?;
             QUANTILES.iter().find(|(_, q)| *q == number).map(|(name, _)| *name)?
         } else {
-            OVER.iter().find(|(name, _)| *name == word && !word.starts_with('p')).map(|(name, _)| *name)?
+            // Quantiles have a name here, and none in PromQL.
+            let named = |name: &str| QUANTILES.iter().all(|(quantile, _)| *quantile != name);
+            OVER.iter().map(|(name, _)| *name).find(|name| *name == word && named(name))?
         };
         let metric = reader.word();
         self.selector(metric, reader)?;

@@ -59,6 +59,8 @@ struct Lesson {
     ranges: Vec<TimeRange>,
     /// One row in so many.
     every: usize,
+    /// How many that makes, nearly.
+    rows: u64,
 }
 
 /// What is usual of a baseline's windows.
@@ -249,7 +251,9 @@ impl Engine {
         });
         self.inner.references.put(key.clone(), ready.clone());
         if !baseline.source.moves() && !ready.trained.complete {
-            self.learn(model, key, Lesson { stream, ranges, every: there.div_ceil(LEARNT_FROM) }, ready.clone());
+            let every = there.div_ceil(LEARNT_FROM).max(1);
+            let lesson = Lesson { stream, ranges, every, rows: (there / every) as u64 };
+            self.learn(model, key, lesson, ready.clone());
         }
         Ok(ready)
     }
@@ -284,7 +288,7 @@ impl Engine {
         }
         let (engine, model) = (self.clone(), model.clone());
         let begun = self.now();
-        engine.inner.references.say(model.id, Training { share: 0.0, begun, done: None, rows: 0 });
+        engine.inner.references.say(model.id, Training { share: 0.0, begun, done: None, rows: lesson.rows });
         tokio::spawn(async move {
             let _turn = engine.inner.learning.acquire().await;
             let frame = match engine.rows_in_ranges(&lesson.stream, &lesson.ranges, lesson.every).await {
