@@ -19,7 +19,7 @@ use evaluation::quality::{headline, usual};
 use evaluation::reference::Reference;
 use evaluation::segments::merit;
 use evaluation::trained::Trained;
-use evaluation::window::{Context, evaluate};
+use evaluation::window::{Context, Window, evaluate};
 use serde_json::json;
 
 /// Rows of a window, windows of a baseline, windows before and after the fault.
@@ -300,5 +300,6 @@ fn slice(table: &Table, from: usize, to: usize) -> Table {
 fn judge(context: &Context, table: &Table, recent: &[WindowReport], reference: bool) -> WindowReport {
     let from = table.times[0];
     let range = TimeRange { from, to: Timestamp(from.0 + HOUR) };
-    evaluate(context, range, WindowState::Closed, reference, &of(table), recent).0
+    let window = Window { range, state: WindowState::Closed, reference, rows: of(table), earlier: None };
+    evaluate(context, &window, recent).0
 }

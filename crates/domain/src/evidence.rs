@@ -62,6 +62,9 @@ pub struct Multivariate {
     pub autoencoder: Option<Together>,
     /// Area under the ROC curve of a model that tells window from baseline; 0.5 when it cannot.
     pub classifier: Option<Together>,
+    /// Marks the rows, of both sides, that it was fitted to. Where they are the same the answer is.
+    #[serde(default)]
+    pub classified: Option<u64>,
     /// Share of rows stranger than the baseline's 99th percentile; 1 % is expected.
     pub anomalies: Option<Estimate>,
 }

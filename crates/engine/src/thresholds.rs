@@ -52,7 +52,7 @@ impl Engine {
                 }
                 let chosen = model.settings.monitors.iter().find(|m| m.figure == own.name).map(|m| m.threshold);
                 let threshold = rule.or(chosen).unwrap_or_else(|| usual_rule(&own.name));
-                let history = known.histories.get(&own.name).cloned().unwrap_or_default();
+                let history = known.histories.get(&own.name).map(|h| h.points.clone()).unwrap_or_default();
                 all.push(LimitsPreview {
                     title: figure_title(&own.name),
                     limits: limits(threshold, &history, report.range.from, own.higher_is_better),

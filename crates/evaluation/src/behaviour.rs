@@ -63,7 +63,7 @@ pub fn input_keys(rows: &Rows) -> Vec<u64> {
     keys
 }
 
-fn mix(key: u64, value: u64) -> u64 {
+pub(crate) fn mix(key: u64, value: u64) -> u64 {
     (key ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
 }
 
@@ -206,13 +206,8 @@ fn distinct_pairs(data: &ColumnData) -> Option<f64> {
     (all > 0).then(|| seen.len() as f64 / all as f64)
 }
 
-pub fn behaviour(
-    reference: Option<&Reference>,
-    rows: &Rows,
-    task: Task,
-    keys: &[u64],
-    before: Option<&Behaviour>,
-) -> Behaviour {
+/// What one window shows by itself; [`steadiness`] also needs the one before.
+pub fn behaviour(reference: Option<&Reference>, rows: &Rows, task: Task, keys: &[u64]) -> Behaviour {
     let tolerance = reference
         .and_then(|r| r.columns.iter().find(|c| c.column == "prediction"))
         .and_then(|c| match &c.values {
@@ -224,11 +219,16 @@ pub fn behaviour(
         .map_or(0.0, |spread| spread * TOLERANCE);
     let (consistency, repeated) = consistency(rows, task, keys, tolerance);
     let answers = answers(reference, rows);
-    let steadiness = before
-        .filter(|b| b.answers.len() == answers.len() && !answers.is_empty())
-        .map(|b| 1.0 - divergence::jensen_shannon_distance(&b.answers, &answers, Base::Two))
-        .filter(|s| s.is_finite());
-    Behaviour { consistency, repeated, steadiness, diversity: diversity(reference, rows, task), answers }
+    let diversity = diversity(reference, rows, task);
+    Behaviour { consistency, repeated, steadiness: None, diversity, answers }
+}
+
+/// How like the answers of the window before those of this one are: 1 − Jensen–Shannon distance.
+pub fn steadiness(before: Option<&Behaviour>, now: &Behaviour) -> Option<f64> {
+    before
+        .filter(|b| b.answers.len() == now.answers.len() && !now.answers.is_empty())
+        .map(|b| 1.0 - divergence::jensen_shannon_distance(&b.answers, &now.answers, Base::Two))
+        .filter(|s| s.is_finite())
 }
 
 /// Why an answer ended, where that says that it was refused: what OpenAI, Anthropic, Google, Mistral and AWS

@@ -48,18 +48,47 @@ const SHARES: [&str; 18] = [
     "steadiness",
 ];
 
-/// The history of one figure: when, and what.
-pub type History = Vec<(Timestamp, f64)>;
+/// When, and what.
+pub type Points = Vec<(Timestamp, f64)>;
+
+/// What the windows of a baseline say of one figure.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    pub points: Points,
+    /// Limits by [`usual_rule`], learnt once: to measure how often they cry wolf costs the square of the windows.
+    usual: Option<Limits>,
+    deviation: f64,
+    memory: f64,
+}
+
+impl History {
+    /// Of a figure of which more or less is `better`, or neither.
+    pub fn of(figure: &str, points: Points, better: Option<bool>) -> History {
+        let values: Vec<f64> = points.iter().map(|(_, v)| *v).collect();
+        History {
+            usual: limits(usual_rule(figure), &points, Timestamp(0), better),
+            deviation: standard_deviation(&values, 0),
+            memory: memory(&values),
+            points,
+        }
+    }
+}
 
 /// Each figure's history over the windows of a baseline.
 pub fn histories(reports: &[WindowReport]) -> HashMap<String, History> {
-    let mut all: HashMap<String, History> = HashMap::new();
+    let mut all: HashMap<String, (Points, Option<bool>)> = HashMap::new();
     for report in reports {
         for figure in figures(report) {
-            all.entry(figure.name).or_default().push((report.range.from, figure.estimate.value));
+            let own = all.entry(figure.name).or_insert_with(|| (Vec::new(), figure.higher_is_better));
+            own.0.push((report.range.from, figure.estimate.value));
         }
     }
-    all
+    all.into_iter()
+        .map(|(name, (points, better))| {
+            let history = History::of(&name, points, better);
+            (name, history)
+        })
+        .collect()
 }
 
 /// The limits of one figure by one rule. `None` where the history is too short for it.
@@ -202,17 +231,18 @@ pub fn judge(figures: &[Figure], range: TimeRange, ground: &Ground) -> Vec<Judge
                 return None;
             }
             let rule = monitor.map_or_else(|| usual_rule(&figure.name), |m| m.threshold);
-            let none = Vec::new();
+            let none = History::default();
             let history = ground.histories.get(&figure.name).unwrap_or(&none);
-            let mut limits = limits(rule, history, range.from, figure.higher_is_better)?;
+            let learnt_once = history.usual.as_ref().filter(|_| rule == usual_rule(&figure.name)).cloned();
+            let mut limits =
+                learnt_once.or_else(|| limits(rule, &history.points, range.from, figure.higher_is_better))?;
             if SHARES.contains(&figure.name.strip_prefix("estimated.").unwrap_or(&figure.name)) {
                 limits.lower = limits.lower.map(|l| l.max(0.0));
                 limits.upper = limits.upper.map(|u| u.min(1.0));
             }
-            let values: Vec<f64> = history.iter().map(|(_, v)| *v).collect();
             let learnt = !matches!(rule, ThresholdRule::Fixed { .. });
             let narrow = if learnt && is_mean(&figure.name) {
-                narrower(ground.usual_rows, figure.estimate.n as f64, memory(&values))
+                narrower(ground.usual_rows, figure.estimate.n as f64, history.memory)
             } else {
                 1.0
             };
@@ -222,10 +252,9 @@ pub fn judge(figures: &[Figure], range: TimeRange, ground: &Ground) -> Vec<Judge
                 limits.source = format!("{}, narrowed for a larger window", limits.source);
             }
             // A window with fewer rows than the baseline's scatters more, and so it may.
-            let spread = standard_deviation(&values, 0)
-                * (ground.usual_rows / (figure.estimate.n.max(1) as f64)).sqrt().max(1.0)
-                * narrow;
-            Some((figure, limits, monitor, spread, values.len() as f64))
+            let spread =
+                history.deviation * (ground.usual_rows / (figure.estimate.n.max(1) as f64)).sqrt().max(1.0) * narrow;
+            Some((figure, limits, monitor, spread, history.points.len() as f64))
         })
         .collect();
     let away = |figure: &Figure, limits: &Limits, spread: f64| {
@@ -321,8 +350,12 @@ fn sentence(figure: &Figure, limits: &Limits, finding: Finding, outside: u32, of
 mod tests {
     use super::*;
 
-    fn history(values: &[f64]) -> History {
+    fn history(values: &[f64]) -> Points {
         values.iter().enumerate().map(|(i, v)| (Timestamp(i as i64 * domain::time::HOUR), *v)).collect()
+    }
+
+    fn accuracy() -> HashMap<String, History> {
+        HashMap::from([("accuracy".to_string(), History::of("accuracy", history(&scattered(30)), Some(true)))])
     }
 
     fn scattered(n: usize) -> Vec<f64> {
@@ -354,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_window_of_many_baseline_windows_scatters_less_than_one() {
-        let histories = HashMap::from([("accuracy".to_string(), history(&scattered(30)))]);
+        let histories = accuracy();
         let figure = |value: f64, n: u64| Figure {
             name: "accuracy".into(),
             estimate: domain::verdict::Estimate { value, low: value - 0.001, high: value + 0.001, n },
@@ -371,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_small_window_may_scatter_more_than_the_baseline_s() {
-        let histories = HashMap::from([("accuracy".to_string(), history(&scattered(30)))]);
+        let histories = accuracy();
         let ground = Ground { histories: &histories, monitors: &[], recent: &[], usual_rows: 5000.0 };
         let figure = |n: u64| Figure {
             name: "accuracy".into(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::evidence::{GroupLag, LabelLag};
+use domain::evidence::{GroupLag, LabelLag, Multivariate};
 use domain::model::{Model, Task};
 use domain::monitor::Monitor;
 use domain::verdict::{ColumnVerdict, Shares, Usual, WindowReport};
@@ -64,21 +64,37 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Judges the rows of one window. `reference` marks a window of the baseline itself, which tells what is
-/// usual and is not judged. `recent` are the windows before it, oldest first.
-pub fn evaluate(
-    context: &Context,
-    range: TimeRange,
-    state: WindowState,
-    reference: bool,
-    rows: &Rows,
-    recent: &[WindowReport],
-) -> (WindowReport, Vec<(String, Shares)>) {
-    let (task, positive, baseline) = (context.task, context.positive, context.reference);
+/// What a window's rows show by themselves. Windows may be measured in any order, side by side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    report: WindowReport,
+    shares: Vec<(String, Shares)>,
+}
+
+/// One window, and what is known of it.
+pub struct Window<'a> {
+    pub range: TimeRange,
+    pub state: WindowState,
+    /// A window of the baseline itself tells what is usual and is not judged.
+    pub reference: bool,
+    pub rows: Rows<'a>,
+    /// What was said of it before.
+    pub earlier: Option<&'a WindowReport>,
+}
+
+/// Judges the rows of one window. `recent` are the windows before it, oldest first.
+pub fn evaluate(context: &Context, window: &Window, recent: &[WindowReport]) -> (WindowReport, Vec<(String, Shares)>) {
+    judge(context, measure(context, window), recent)
+}
+
+/// Everything that one window's rows show: most of the work.
+pub fn measure(context: &Context, window: &Window) -> Measured {
+    let (task, positive, baseline, rows) = (context.task, context.positive, context.reference, &window.rows);
+    let earlier = window.earlier.map(|e| &e.multivariate);
     // The two that cost most stand beside each other.
     let (compared, together) = rayon::join(
         || baseline.map(|baseline| compare(baseline, rows, context.options)).unwrap_or_default(),
-        || context.trained.map(|t| multivariate::multivariate(t, rows, context.thorough)).unwrap_or_default(),
+        || context.trained.map(|t| multivariate::multivariate(t, rows, context.thorough, earlier)).unwrap_or_default(),
     );
     let (mut columns, shares): (Vec<ColumnVerdict>, Vec<Shares>) = compared.into_iter().unzip();
     let shares: Vec<(String, Shares)> = columns.iter().map(|c| c.column.clone()).zip(shares).collect();
@@ -98,10 +114,10 @@ pub fn evaluate(
     let scores = segments::scores(rows, context.trained, task, positive);
     let parts = segments::segments(rows, baseline, scores.as_ref());
     let usage = behaviour::usage(rows);
-    let mut report = WindowReport {
-        range,
-        state,
-        reference,
+    let report = WindowReport {
+        range: window.range,
+        state: window.state,
+        reference: window.reference,
         rows: rows.times.len() as u64,
         revision: 1,
         reason: context.reason.to_string(),
@@ -109,7 +125,7 @@ pub fn evaluate(
         confidence: confidence::confidence(rows, task, positive, context.low_confidence),
         latency_ms_p95: usage.latency_ms_p95,
         sentence: String::new(),
-        behaviour: behaviour::behaviour(baseline, rows, task, &keys, recent.last().map(|r| &r.behaviour)),
+        behaviour: behaviour::behaviour(baseline, rows, task, &keys),
         data: data_quality::data_quality(baseline, &columns, rows, behaviour::duplicates(&keys)),
         fairness: fairness::fairness(rows, baseline, task, positive, context.groups),
         ensemble: ensemble::ensemble(rows, task),
@@ -126,16 +142,23 @@ pub fn evaluate(
         columns,
         usage,
     };
-    if let Some(histories) = context.histories.filter(|_| !reference) {
-        let ground = Ground { histories, monitors: context.monitors, recent, usual_rows: context.usual_rows };
-        report.judgements = monitors::judge(&figures::figures(&report), range, &ground);
-    }
-    if reference {
+    Measured { report, shares }
+}
+
+/// Holds what was measured against the windows before it and what is usual of the baseline's.
+pub fn judge(context: &Context, measured: Measured, recent: &[WindowReport]) -> (WindowReport, Vec<(String, Shares)>) {
+    let Measured { mut report, shares } = measured;
+    report.behaviour.steadiness = behaviour::steadiness(recent.last().map(|r| &r.behaviour), &report.behaviour);
+    if report.reference {
         // Held against itself only so that a usual drift score is known.
         report.columns.clear();
         return (report, Vec::new());
     }
-    report.sentence = sentence::window(&report, name, context.usual);
+    if let Some(histories) = context.histories {
+        let ground = Ground { histories, monitors: context.monitors, recent, usual_rows: context.usual_rows };
+        report.judgements = monitors::judge(&figures::figures(&report), report.range, &ground);
+    }
+    report.sentence = sentence::window(&report, quality::headline(context.task), context.usual);
     (report, shares)
 }
 
@@ -234,8 +257,10 @@ fn label_lag(rows: &Rows, baseline: Option<&Reference>, groups: &[String]) -> Op
 /// Whether two reports say the same, time of computing and count of revisions aside. Compared as they are
 /// written: a number that is not known is equal to itself there.
 pub fn same_answer(a: &WindowReport, b: &WindowReport) -> bool {
-    let plain =
-        |r: &WindowReport| WindowReport { revision: 0, computed_at: Timestamp(0), reason: String::new(), ..r.clone() };
+    let plain = |r: &WindowReport| {
+        let multivariate = Multivariate { classified: None, ..r.multivariate };
+        WindowReport { revision: 0, computed_at: Timestamp(0), reason: String::new(), multivariate, ..r.clone() }
+    };
     serde_json::to_vec(&plain(a)).ok() == serde_json::to_vec(&plain(b)).ok()
 }
 
@@ -297,7 +322,8 @@ mod tests {
                 reason: "test",
             };
             let range = TimeRange { from: Timestamp(1000), to: Timestamp(1200) };
-            let (report, shares) = evaluate(&context, range, WindowState::Closed, false, &rows, &[]);
+            let window = Window { range, state: WindowState::Closed, reference: false, rows, earlier: None };
+            let (report, shares) = evaluate(&context, &window, &[]);
             let text = serde_json::to_string(&report).expect("writes");
             let again: WindowReport = serde_json::from_str(&text).map_err(|e| TestCaseError::fail(format!("{e}: {text}")))?;
             prop_assert_eq!(serde_json::to_string(&again).expect("writes"), text);

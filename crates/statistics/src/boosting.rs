@@ -3,8 +3,8 @@
 
 /// Bins a column at most; one more holds what is missing.
 const BINS: usize = 64;
-/// Of fewer rows there are fewer bins: finer than half a leaf they tell nothing apart.
-const ROWS_OF_BIN: usize = 10;
+/// Of fewer rows there are fewer bins: finer than a leaf they tell little apart.
+const ROWS_OF_BIN: usize = 30;
 const BINS_LEAST: usize = 8;
 
 /// How trees are grown.
@@ -18,13 +18,16 @@ pub struct Options {
     pub leaf: usize,
     /// Share of the rows each tree sees.
     pub sample: f64,
+    /// Columns each tree looks at, drawn anew for each; all where there are no more.
+    pub columns: usize,
     pub loss: Loss,
     pub seed: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { trees: 80, depth: 4, rate: 0.1, leaf: 20, sample: 0.7, loss: Loss::Squared, seed: 1 }
+        let (sample, columns) = (0.7, usize::MAX);
+        Options { trees: 80, depth: 4, rate: 0.1, leaf: 20, sample, columns, loss: Loss::Squared, seed: 1 }
     }
 }
 
@@ -63,61 +66,90 @@ fn bin_of(edges: &[f64], value: f64) -> u8 {
     if value.is_nan() { edges.len() as u8 + 1 } else { edges.partition_point(|edge| *edge < value) as u8 }
 }
 
+/// Rows as the bins that trees are grown on, column-major so that a histogram reads straight on. Models of
+/// several folds share it.
+#[derive(Debug, Clone)]
+pub struct Binned {
+    columns: Vec<Vec<u8>>,
+    edges: Vec<Vec<f64>>,
+}
+
+impl Binned {
+    /// Cuts row-major `inputs` of `columns` columns at their quantiles.
+    pub fn of(inputs: &[f64], columns: usize) -> Binned {
+        let n = inputs.len().checked_div(columns).unwrap_or(0);
+        let bins = (n / ROWS_OF_BIN).clamp(BINS_LEAST, BINS);
+        let cut = |c: usize| {
+            let own: Vec<f64> = inputs.iter().skip(c).step_by(columns).copied().collect();
+            let mut values: Vec<f64> = own.iter().copied().filter(|v| !v.is_nan()).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            let mut edges: Vec<f64> = (1..bins).filter_map(|i| values.get(i * values.len() / bins).copied()).collect();
+            edges.dedup();
+            (own.into_iter().map(|v| bin_of(&edges, v)).collect(), edges)
+        };
+        let (binned, edges): (Vec<Vec<u8>>, Vec<Vec<f64>>) = (0..columns).map(cut).unzip();
+        Binned { columns: binned, edges }
+    }
+}
+
 impl Boosting {
     /// Fits row-major `inputs` of `columns` columns to `target`. Without rows it predicts 0.
     pub fn fit(inputs: &[f64], columns: usize, target: &[f64], options: Options) -> Boosting {
-        let n = target.len();
+        let rows: Vec<u32> = (0..target.len() as u32).collect();
+        Boosting::fit_rows(&Binned::of(inputs, columns), &rows, target, options)
+    }
+
+    /// Fits some `rows` of what was cut into bins to `target`, which has a value for every row.
+    pub fn fit_rows(binned: &Binned, rows: &[u32], target: &[f64], options: Options) -> Boosting {
         let mut random = fastrand::Rng::with_seed(options.seed);
-        let bins = (n / ROWS_OF_BIN).clamp(BINS_LEAST, BINS);
-        let edges: Vec<Vec<f64>> = (0..columns)
-            .map(|c| {
-                let mut values: Vec<f64> = (0..n).map(|r| inputs[r * columns + c]).filter(|v| !v.is_nan()).collect();
-                values.sort_unstable_by(f64::total_cmp);
-                let mut edges: Vec<f64> =
-                    (1..bins).filter_map(|i| values.get(i * values.len() / bins).copied()).collect();
-                edges.dedup();
-                edges
-            })
-            .collect();
-        // Column-major, so that a histogram reads straight on.
-        let binned: Vec<Vec<u8>> =
-            (0..columns).map(|c| (0..n).map(|r| bin_of(&edges[c], inputs[r * columns + c])).collect()).collect();
-        let mut from = vec![0];
-        for edges in &edges {
-            from.push(from.last().unwrap_or(&0) + edges.len() + 2);
-        }
-        let mean = if n > 0 { target.iter().sum::<f64>() / n as f64 } else { 0.0 };
+        let columns = binned.columns.len();
+        let known = rows.iter().map(|r| target[*r as usize]);
+        let mean = if rows.is_empty() { 0.0 } else { known.sum::<f64>() / rows.len() as f64 };
         let start = match options.loss {
             Loss::Squared => mean,
             Loss::Logistic => (mean.clamp(1e-6, 1.0 - 1e-6) / (1.0 - mean.clamp(1e-6, 1.0 - 1e-6))).ln(),
         };
-        let mut model = Boosting { columns, edges, start, trees: Vec::new() };
-        let mut score = vec![start; n];
+        let mut model = Boosting { columns, edges: binned.edges.clone(), start, trees: Vec::new() };
+        let mut score = vec![start; target.len()];
+        let mut slopes = vec![(0.0, 0.0); target.len()];
+        let mut looked_at: Vec<usize> = (0..columns).collect();
         for _ in 0..options.trees {
-            let slopes: Vec<(f64, f64)> = score
-                .iter()
-                .zip(target)
-                .map(|(s, t)| match options.loss {
-                    Loss::Squared => (t - s, 1.0),
+            for r in rows.iter().map(|r| *r as usize) {
+                slopes[r] = match options.loss {
+                    Loss::Squared => (target[r] - score[r], 1.0),
                     Loss::Logistic => {
-                        let p = 1.0 / (1.0 + (-s).exp());
-                        (t - p, (p * (1.0 - p)).max(1e-6))
+                        let p = 1.0 / (1.0 + (-score[r]).exp());
+                        (target[r] - p, (p * (1.0 - p)).max(1e-6))
                     }
-                })
-                .collect();
-            let mut rows: Vec<u32> = (0..n as u32).filter(|_| random.f64() < options.sample).collect();
-            if rows.len() < 2 * options.leaf {
+                };
+            }
+            let mut seen: Vec<u32> = rows.iter().copied().filter(|_| random.f64() < options.sample).collect();
+            if seen.len() < 2 * options.leaf {
                 break;
             }
+            if options.columns < columns {
+                random.shuffle(&mut looked_at);
+            }
+            let looked_at = &looked_at[..columns.min(options.columns)];
             let mut tree = Vec::new();
-            let growth = Growth { binned: &binned, from: &from, slopes: &slopes, options: &options };
-            growth.grow(&mut tree, &mut rows, None, options.depth);
-            for (r, s) in score.iter_mut().enumerate() {
-                *s += leaf_of(&tree, |c| binned[c][r]);
+            let mut from = vec![0];
+            for column in looked_at {
+                from.push(from.last().unwrap_or(&0) + binned.edges[*column].len() + 2);
+            }
+            let growth = Growth { binned: &binned.columns, looked_at, from, slopes: &slopes, options: &options };
+            growth.grow(&mut tree, &mut seen, None, options.depth);
+            for r in rows.iter().map(|r| *r as usize) {
+                score[r] += leaf_of(&tree, |c| binned.columns[c][r]);
             }
             model.trees.push(tree);
         }
         model
+    }
+
+    /// Predictions for some rows of what it was fitted on, or was cut into bins with it.
+    pub fn predict_rows(&self, binned: &Binned, rows: &[u32]) -> Vec<f64> {
+        let of = |r: usize| self.trees.iter().map(|tree| leaf_of(tree, |c| binned.columns[c][r])).sum::<f64>();
+        rows.iter().map(|r| self.start + of(*r as usize)).collect()
     }
 
     /// Predictions for row-major inputs with the columns of the fit.
@@ -169,8 +201,10 @@ struct Slot {
 struct Growth<'a> {
     /// The bin of each row, column by column.
     binned: &'a [Vec<u8>],
-    /// Where each column's bins begin in a histogram of all, and where the last one ends.
-    from: &'a [usize],
+    /// The columns of this tree.
+    looked_at: &'a [usize],
+    /// Where the bins of each of them begin in a histogram of all, and where the last one ends.
+    from: Vec<usize>,
     /// Gradient and curvature of the loss at each row.
     slopes: &'a [(f64, f64)],
     options: &'a Options,
@@ -179,10 +213,11 @@ struct Growth<'a> {
 impl Growth<'_> {
     fn histogram(&self, rows: &[u32]) -> Vec<Slot> {
         let mut all = vec![Slot::default(); self.from.last().copied().unwrap_or(0)];
-        for (bins, ends) in self.binned.iter().zip(self.from.windows(2)) {
+        let slopes: Vec<(f64, f64)> = rows.iter().map(|r| self.slopes[*r as usize]).collect();
+        for (column, ends) in self.looked_at.iter().zip(self.from.windows(2)) {
+            let bins = &self.binned[*column];
             let own = &mut all[ends[0]..ends[1]];
-            for r in rows {
-                let (gradient, curvature) = self.slopes[*r as usize];
+            for (r, (gradient, curvature)) in rows.iter().zip(&slopes) {
                 let slot = &mut own[usize::from(bins[*r as usize])];
                 slot.gradient += gradient;
                 slot.curvature += curvature;
@@ -240,7 +275,7 @@ impl Growth<'_> {
     fn best(&self, histogram: &[Slot], g: f64, h: f64, rows: usize) -> Option<(usize, u8)> {
         let leaf = self.options.leaf;
         let mut best = (1e-9 + g * g / (h + 1.0), None);
-        for (column, ends) in self.from.windows(2).enumerate() {
+        for (column, ends) in self.looked_at.iter().zip(self.from.windows(2)) {
             let (mut left_g, mut left_h, mut left_n) = (0.0, 0.0, 0);
             // What is missing is always on the right.
             for (bin, slot) in histogram[ends[0]..ends[1] - 1].iter().enumerate() {
@@ -257,7 +292,7 @@ impl Growth<'_> {
                 let (right_g, left, right) = (g - left_g, left_h + 1.0, h - left_h + 1.0);
                 let gain = (left_g * left_g * right + right_g * right_g * left) / (left * right);
                 if gain > best.0 {
-                    best = (gain, Some((column, bin as u8)));
+                    best = (gain, Some((*column, bin as u8)));
                 }
             }
         }

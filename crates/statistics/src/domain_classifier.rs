@@ -3,14 +3,22 @@
 
 use rayon::prelude::*;
 
-use crate::boosting::{Boosting, Loss, Options};
+use crate::boosting::{Binned, Boosting, Loss, Options};
 use crate::classification::{roc_auc, roc_auc_error};
 
 /// Folds of the cross-validation.
 const FOLDS: usize = 5;
 
-fn options(seed: u64, fold: usize) -> Options {
-    Options { trees: 60, depth: 3, loss: Loss::Logistic, seed: seed + fold as u64, ..Options::default() }
+/// Columns that each tree looks at: all of a few, and of many a part, so that the work grows slower than
+/// their number while sixty trees still look at each of them many times.
+fn columns_looked_at(columns: usize) -> usize {
+    columns.min(COLUMNS_WHOLE.max(columns / 3))
+}
+const COLUMNS_WHOLE: usize = 12;
+
+fn options(seed: u64, fold: usize, columns: usize) -> Options {
+    let columns = columns_looked_at(columns);
+    Options { trees: 60, depth: 3, columns, loss: Loss::Logistic, seed: seed + fold as u64, ..Options::default() }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -44,17 +52,15 @@ pub fn separability(reference: &[f64], current: &[f64], columns: usize, seed: u6
         let from = if *side { current } else { reference };
         &from[row * columns..(row + 1) * columns]
     };
+    let inputs: Vec<f64> = rows.iter().flat_map(|row| values(row).iter().copied()).collect();
+    let target: Vec<f64> = rows.iter().map(|(side, _)| f64::from(u8::from(*side))).collect();
+    // Bins know no side, so all folds may share them.
+    let binned = Binned::of(&inputs, columns);
     let of_fold = |fold: usize| {
-        let part = |inside: bool| -> Vec<&(bool, usize)> {
-            rows.iter().enumerate().filter(|(i, _)| (i % FOLDS == fold) == inside).map(|(_, row)| row).collect()
-        };
-        let (train, test) = (part(false), part(true));
-        let inputs: Vec<f64> = train.iter().flat_map(|row| values(row).iter().copied()).collect();
-        let target: Vec<f64> = train.iter().map(|(side, _)| f64::from(u8::from(*side))).collect();
-        let model = Boosting::fit(&inputs, columns, &target, options(seed, fold));
-        let unseen: Vec<f64> = test.iter().flat_map(|row| values(row).iter().copied()).collect();
-        let sides: Vec<bool> = test.iter().map(|(side, _)| *side).collect();
-        (model.predict(&unseen), sides, model.importance())
+        let (test, train): (Vec<u32>, Vec<u32>) = (0..rows.len() as u32).partition(|i| *i as usize % FOLDS == fold);
+        let model = Boosting::fit_rows(&binned, &train, &target, options(seed, fold, columns));
+        let sides: Vec<bool> = test.iter().map(|i| rows[*i as usize].0).collect();
+        (model.predict_rows(&binned, &test), sides, model.importance())
     };
     let folds: Vec<_> = (0..FOLDS).into_par_iter().map(of_fold).collect();
     let (mut scores, mut sides) = (Vec::new(), Vec::new());
@@ -87,7 +93,7 @@ pub fn importance_weights(reference: &[f64], current: &[f64], columns: usize, se
         inputs.extend((0..m).filter(|i| !own(i)).flat_map(|i| row(current, i)));
         let now = inputs.len() / columns - before;
         let target = [vec![0.0; before], vec![1.0; now]].concat();
-        let model = Boosting::fit(&inputs, columns, &target, options(seed, fold));
+        let model = Boosting::fit(&inputs, columns, &target, options(seed, fold, columns));
         let asked: Vec<usize> = (0..n).filter(own).collect();
         let unseen: Vec<f64> = asked.iter().flat_map(|i| row(reference, *i)).collect();
         for (i, ln_odds) in asked.iter().zip(model.predict(&unseen)) {

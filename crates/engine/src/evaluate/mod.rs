@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use domain::baseline::{Baseline, BaselineSource};
 use domain::event::EventKind;
-use domain::evidence::Together;
 use domain::model::Model;
 use domain::verdict::{Usual, WindowReport};
 use domain::window::{WindowRule, WindowState};
@@ -24,7 +23,8 @@ use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use evaluation::Rows;
 use evaluation::drift::DriftOptions;
 use evaluation::monitors::PERSISTENCE;
-use evaluation::window::{Context, evaluate, same_answer};
+use evaluation::window::{Context, Measured, Window, evaluate, judge, measure, same_answer};
+use rayon::prelude::*;
 use store::{Columns, DirtySpan, Frame, Read, StoredReport, Stream};
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,46 @@ struct Against {
     ranges: Vec<TimeRange>,
     prepared: Option<Prepared>,
     ground: Arc<Ground>,
+}
+
+impl Against {
+    fn context<'a>(
+        &'a self,
+        model: &'a Model,
+        options: &'a DriftOptions,
+        now: Timestamp,
+        due: &Due<'a>,
+        usual: Option<&'a Usual>,
+    ) -> Context<'a> {
+        Context {
+            reference: self.prepared.as_ref().map(|p| &*p.reference),
+            trained: self.prepared.as_ref().map(|p| &*p.trained),
+            histories: Some(&self.ground.histories),
+            usual_rows: self.ground.usual_rows,
+            usual,
+            // An open window is looked at again and again: the costliest question waits for its end.
+            thorough: due.state != WindowState::Open,
+            ..Context::of(model, options, now, due.reason)
+        }
+    }
+}
+
+/// A window among those that are looked at together.
+enum Place<'a> {
+    /// Nothing of it has changed since.
+    Kept(&'a WindowReport),
+    Due(Box<Due<'a>>),
+}
+
+/// A window to be judged.
+struct Due<'a> {
+    range: TimeRange,
+    /// Of all of it: the frame may hold one in so many.
+    rows: usize,
+    state: WindowState,
+    reason: &'a str,
+    earlier: Option<&'a WindowReport>,
+    frame: Frame,
 }
 
 /// The evaluator rests so many times as long as it worked: rows keep coming while it looks at them, and
@@ -185,28 +225,25 @@ impl Engine {
             trained: Some(&prepared.trained),
             ..Context::of(model, &options, now, "baseline")
         };
-        // The costliest question is asked of some windows, enough to know what is usual, and once: what is learnt
-        // later does not change its answer.
+        // The costliest question is asked of some windows, enough to know what is usual.
         let asked = windows.len().div_ceil(CHUNKS).max(1);
-        let known: HashMap<(TimeRange, u64), Option<Together>> = self
+        let known: HashMap<Timestamp, WindowReport> = self
             .store
             .reports(model.id, BASELINE, TimeRange::ALL)
             .await?
             .into_iter()
-            .map(|r| ((r.range, r.rows), r.multivariate.classifier))
+            .map(|r| (r.range.from, r))
             .collect();
         let mut done: Vec<StoredReport> = Vec::new();
         let mut ahead = Ahead::default();
         for place in 0..windows.len() {
             let frame = self.window_rows(&mut ahead, &stream, &windows, place).await?;
-            let (window, rows) = windows[place];
-            let before: Vec<WindowReport> = done.last().map(|d| d.report.clone()).into_iter().collect();
-            let earlier = known.get(&(window, rows as u64)).copied().flatten();
-            let context = Context { thorough: place % asked == 0 && earlier.is_none(), ..context };
-            let (mut report, shares) = store::in_background(|| {
-                evaluate(&context, window, WindowState::Settled, true, &rows_of(&frame), &before)
-            });
-            report.multivariate.classifier = report.multivariate.classifier.or(earlier);
+            let (range, rows) = windows[place];
+            let before = done.last().map(|d| std::slice::from_ref(&d.report)).unwrap_or_default();
+            let context = Context { thorough: place % asked == 0, ..context };
+            let (state, earlier) = (WindowState::Settled, known.get(&range.from));
+            let window = Window { range, state, reference: true, rows: rows_of(&frame), earlier };
+            let (report, shares) = store::in_background(|| evaluate(&context, &window, before));
             done.push(StoredReport { report: with_rows(report, rows), shares });
         }
         self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[]).await?;
@@ -320,74 +357,114 @@ impl Engine {
         let before = self.store.reports(model.id, &stream.environment, scope).await?;
         let (windows, newest) = self.windows_of(stream, scope, rule, &before).await?;
         let watermark = plan::watermark(newest, now, model.settings.allowed_lateness);
-        let options = DriftOptions::default();
         let mut recent = match windows.first() {
             Some((first, _)) => {
                 self.store.reports_before(model.id, &stream.environment, first.from, PERSISTENCE as i64).await?
             }
             None => Vec::new(),
         };
+        let before: HashMap<Timestamp, WindowReport> =
+            if moved { HashMap::new() } else { before.into_iter().map(|r| (r.range.from, r)).collect() };
         let mut against: Option<Against> = None;
         let mut done = Vec::new();
         let mut ahead = Ahead::default();
-        for (place, (window, rows)) in windows.iter().copied().enumerate() {
-            let reason = spans.iter().rev().find(|s| s.range.from < window.to && window.from < s.range.to);
-            let earlier = before.iter().find(|r| r.range.from == window.from && !moved);
-            let Some(reason) = reason.map(|s| s.reason.as_str()).or(moved.then_some("new windows")) else {
-                recent.extend(earlier.cloned());
-                continue;
-            };
-            let ranges = baseline.map(|b| b.source.ranges(window.from)).unwrap_or_default();
-            if against.as_ref().is_none_or(|a| a.ranges != ranges) {
+        let mut from = 0;
+        while from < windows.len() {
+            let ranges = |window: TimeRange| baseline.map(|b| b.source.ranges(window.from)).unwrap_or_default();
+            let (start, own) = (windows[from].0.from, ranges(windows[from].0));
+            let to = from + plan::together(&windows[from..], WRITE_WINDOWS, READ_ROWS, |w| ranges(w) == own);
+            let mut batch = Vec::new();
+            for (place, (range, rows)) in windows.iter().copied().enumerate().take(to).skip(from) {
+                let reason = spans.iter().rev().find(|s| s.range.from < range.to && range.from < s.range.to);
+                let earlier = before.get(&range.from);
+                let Some(reason) = reason.map(|s| s.reason.as_str()).or(moved.then_some("new windows")) else {
+                    batch.extend(earlier.map(Place::Kept));
+                    continue;
+                };
+                let state = WindowState::at(range.to, watermark, model.settings.label_horizon);
+                let frame = self.window_rows(&mut ahead, stream, &windows, place).await?;
+                batch.push(Place::Due(Box::new(Due { range, rows, state, reason, earlier, frame })));
+            }
+            let due = batch.iter().any(|p| matches!(p, Place::Due(_)));
+            if due && against.as_ref().is_none_or(|a| a.ranges != own) {
                 // What was judged so far may be what a moving baseline calls usual.
                 self.write(model, stream, &mut done).await?;
-                against = Some(self.against(model, stream, baseline, window.from, ranges).await?);
+                against = Some(self.against(model, stream, baseline, start, own).await?);
             }
-            let Some(against) = &against else {
-                continue;
-            };
-            let usual = against.ground.usual.as_ref().map(|u| u.of_rows(rows as u64));
-            let context = Context {
-                reference: against.prepared.as_ref().map(|p| &*p.reference),
-                trained: against.prepared.as_ref().map(|p| &*p.trained),
-                usual: usual.as_ref(),
-                histories: Some(&against.ground.histories),
-                usual_rows: against.ground.usual_rows,
-                ..Context::of(model, &options, now, reason)
-            };
-            let frame = self.window_rows(&mut ahead, stream, &windows, place).await?;
-            let state = WindowState::at(window.to, watermark, model.settings.label_horizon);
-            // An open window is looked at again and again: the costliest question waits for its end.
-            let context = Context { thorough: state != WindowState::Open, ..context };
-            let last = recent.len().saturating_sub(PERSISTENCE);
-            let (mut report, shares) =
-                store::in_background(|| evaluate(&context, window, state, false, &rows_of(&frame), &recent[last..]));
-            report = with_rows(report, rows);
-            self.inner.open.note(model.id, &stream.environment, &report);
-            if let Some(earlier) = earlier {
-                // What was measured stays until it can be measured again, after a restart that is.
-                let learnt = against.prepared.as_ref().is_none_or(|p| p.trained.complete);
-                if !learnt && report.multivariate.autoencoder.is_none() {
-                    report.multivariate.autoencoder = earlier.multivariate.autoencoder;
-                }
-                report.revision = earlier.revision;
-                if same_answer(earlier, &report) {
-                    recent.push(report);
-                    continue;
-                }
-                report.revision += u32::from(earlier.state != WindowState::Open);
+            match &against {
+                Some(against) => done.extend(self.judge(model, stream, against, now, batch, &mut recent)),
+                None => recent.extend(batch.iter().filter_map(|place| match place {
+                    Place::Kept(report) => Some((*report).clone()),
+                    Place::Due(_) => None,
+                })),
             }
-            recent.push(report.clone());
-            done.push(StoredReport { report, shares });
             if done.len() >= WRITE_WINDOWS {
                 self.write(model, stream, &mut done).await?;
             }
+            from = to;
         }
         self.write(model, stream, &mut done).await?;
         if moved {
             self.store.set_setting(&memory, &rule.text()).await?;
         }
         Ok(())
+    }
+
+    /// Measures windows side by side and judges them one after the other; gives those whose answer is new.
+    fn judge(
+        &self,
+        model: &Model,
+        stream: &Stream,
+        against: &Against,
+        now: Timestamp,
+        batch: Vec<Place>,
+        recent: &mut Vec<WindowReport>,
+    ) -> Vec<StoredReport> {
+        let options = DriftOptions::default();
+        let usual = |due: &Due| against.ground.usual.as_ref().map(|u| u.of_rows(due.rows as u64));
+        let measured_of = |place: &Place| match place {
+            Place::Kept(_) => None,
+            Place::Due(due) => {
+                let (range, state, rows) = (due.range, due.state, rows_of(&due.frame));
+                let window = Window { range, state, reference: false, rows, earlier: due.earlier };
+                let usual = usual(due);
+                Some(measure(&against.context(model, &options, now, due, usual.as_ref()), &window))
+            }
+        };
+        // What was measured stays until it can be measured again, after a restart that is.
+        let learnt = against.prepared.as_ref().is_none_or(|p| p.trained.complete);
+        store::in_background(|| {
+            let measured: Vec<Option<Measured>> = batch.par_iter().map(measured_of).collect();
+            let mut new = Vec::new();
+            for (place, measured) in batch.iter().zip(measured) {
+                let (Place::Due(due), Some(measured)) = (place, measured) else {
+                    if let Place::Kept(report) = place {
+                        recent.push((*report).clone());
+                    }
+                    continue;
+                };
+                recent.drain(..recent.len().saturating_sub(PERSISTENCE));
+                let usual = usual(due);
+                let context = against.context(model, &options, now, due, usual.as_ref());
+                let (report, shares) = judge(&context, measured, recent);
+                let mut report = with_rows(report, due.rows);
+                self.inner.open.note(model.id, &stream.environment, &report);
+                let mut same = false;
+                if let Some(earlier) = due.earlier {
+                    if !learnt && report.multivariate.autoencoder.is_none() {
+                        report.multivariate.autoencoder = earlier.multivariate.autoencoder;
+                    }
+                    report.revision = earlier.revision;
+                    same = same_answer(earlier, &report);
+                    report.revision += u32::from(!same && earlier.state != WindowState::Open);
+                }
+                recent.push(report.clone());
+                if !same {
+                    new.push(StoredReport { report, shares });
+                }
+            }
+            new
+        })
     }
 
     /// What a window that begins at `at` is held against.

@@ -61,6 +61,22 @@ pub(super) fn scope(rule: WindowRule, changed: impl Iterator<Item = TimeRange>) 
     }
 }
 
+/// How many of the first windows are looked at together: so many, of no more rows than may be held, and alike in
+/// what they are held against. At least one.
+pub(super) fn together(
+    windows: &[(TimeRange, usize)],
+    most: usize,
+    rows: usize,
+    alike: impl Fn(TimeRange) -> bool,
+) -> usize {
+    let mut held = 0;
+    let fits = |(range, own): &&(TimeRange, usize)| {
+        held += own;
+        held <= rows && alike(*range)
+    };
+    windows.iter().take(most).take_while(fits).count().max(1).min(windows.len())
+}
+
 /// Up to where events are complete: the newest event less the lateness; the wall clock for a
 /// stream that has gone quiet.
 pub(super) fn watermark(newest: Timestamp, now: Timestamp, lateness: i64) -> Timestamp {
@@ -88,6 +104,18 @@ mod tests {
         let scope_of = |rule| scope(rule, changed.into_iter());
         assert_eq!(scope_of(WindowRule::Span(HOUR)), TimeRange { from: Timestamp(HOUR), to: Timestamp(4 * HOUR) });
         assert_eq!(scope_of(WindowRule::Count(10)), TimeRange::ALL);
+    }
+
+    #[test]
+    fn windows_are_looked_at_together_while_they_are_few_and_alike() {
+        let window =
+            |hour: i64, rows| (TimeRange { from: Timestamp(hour * HOUR), to: Timestamp((hour + 1) * HOUR) }, rows);
+        let windows = [window(0, 10), window(1, 10), window(2, 10), window(3, 500)];
+        assert_eq!(together(&windows, 2, 1000, |_| true), 2);
+        assert_eq!(together(&windows, 9, 100, |_| true), 3);
+        assert_eq!(together(&windows, 9, 100, |w| w.from.0 < HOUR), 1);
+        assert_eq!(together(&windows[3..], 9, 100, |_| true), 1, "one that is too large by itself");
+        assert_eq!(together(&[], 9, 100, |_| true), 0);
     }
 
     #[test]
