@@ -1,5 +1,6 @@
 //! The frame of every page: rail, top bar, tabs on small screens.
 
+use domain::environment::PRODUCTION;
 use domain::people::Theme;
 use domain::time::RangeChoice;
 use domain::{Role, Timestamp};
@@ -59,7 +60,7 @@ pub fn Frame(
             environment_menu(&known, &path.get(), &search.get(), &place.get())
         })
     };
-    let tinted = move || if place.get().environment == "production" { "bar" } else { "bar other" };
+    let tinted = move || if place.get().environment == PRODUCTION { "bar" } else { "bar other" };
     let trail: Vec<_> = crumbs
         .into_iter()
         .map(|(name, href)| view! { <a href=move || place.get().link(href)>{name}</a><Icon name="right" small=true/> })

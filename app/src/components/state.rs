@@ -1,6 +1,7 @@
 //! The state that lives in the address: environment and range. Every link inside carries it.
 
 use super::zone::zone;
+use domain::environment::{self, PRODUCTION};
 use domain::time::{DAY, HOUR, MINUTE, RangeChoice};
 use domain::zone::Zone;
 use leptos::prelude::*;
@@ -30,7 +31,7 @@ fn of(query: &ParamsMap, zone: &Zone) -> Place {
     let from = query.get("from");
     let range = RangeChoice::parse(from.as_deref(), query.get("to").as_deref(), RangeChoice::All, zone);
     Place {
-        environment: query.get("env").filter(|e| !e.is_empty()).unwrap_or_else(|| "production".to_string()),
+        environment: environment::named(&query.get("env").unwrap_or_default()).to_string(),
         range: from.filter(|f| !f.is_empty()).map(|_| range),
     }
 }
@@ -50,7 +51,7 @@ impl Place {
     /// A link inside the app, with environment and range.
     pub fn link(&self, path: &str) -> String {
         let mut parts = Vec::new();
-        if self.environment != "production" {
+        if self.environment != PRODUCTION {
             parts.push(format!("env={}", self.environment));
         }
         if let Some(range) = self.range {

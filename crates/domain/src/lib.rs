@@ -11,6 +11,7 @@ pub mod analysis;
 pub mod annotation;
 pub mod baseline;
 pub mod conventions;
+pub mod environment;
 pub mod event;
 pub mod evidence;
 pub mod find;

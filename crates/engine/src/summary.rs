@@ -1,6 +1,7 @@
 //! The summary of Overview: sent on request, and once a week by itself.
 
 use domain::alert::message::Words;
+use domain::environment::PRODUCTION;
 use domain::summary::{Weekly, answer, text};
 use domain::zone::Zone;
 use domain::{Action, Actor, Object};
@@ -8,8 +9,6 @@ use domain::{Action, Actor, Object};
 use crate::{Engine, EngineError, Result};
 
 const WEEKLY: &str = "summary.weekly";
-/// What it is about: an executive asks about what runs for customers.
-const ENVIRONMENT: &str = "production";
 
 impl Engine {
     pub async fn weekly_summary(&self, actor: &Actor) -> Result<Weekly> {
@@ -46,7 +45,7 @@ impl Engine {
     }
 
     async fn summary_to(&self, receiver: &str) -> Result<usize> {
-        let view = self.overview(&Actor::Local, ENVIRONMENT).await?;
+        let view = self.overview(&Actor::Local, PRODUCTION).await?;
         let words = Words { title: answer(&view).0, text: text(&view) };
         let url = format!("{}/overview", self.inner.options.public_url);
         self.post_words(receiver, words, &url).await

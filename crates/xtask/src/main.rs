@@ -4,6 +4,7 @@
 mod command;
 mod database;
 mod dev;
+mod fuzz;
 mod places;
 mod room;
 mod setup;
@@ -20,6 +21,7 @@ cargo xtask setup                                          only install what is 
 cargo xtask release                                        build target/plimsoll, one self-contained program
 cargo xtask golden DIR                                     hold the statistics against a folder of golden files
 cargo xtask bench NAME [ARGUMENTS]                         figures, one JSON line each; --help lists them
+cargo xtask fuzz [TARGET] [SECONDS]                        hostile input to every reader, guided by coverage
 cargo xtask plimsoll ARGUMENTS                             run the release program with any command
 
 Build output lies in PLIMSOLL_CACHE, by default ~/.cache/plimsoll, so that a second clone builds warm.";
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         "release" => release(),
         "golden" => golden(rest),
         "bench" => bench(rest),
+        "fuzz" => fuzz::fuzz(rest),
         "plimsoll" => program().and_then(|path| command::hand_over(&path, rest)),
         other => Err(format!("there is no “{other}”\n\n{HELP}")),
     });

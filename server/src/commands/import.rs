@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
+use domain::environment::PRODUCTION;
 use domain::model::Mapping;
 use domain::problem::Receipt;
 use domain::{Actor, Timestamp};
@@ -57,7 +58,7 @@ pub struct Import {
     /// Column to leave out; may be repeated
     #[arg(long, value_name = "COLUMN")]
     ignore: Vec<String>,
-    #[arg(long, value_name = "NAME", default_value = "production")]
+    #[arg(long, value_name = "NAME", default_value = PRODUCTION)]
     environment: String,
     /// The AI system the model belongs to [default: the model's name]
     #[arg(long, value_name = "NAME")]

@@ -1,5 +1,6 @@
 //! KPIs with their targets, and how much layers and systems count for health.
 
+use domain::environment::PRODUCTION;
 use domain::health::HealthWeights;
 use domain::kpi::{Kpi, KpiUnit};
 use domain::signal::Layer;
@@ -30,9 +31,8 @@ pub fn Kpis() -> impl IntoView {
     let data = resource(
         move || (save.version().get(), weigh.version().get()),
         |_| async move {
-            let systems = overview("production".into())
-                .await
-                .map(|v| v.systems.into_iter().map(|s| s.system).collect::<Vec<_>>());
+            let systems =
+                overview(PRODUCTION.into()).await.map(|v| v.systems.into_iter().map(|s| s.system).collect::<Vec<_>>());
             (kpis().await, weights_of_health().await, systems)
         },
     );

@@ -84,7 +84,7 @@ pub enum Condition {
         #[serde(default = "week")]
         lookback: i64,
     },
-    /// A model's newest closed window lies outside its own adaptive thresholds; of one figure, or of any.
+    /// A model's newest closed window lies outside its own adaptive thresholds; of the [`Figures`] named.
     Verdict {
         model: String,
         #[serde(default)]
@@ -123,6 +123,19 @@ fn day() -> i64 {
 
 fn week() -> i64 {
     7 * DAY
+}
+
+/// The figures that a verdict is asked about, as a list with commas; none named means all.
+pub struct Figures<'a>(Vec<&'a str>);
+
+impl<'a> Figures<'a> {
+    pub fn of(list: &'a str) -> Figures<'a> {
+        Figures(list.split(',').map(str::trim).filter(|f| !f.is_empty()).collect())
+    }
+
+    pub fn has(&self, figure: &str) -> bool {
+        self.0.is_empty() || self.0.contains(&figure)
+    }
 }
 
 impl Condition {
@@ -165,18 +178,13 @@ impl Condition {
                 crate::format::compact(*value),
                 crate::format::duration(*within)
             ),
-            Condition::Verdict { model, figure, .. } if figure.is_empty() => {
-                format!("a figure of {model} is out of bounds")
-            }
-            Condition::Verdict { model, figure, .. } => match figure.split(',').collect::<Vec<_>>().as_slice() {
+            Condition::Verdict { model, figure, .. } => match Figures::of(figure).0.as_slice() {
+                [] => format!("a figure of {model} is out of bounds"),
                 [one] => format!("{one} of {model} is out of bounds"),
-                [first, .., last] => {
-                    format!(
-                        "{first} or another of {} figures, to {last}, of {model} is out of bounds",
-                        figure.split(',').count()
-                    )
+                all @ [first, .., last] => {
+                    let n = all.len();
+                    format!("{first} or another of {n} figures, to {last}, of {model} is out of bounds")
                 }
-                [] => String::new(),
             },
             Condition::Change { kind, .. } => {
                 format!("a {} happened", kind.map_or("change", |k| k.title()).to_lowercase())

@@ -11,7 +11,7 @@ use domain::alert::{ALERTNAME, Acknowledgement, Alert, Labels, Source, fingerpri
 use domain::annotation::Subject;
 use domain::signal::Sample;
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
-use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use domain::{Action, Actor, Object, TimeRange, Timestamp, environment};
 use store::Decided;
 
 use super::board::{Board, completed};
@@ -490,7 +490,7 @@ impl Engine {
         let at_risk = if alert.system().is_empty() {
             None
         } else {
-            let environment = Some(alert.label("environment")).filter(|e| !e.is_empty()).unwrap_or("production");
+            let environment = environment::named(alert.label("environment"));
             let day = TimeRange { from: now.plus(-DAY), to: now };
             let outcome = self.outcomes(actor, alert.system(), environment, day).await?;
             outcome.impact.first().filter(|i| i.revenue > 0.0).map(|i| (i.revenue, i.currency.clone()))

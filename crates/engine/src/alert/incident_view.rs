@@ -5,7 +5,7 @@ use domain::alert::view::AlertRow;
 use domain::incident::{AlignedSignal, Incident, IncidentView, IncidentsView, mean_times};
 use domain::signal::{Layer, Sample};
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
-use domain::{Action, Actor, Object, TimeRange, Timestamp};
+use domain::{Action, Actor, Object, TimeRange, Timestamp, environment};
 use statistics::quantile::{quantile_sorted, sorted_finite};
 
 use super::incidents::ENTRIES;
@@ -97,7 +97,7 @@ impl Engine {
         if span < MINUTE {
             return Ok(None);
         }
-        let environment = if incident.environment.is_empty() { "production" } else { &incident.environment };
+        let environment = environment::named(&incident.environment);
         let since = TimeRange { from: incident.onset, to };
         let before = TimeRange { from: incident.onset.plus(-span), to: incident.onset };
         let now = self.outcomes(actor, system, environment, since).await?;

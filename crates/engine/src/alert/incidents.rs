@@ -7,6 +7,7 @@ use domain::alert::Alert;
 use domain::alert::correlate::{Newcomer, Open, TOGETHER, belongs};
 use domain::alert::priority::Priority;
 use domain::alert::view::{Entry, EntryKind};
+use domain::environment::PRODUCTION;
 use domain::incident::{Cause, Incident, IncidentAct, Responder, draft_review, likely_cause};
 use domain::time::{HOUR, MINUTE};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
@@ -99,7 +100,7 @@ impl Engine {
             }
         }
         let range = TimeRange { from: now.plus(-HOUR), to: now };
-        let found = self.topology(&Actor::Local, "production", range).await;
+        let found = self.topology(&Actor::Local, PRODUCTION, range).await;
         let links: HashSet<(String, String)> =
             found.map(|t| t.edges.into_iter().map(|e| (e.from, e.to)).collect()).unwrap_or_default();
         let links = Arc::new(links);

@@ -6,14 +6,14 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use domain::alert::Labels;
-use domain::alert::rule::{Compare, Condition, Found, Limit, combine};
+use domain::alert::rule::{Compare, Condition, Figures, Found, Limit, combine};
 use domain::model::Model;
 use domain::signal::Layer;
 use domain::telemetry::Change;
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
 use domain::verdict::WindowReport;
 use domain::window::WindowState;
-use domain::{Actor, TimeRange, Timestamp, format};
+use domain::{Actor, TimeRange, Timestamp, environment, format};
 use evaluation::series::{crosses, unusual};
 use promql::{Grid, NAME, Query, Value};
 
@@ -325,8 +325,8 @@ impl Engine {
         let Some(model) = self.store.model(model).await? else {
             return Ok(Vec::new());
         };
-        let wanted: Vec<&str> = figure.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
-        let environment = if environment.is_empty() { "production" } else { environment };
+        let wanted = Figures::of(figure);
+        let environment = environment::named(environment);
         let reports = self.store.newest_reports(model.id, environment, 4).await?;
         let closed = reports.iter().filter(|r| r.state != WindowState::Open && !r.reference).max_by_key(|r| r.range.to);
         let Some(report) = closed else {
@@ -335,7 +335,7 @@ impl Engine {
         if verdict_until(report) < now {
             return Ok(Vec::new());
         }
-        let judged = report.judgements.iter().filter(|j| wanted.is_empty() || wanted.contains(&j.figure.as_str()));
+        let judged = report.judgements.iter().filter(|j| wanted.has(&j.figure));
         Ok(judged
             .map(|judgement| {
                 let value = judgement.estimate.value;

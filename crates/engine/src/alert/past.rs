@@ -8,12 +8,12 @@ use std::future::Future;
 use std::pin::Pin;
 
 use domain::alert::Labels;
-use domain::alert::rule::{Compare, Condition, Found, Limit, agree, combine};
+use domain::alert::rule::{Compare, Condition, Figures, Found, Limit, agree, combine};
 use domain::telemetry::Change;
 use domain::time::{DAY, SECOND};
 use domain::verdict::WindowReport;
 use domain::window::WindowState;
-use domain::{TimeRange, Timestamp};
+use domain::{TimeRange, Timestamp, environment};
 use evaluation::series::unusual;
 
 use super::observe::{
@@ -243,15 +243,15 @@ impl Engine {
             past.says("There is no such model yet.");
             return Ok(past);
         };
-        let environment = if environment.is_empty() { "production" } else { environment };
+        let environment = environment::named(environment);
         let range = TimeRange { from: moments.first.plus(-2 * DAY), to: moments.last() };
         let mut reports = self.store.reports(model.id, environment, range).await?;
         reports.retain(|r| r.state != WindowState::Open && !r.reference);
         reports.sort_by_key(|r| r.range.to);
-        let wanted: Vec<&str> = figure.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
+        let wanted = Figures::of(figure);
         let figures: std::collections::BTreeSet<&str> =
             reports.iter().flat_map(|r| r.judgements.iter().map(|j| j.figure.as_str())).collect();
-        for figure in figures.into_iter().filter(|f| wanted.is_empty() || wanted.contains(f)) {
+        for figure in figures.into_iter().filter(|f| wanted.has(f)) {
             let labels = observe::verdict_labels(&model, environment, figure);
             past.tracks.push(verdicts_over(&reports, figure, labels, moments));
         }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::baseline::{Baseline, BaselineSource};
+use domain::environment::PRODUCTION;
 use domain::event::EventKind;
 use domain::model::Model;
 use domain::verdict::{Usual, WindowReport};
@@ -187,7 +188,7 @@ impl Engine {
     /// What the baseline's windows make usual for the model's leading measure.
     pub(crate) async fn usual(&self, model: &Model) -> Result<Option<Usual>> {
         let baseline = self.store.active_baseline(model.id).await?;
-        Ok(self.evaluation_ground(model, baseline.as_ref(), "production", self.now()).await?.usual.clone())
+        Ok(self.evaluation_ground(model, baseline.as_ref(), PRODUCTION, self.now()).await?.usual.clone())
     }
 
     /// Learns from the baseline again, on request.

@@ -25,7 +25,7 @@ use domain::model::{
     Mapping, Model, ModelSettings, Task, infer_positive, infer_schema, infer_task, model_name_problem,
 };
 use domain::problem::{LineError, Receipt};
-use domain::{Action, Actor, Object, Timestamp};
+use domain::{Action, Actor, Object, Timestamp, environment};
 use store::{NewBaseline, NewModel};
 
 use crate::{Engine, EngineError, Result};
@@ -76,7 +76,7 @@ pub(crate) fn add_errors(receipt: &mut Receipt, errors: Vec<LineError>) {
 
 /// The environment's name, checked.
 pub fn environment_name(name: Option<&str>) -> Result<String> {
-    let name = name.filter(|n| !n.is_empty()).unwrap_or("production");
+    let name = environment::named(name.unwrap_or_default());
     let good = name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     if good {
         Ok(name.to_string())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::environment::PRODUCTION;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
@@ -39,7 +40,7 @@ impl Source {
         let attributes = resource.map_or(none, |r| r.attributes.as_slice());
         let environment = text(attributes, &["deployment.environment.name", "deployment.environment"]);
         // A name that cannot name an environment is no reason to lose what came.
-        let environment = environment_name(environment.as_deref()).unwrap_or_else(|_| "production".into());
+        let environment = environment_name(environment.as_deref()).unwrap_or_else(|_| PRODUCTION.into());
         let service = text(attributes, &["service.name"]).unwrap_or_else(|| "unknown".into());
         let mut labels = BTreeMap::new();
         for name in LABELS {
