@@ -62,11 +62,11 @@ pub struct Multivariate {
     pub autoencoder: Option<Together>,
     /// Area under the ROC curve of a model that tells window from baseline; 0.5 when it cannot.
     pub classifier: Option<Together>,
-    /// Marks the rows, of both sides, that it was fitted to. Where they are the same the answer is.
-    #[serde(default)]
-    pub classified: Option<u64>,
     /// Share of rows stranger than the baseline's 99th percentile; 1 % is expected.
     pub anomalies: Option<Estimate>,
+    /// Marks the rows and what was learnt: where both are the same, all of the above is.
+    #[serde(default)]
+    pub mark: Option<u64>,
 }
 
 /// What the model does, whatever the truth (definitions: measures).

@@ -9,10 +9,11 @@ use std::borrow::Cow;
 use domain::event::{ColumnData, MISSING};
 use domain::verdict::{ColumnKind, ColumnVerdict, DriftScore, Finding, Shares, TestResult};
 use rayon::prelude::*;
+use statistics::kolmogorov_smirnov::Ranks;
 use statistics::quantile::{sorted_finite, sorted_owned};
 use statistics::{binning, categorical, divergence, intervals, kolmogorov_smirnov, multiple_testing};
 
-use crate::reference::{Reference, ReferenceColumn, ReferenceValues};
+use crate::reference::{Reference, ReferenceColumn, ReferenceValues, open};
 use crate::{Rows, sentence};
 
 /// Fewer present values than this on a side, and the only verdict is “not enough data”.
@@ -115,7 +116,16 @@ pub fn measure(
     options: &DriftOptions,
 ) -> Measured {
     match &reference.values {
-        ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares } => {
+        ReferenceValues::Numeric {
+            sorted,
+            ranks,
+            shown_edges,
+            shown_shares,
+            decile_edges,
+            decile_shares,
+            doane_edges,
+            doane_shares,
+        } => {
             let type_changed = matches!(current.as_deref(), Some(ColumnData::Category { codes, .. }) if codes.iter().any(|c| *c != MISSING));
             let now = match current {
                 Some(Cow::Owned(ColumnData::Number(values))) => sorted_owned(values),
@@ -124,7 +134,12 @@ pub fn measure(
             };
             let (n, m) = (sorted.len() as u64, now.len() as u64);
             let mut measured = blank(reference, ColumnKind::Numeric, n, m, rows, type_changed);
-            measured.shares = histogram(sorted, &now);
+            measured.shares = Shares {
+                reference: shown_shares.clone(),
+                current: binning::shares(&binning::count_sorted(&now, &open(shown_edges)).0, m),
+                edges: shown_edges.clone(),
+                categories: Vec::new(),
+            };
             if n == 0 || m == 0 {
                 return measured;
             }
@@ -132,7 +147,11 @@ pub fn measure(
             let (below, within) = (now.partition_point(|v| *v < least), now.partition_point(|v| *v <= greatest));
             measured.out_of_range = (below + now.len() - within) as u64;
             measured.constant = least < greatest && now.len() > 1 && now[0] == now[now.len() - 1];
-            let d = kolmogorov_smirnov::statistic_sorted(sorted, &now);
+            let d = if Ranks::serve(sorted.len(), now.len()) {
+                ranks.get_or_init(|| Ranks::of(sorted)).statistic(sorted, &now)
+            } else {
+                kolmogorov_smirnov::statistic_sorted(sorted, &now)
+            };
             measured.ks = Some(d);
             measured.p = Some(kolmogorov_smirnov::p_quick(d, sorted.len(), now.len()));
             if options.wanted("wasserstein") {
@@ -281,35 +300,6 @@ fn pool_rare(before: &[u64], after: &[u64], n: u64, m: u64) -> (Vec<u64>, Vec<u6
         kept_b.push(rest_b);
     }
     (kept_a, kept_b)
-}
-
-/// Twenty equal widths between the baseline's 0.5 and 99.5 percentiles, both ends open.
-fn histogram(reference: &[f64], current: &[f64]) -> Shares {
-    let low = statistics::quantile::quantile_sorted(reference, 0.005);
-    let high = statistics::quantile::quantile_sorted(reference, 0.995);
-    if !low.is_finite() || !high.is_finite() {
-        return Shares::default();
-    }
-    // Few whole numbers get a bar each.
-    let distinct: Vec<f64> = reference.chunk_by(|a, b| a == b).map(|run| run[0]).take(25).collect();
-    let whole = distinct.len() <= 24 && distinct.iter().all(|v| v.fract() == 0.0);
-    let edges = if whole {
-        let (low, high) = (distinct[0], distinct[distinct.len() - 1]);
-        let bins = ((high - low) as usize + 1).min(40);
-        binning::equal_width_edges(low - 0.5, high + 0.5, bins)
-    } else {
-        binning::equal_width_edges(low, high, 20)
-    };
-    let mut open = edges.clone();
-    open[0] = f64::NEG_INFINITY;
-    let last = open.len() - 1;
-    open[last] = f64::INFINITY;
-    Shares {
-        reference: binning::shares(&binning::count_sorted(reference, &open).0, reference.len() as u64),
-        current: binning::shares(&binning::count_sorted(current, &open).0, current.len() as u64),
-        edges,
-        categories: Vec::new(),
-    }
 }
 
 fn bars(categories: &[(String, u64)], after: &[u64], unseen: u64, n: u64, m: u64) -> Shares {

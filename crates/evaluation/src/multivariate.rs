@@ -1,10 +1,12 @@
 //! All columns together: what no single one shows.
 
 use domain::evidence::{Multivariate, Together};
+use ndarray::Array2;
 use statistics::domain_classifier::separability;
 use statistics::quantile::mean;
 
 use crate::Rows;
+use crate::behaviour::mix;
 use crate::encoding::thinned;
 use crate::share::share;
 use crate::trained::Trained;
@@ -14,16 +16,23 @@ const LOOKED_AT: usize = 600;
 const AUTOENCODED: usize = 4000;
 const ROWS_NEEDED: usize = 50;
 const SEED: u64 = 7;
+/// To be raised when the same rows are given other answers than before: what was said is asked again then.
+const VERSION: u64 = 1;
 
 /// `thorough` also asks whether a model can tell the window from the baseline, which costs most. `earlier` is
-/// what was said of this window before: of the same rows the same would be said again, so it is not asked.
+/// what was said of this window before: of the same rows the same would be said again.
 pub fn multivariate(trained: &Trained, rows: &Rows, thorough: bool, earlier: Option<&Multivariate>) -> Multivariate {
     let n = rows.times.len();
     if n < ROWS_NEEDED || trained.encoding.columns.is_empty() {
         return Multivariate::default();
     }
     let matrix = trained.encoding.matrix(rows);
-    let mut found = Multivariate::default();
+    let mark = mark(trained, &matrix);
+    let known = |e: &&Multivariate| e.mark == Some(mark) && (e.classifier.is_some() || !thorough);
+    if let Some(earlier) = earlier.filter(known) {
+        return *earlier;
+    }
+    let mut found = Multivariate { mark: Some(mark), ..Multivariate::default() };
     if let Some(known) = &trained.reconstruction {
         let errors = known.components.errors(matrix.view());
         // Where the mean of so many rows lies, 99 times in 100.
@@ -61,12 +70,8 @@ pub fn multivariate(trained: &Trained, rows: &Rows, thorough: bool, earlier: Opt
             n: r.n as u64,
         });
     }
-    let now: Vec<f64> = part(LOOKED_AT).into_iter().flat_map(|r| matrix.row(r).to_vec()).collect();
-    let mark = mark(&trained.kept, &now);
-    if let Some(earlier) = earlier.filter(|e| e.classified == Some(mark)) {
-        (found.classifier, found.classified) = (earlier.classifier, earlier.classified);
-    } else if thorough {
-        found.classified = Some(mark);
+    if thorough {
+        let now: Vec<f64> = part(LOOKED_AT).into_iter().flat_map(|r| matrix.row(r).to_vec()).collect();
         found.classifier = separability(&trained.kept, &now, trained.encoding.columns.len(), SEED).map(|told| {
             let half = (told.interval.1 - told.interval.0) / 2.0;
             // Cross-validated on so few rows, one half is as far off as its own interval.
@@ -81,10 +86,13 @@ pub fn multivariate(trained: &Trained, rows: &Rows, thorough: bool, earlier: Opt
     found
 }
 
-/// Tells rows apart from all others, but for one chance in 2⁵³: what every reader of JSON takes for a whole number.
-fn mark(reference: &[f64], current: &[f64]) -> u64 {
-    let rows = reference.iter().chain(current).map(|v| v.to_bits());
-    rows.fold(reference.len() as u64, crate::behaviour::mix) >> 11
+/// Tells rows and what they are held against apart from all others, but for one chance in 2⁵³: what every reader of
+/// JSON takes for a whole number.
+fn mark(trained: &Trained, rows: &Array2<f64>) -> u64 {
+    let mean = trained.reconstruction.as_ref().map_or(0.0, |r| r.mean);
+    let learnt = [mean.to_bits(), u64::from(trained.autoencoder.is_some()), rows.nrows() as u64];
+    let values = trained.kept.iter().chain(rows).map(|v| v.to_bits());
+    learnt.into_iter().chain(values).fold(VERSION, mix) >> 11
 }
 
 /// Beyond this the difference matters, not only exists: a tenth more error, a classifier at 0.6.
@@ -110,4 +118,41 @@ pub fn severity(found: &Multivariate) -> Option<f64> {
     .flatten()
     .collect();
     (!parts.is_empty()).then(|| mean(&parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Timestamp;
+    use domain::event::{Column, ColumnData};
+    use domain::model::Task;
+
+    fn table(rows: usize, seed: u64) -> Vec<Column> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut column = |name: &str| Column {
+            name: name.into(),
+            data: ColumnData::Number((0..rows).map(|_| random.f64()).collect()),
+        };
+        vec![column("feature.x"), column("feature.y")]
+    }
+
+    #[test]
+    fn what_was_said_of_the_same_rows_is_said_again_and_of_others_found_anew() {
+        let times = [Timestamp(0); 300];
+        let (before, mut now) = (table(300, 1), table(300, 2));
+        let rows = |columns| Rows { times: &times, columns, labels: None, label_times: &[] };
+        let trained = Trained::quickly(&rows(&before), Task::Regression, None);
+        let found = multivariate(&trained, &rows(&now), true, None);
+        let believed = Multivariate { classifier: found.classifier.map(|c| Together { value: 0.9, ..c }), ..found };
+        assert_eq!(multivariate(&trained, &rows(&now), true, Some(&believed)), believed);
+        let ColumnData::Number(values) = &mut now[1].data else { unreachable!("a number") };
+        values[299] += 1.0;
+        let anew = multivariate(&trained, &rows(&now), true, Some(&believed));
+        assert_ne!(anew.mark, believed.mark);
+        assert!(anew.classifier.is_some_and(|c| c.value < 0.7), "{anew:?}");
+        // An open window is not asked the costliest question; once it has ended, it is.
+        let open = multivariate(&trained, &rows(&now), false, None);
+        assert!(open.classifier.is_none());
+        assert_eq!(multivariate(&trained, &rows(&now), true, Some(&open)), anew);
+    }
 }

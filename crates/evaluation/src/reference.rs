@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use domain::event::{Column, ColumnData, MISSING};
 use statistics::binning;
-use statistics::quantile::{sorted_finite, sorted_owned};
+use statistics::kolmogorov_smirnov::Ranks;
+use statistics::quantile::{quantile_sorted, sorted_finite, sorted_owned};
 
 /// One column of the baseline, prepared by kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,11 @@ pub struct ReferenceColumn {
 pub enum ReferenceValues {
     Numeric {
         sorted: Vec<f64>,
+        /// Made when the first short window asks: a comparison of two tables has no use for it.
+        ranks: OnceLock<Ranks>,
+        /// Of the histogram that people see: its edges, both ends open for what lies beyond.
+        shown_edges: Vec<f64>,
+        shown_shares: Vec<f64>,
         decile_edges: Vec<f64>,
         decile_shares: Vec<f64>,
         doane_edges: Vec<f64>,
@@ -173,5 +180,41 @@ fn numeric(sorted: Vec<f64>) -> ReferenceValues {
     let n = sorted.len() as u64;
     let decile_shares = binning::shares(&binning::count_sorted(&sorted, &decile_edges).0, n);
     let doane_shares = binning::shares(&binning::count_sorted(&sorted, &doane_edges).0, n);
-    ReferenceValues::Numeric { sorted, decile_edges, decile_shares, doane_edges, doane_shares }
+    let shown_edges = shown_edges(&sorted);
+    let shown_shares = binning::shares(&binning::count_sorted(&sorted, &open(&shown_edges)).0, n);
+    ReferenceValues::Numeric {
+        sorted,
+        ranks: OnceLock::new(),
+        shown_edges,
+        shown_shares,
+        decile_edges,
+        decile_shares,
+        doane_edges,
+        doane_shares,
+    }
+}
+
+/// Twenty equal widths between the 0.5 and 99.5 percentiles; few whole numbers get a bar each. Empty where
+/// nothing is known.
+fn shown_edges(sorted: &[f64]) -> Vec<f64> {
+    let (low, high) = (quantile_sorted(sorted, 0.005), quantile_sorted(sorted, 0.995));
+    if !low.is_finite() || !high.is_finite() {
+        return Vec::new();
+    }
+    let distinct: Vec<f64> = sorted.chunk_by(|a, b| a == b).map(|run| run[0]).take(25).collect();
+    if distinct.len() > 24 || distinct.iter().any(|v| v.fract() != 0.0) {
+        return binning::equal_width_edges(low, high, 20);
+    }
+    let (low, high) = (distinct[0], distinct[distinct.len() - 1]);
+    let bins = ((high - low) as usize + 1).min(40);
+    binning::equal_width_edges(low - 0.5, high + 0.5, bins)
+}
+
+/// The same bins, the first and the last without an end.
+pub fn open(edges: &[f64]) -> Vec<f64> {
+    let mut open = edges.to_vec();
+    if let [first, .., last] = open.as_mut_slice() {
+        (*first, *last) = (f64::NEG_INFINITY, f64::INFINITY);
+    }
+    open
 }

@@ -258,7 +258,7 @@ fn label_lag(rows: &Rows, baseline: Option<&Reference>, groups: &[String]) -> Op
 /// written: a number that is not known is equal to itself there.
 pub fn same_answer(a: &WindowReport, b: &WindowReport) -> bool {
     let plain = |r: &WindowReport| {
-        let multivariate = Multivariate { classified: None, ..r.multivariate };
+        let multivariate = Multivariate { mark: None, ..r.multivariate };
         WindowReport { revision: 0, computed_at: Timestamp(0), reason: String::new(), multivariate, ..r.clone() }
     };
     serde_json::to_vec(&plain(a)).ok() == serde_json::to_vec(&plain(b)).ok()

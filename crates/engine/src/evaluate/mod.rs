@@ -27,9 +27,10 @@ use evaluation::monitors::PERSISTENCE;
 use evaluation::window::{Context, Measured, Window, evaluate, judge, measure, same_answer};
 use rayon::prelude::*;
 use store::{Columns, DirtySpan, Frame, Read, StoredReport, Stream};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, Result};
+use crate::{Engine, EngineError, Result};
 pub use prepare::References;
 use prepare::{Ground, Prepared};
 
@@ -41,8 +42,8 @@ const WINDOWS_LEAST: usize = 8;
 const CHUNKS: usize = 20;
 /// Windows that are judged again when something was learnt.
 const RELEARNT: i64 = 2000;
-/// Windows written in one transaction.
-const WRITE_WINDOWS: usize = 16;
+/// Windows looked at together, and written in one transaction.
+const TOGETHER: usize = 16;
 /// Rows read at once for the windows that share them.
 const READ_ROWS: usize = 2 * store::SEGMENT_ROWS;
 /// With more labels than these still to be merged, a model's windows wait.
@@ -63,6 +64,41 @@ struct Against {
     ranges: Vec<TimeRange>,
     prepared: Option<Prepared>,
     ground: Arc<Ground>,
+}
+
+/// Writes the answers of some windows while the next ones are judged.
+struct Writer<'a> {
+    engine: &'a Engine,
+    model: &'a Model,
+    environment: &'a str,
+    at_work: Option<JoinHandle<Result<()>>>,
+}
+
+impl Writer<'_> {
+    async fn write(&mut self, new: Vec<StoredReport>) -> Result<()> {
+        self.finish().await?;
+        if !new.is_empty() {
+            let (engine, model, environment) = (self.engine.clone(), self.model.clone(), self.environment.to_string());
+            self.at_work = Some(tokio::spawn(async move {
+                let nothing = TimeRange { from: Timestamp(0), to: Timestamp(0) };
+                engine.store.put_reports(model.id, &environment, nothing, &new, &[]).await?;
+                engine.publish(&model, &environment, &new).await
+            }));
+        }
+        Ok(())
+    }
+
+    /// Waits until all is written.
+    async fn finish(&mut self) -> Result<()> {
+        let Some(work) = self.at_work.take() else {
+            return Ok(());
+        };
+        match work.await {
+            Ok(written) => written,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(EngineError::Unanswerable("the program is stopping".into())),
+        }
+    }
 }
 
 impl Against {
@@ -367,13 +403,13 @@ impl Engine {
         let before: HashMap<Timestamp, WindowReport> =
             if moved { HashMap::new() } else { before.into_iter().map(|r| (r.range.from, r)).collect() };
         let mut against: Option<Against> = None;
-        let mut done = Vec::new();
+        let mut writer = Writer { engine: self, model, environment: &stream.environment, at_work: None };
         let mut ahead = Ahead::default();
         let mut from = 0;
         while from < windows.len() {
             let ranges = |window: TimeRange| baseline.map(|b| b.source.ranges(window.from)).unwrap_or_default();
             let (start, own) = (windows[from].0.from, ranges(windows[from].0));
-            let to = from + plan::together(&windows[from..], WRITE_WINDOWS, READ_ROWS, |w| ranges(w) == own);
+            let to = from + plan::together(&windows[from..], TOGETHER, READ_ROWS, |w| ranges(w) == own);
             let mut batch = Vec::new();
             for (place, (range, rows)) in windows.iter().copied().enumerate().take(to).skip(from) {
                 let reason = spans.iter().rev().find(|s| s.range.from < range.to && range.from < s.range.to);
@@ -389,22 +425,22 @@ impl Engine {
             let due = batch.iter().any(|p| matches!(p, Place::Due(_)));
             if due && against.as_ref().is_none_or(|a| a.ranges != own) {
                 // What was judged so far may be what a moving baseline calls usual.
-                self.write(model, stream, &mut done).await?;
+                writer.finish().await?;
                 against = Some(self.against(model, stream, baseline, start, own).await?);
             }
             match &against {
-                Some(against) => done.extend(self.judge(model, stream, against, now, batch, &mut recent)),
+                Some(against) => {
+                    let new = self.judge(model, stream, against, now, batch, &mut recent);
+                    writer.write(new).await?;
+                }
                 None => recent.extend(batch.iter().filter_map(|place| match place {
                     Place::Kept(report) => Some((*report).clone()),
                     Place::Due(_) => None,
                 })),
             }
-            if done.len() >= WRITE_WINDOWS {
-                self.write(model, stream, &mut done).await?;
-            }
             from = to;
         }
-        self.write(model, stream, &mut done).await?;
+        writer.finish().await?;
         if moved {
             self.store.set_setting(&memory, &rule.text()).await?;
         }
@@ -436,35 +472,37 @@ impl Engine {
         let learnt = against.prepared.as_ref().is_none_or(|p| p.trained.complete);
         store::in_background(|| {
             let measured: Vec<Option<Measured>> = batch.par_iter().map(measured_of).collect();
-            let mut new = Vec::new();
+            let mut judged = Vec::new();
             for (place, measured) in batch.iter().zip(measured) {
-                let (Place::Due(due), Some(measured)) = (place, measured) else {
-                    if let Place::Kept(report) = place {
-                        recent.push((*report).clone());
-                    }
-                    continue;
-                };
                 recent.drain(..recent.len().saturating_sub(PERSISTENCE));
-                let usual = usual(due);
-                let context = against.context(model, &options, now, due, usual.as_ref());
-                let (report, shares) = judge(&context, measured, recent);
-                let mut report = with_rows(report, due.rows);
-                self.inner.open.note(model.id, &stream.environment, &report);
-                let mut same = false;
-                if let Some(earlier) = due.earlier {
-                    if !learnt && report.multivariate.autoencoder.is_none() {
-                        report.multivariate.autoencoder = earlier.multivariate.autoencoder;
+                match (place, measured) {
+                    (Place::Due(due), Some(measured)) => {
+                        let usual = usual(due);
+                        let context = against.context(model, &options, now, due, usual.as_ref());
+                        let (report, shares) = judge(&context, measured, recent);
+                        let mut report = with_rows(report, due.rows);
+                        if let Some(earlier) = due.earlier.filter(|_| !learnt) {
+                            let own = &mut report.multivariate.autoencoder;
+                            *own = own.or(earlier.multivariate.autoencoder);
+                        }
+                        self.inner.open.note(model.id, &stream.environment, &report);
+                        recent.push(report.clone());
+                        judged.push((due.earlier, StoredReport { report, shares }));
                     }
-                    report.revision = earlier.revision;
-                    same = same_answer(earlier, &report);
-                    report.revision += u32::from(!same && earlier.state != WindowState::Open);
-                }
-                recent.push(report.clone());
-                if !same {
-                    new.push(StoredReport { report, shares });
+                    (Place::Kept(report), _) => recent.push((*report).clone()),
+                    (Place::Due(_), None) => {}
                 }
             }
-            new
+            let new = |(earlier, mut own): (Option<&WindowReport>, StoredReport)| {
+                if let Some(earlier) = earlier {
+                    if same_answer(earlier, &own.report) {
+                        return None;
+                    }
+                    own.report.revision = earlier.revision + u32::from(earlier.state != WindowState::Open);
+                }
+                Some(own)
+            };
+            judged.into_par_iter().filter_map(new).collect()
         })
     }
 
@@ -488,17 +526,6 @@ impl Engine {
         // A moving baseline that holds nothing yet is none.
         let prepared = prepared.filter(|p| p.reference.rows > 0);
         Ok(Against { ranges, prepared, ground })
-    }
-
-    async fn write(&self, model: &Model, stream: &Stream, done: &mut Vec<StoredReport>) -> Result<()> {
-        if done.is_empty() {
-            return Ok(());
-        }
-        let nothing = TimeRange { from: Timestamp(0), to: Timestamp(0) };
-        self.store.put_reports(model.id, &stream.environment, nothing, done, &[]).await?;
-        self.publish(model, &stream.environment, done).await?;
-        done.clear();
-        Ok(())
     }
 
     /// Everything said of a model's windows in a range, the baseline's own first.
