@@ -140,19 +140,21 @@ mod tests {
     fn what_was_said_of_the_same_rows_is_said_again_and_of_others_found_anew() {
         let times = [Timestamp(0); 300];
         let (before, mut now) = (table(300, 1), table(300, 2));
-        let rows = |columns| Rows { times: &times, columns, labels: None, label_times: &[] };
-        let trained = Trained::quickly(&rows(&before), Task::Regression, None);
-        let found = multivariate(&trained, &rows(&now), true, None);
+        fn rows<'a>(times: &'a [Timestamp], columns: &'a [Column]) -> Rows<'a> {
+            Rows { times, columns, labels: None, label_times: &[] }
+        }
+        let trained = Trained::quickly(&rows(&times, &before), Task::Regression, None);
+        let found = multivariate(&trained, &rows(&times, &now), true, None);
         let believed = Multivariate { classifier: found.classifier.map(|c| Together { value: 0.9, ..c }), ..found };
-        assert_eq!(multivariate(&trained, &rows(&now), true, Some(&believed)), believed);
+        assert_eq!(multivariate(&trained, &rows(&times, &now), true, Some(&believed)), believed);
         let ColumnData::Number(values) = &mut now[1].data else { unreachable!("a number") };
         values[299] += 1.0;
-        let anew = multivariate(&trained, &rows(&now), true, Some(&believed));
+        let anew = multivariate(&trained, &rows(&times, &now), true, Some(&believed));
         assert_ne!(anew.mark, believed.mark);
         assert!(anew.classifier.is_some_and(|c| c.value < 0.7), "{anew:?}");
         // An open window is not asked the costliest question; once it has ended, it is.
-        let open = multivariate(&trained, &rows(&now), false, None);
+        let open = multivariate(&trained, &rows(&times, &now), false, None);
         assert!(open.classifier.is_none());
-        assert_eq!(multivariate(&trained, &rows(&now), true, Some(&open)), anew);
+        assert_eq!(multivariate(&trained, &rows(&times, &now), true, Some(&open)), anew);
     }
 }
