@@ -1,6 +1,5 @@
 //! What pages read.
 
-use domain::environment::PRODUCTION;
 use domain::time::RangeChoice;
 use domain::view::{ModelView, OperationsView, OverviewView};
 use domain::{Role, Status};
@@ -45,7 +44,7 @@ pub async fn me() -> Result<Reader, Failure> {
     use super::server::{actor, caller, engine, origin};
     let person = caller().and_then(|c| c.person);
     let models = engine()
-        .cards(&actor(), PRODUCTION)
+        .cards(&actor(), domain::environment::PRODUCTION)
         .await?
         .into_iter()
         .map(|card| RailModel {
