@@ -40,7 +40,7 @@ test('where messages go is added, tested, and said to fare well', async ({ page 
   await expect(page.getByText('Nobody is told yet')).toBeVisible();
   const form = page.getByRole('region', { name: 'Where messages go' });
   await form.getByLabel('By').selectOption('webhook');
-  await form.getByLabel('Address, or routing key').fill(`http://127.0.0.1:${(hook.address() as AddressInfo).port}/`);
+  await form.getByLabel('Address or key').fill(`http://127.0.0.1:${(hook.address() as AddressInfo).port}/`);
   await form.getByRole('button', { name: 'Add' }).click();
   await form.getByRole('button', { name: 'Test' }).click();
   await expect(page.getByText('The test arrived.')).toBeVisible();

@@ -181,9 +181,9 @@ pub async fn act_on_annotation(id: i64, act: AnnotationAct) -> Result<(), Failur
 }
 
 #[server(prefix = "/do", endpoint = "on_call", input = Json, output = Json)]
-pub async fn on_call() -> Result<OnCallView, Failure> {
+pub async fn on_call(from: Option<Timestamp>, days: u16) -> Result<OnCallView, Failure> {
     use super::server::{actor, engine};
-    Ok(engine().on_call(&actor()).await?)
+    Ok(engine().on_call(&actor(), from, days).await?)
 }
 
 /// Routes, receivers, policies and schedules, with their secrets.

@@ -324,6 +324,19 @@ impl Store {
             .collect()
     }
 
+    /// What a destination was sent since, newest first, with when.
+    pub async fn messages_to(
+        &self,
+        destination: &str,
+        since: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<(Timestamp, Message)>> {
+        const SQL: &str = "SELECT created_at, body FROM notification
+             WHERE destination = $1 AND created_at >= $2 AND state = 'sent' ORDER BY created_at DESC LIMIT $3";
+        let rows = self.database.fetch(SQL, params![destination, since, limit]).await?;
+        rows.iter().map(|row| Ok((row.time(0)?, row.json(1)?))).collect()
+    }
+
     /// What happened to an alert, oldest first.
     pub async fn entries_of_alert(&self, fingerprint: &str, since: Timestamp, limit: i64) -> Result<Vec<Entry>> {
         const SQL: &str = "SELECT id, body FROM entry WHERE fingerprint = $1 AND at >= $2 ORDER BY at, id LIMIT $3";

@@ -25,7 +25,7 @@ pub fn Silences() -> impl IntoView {
     });
     let preview = Action::new(|matchers: &String| covered(matchers.clone()));
     let end = Action::new(|id: &String| end_silence(id.clone()));
-    let found = resource(move || (make.version().get(), end.version().get()), |_| on_call());
+    let found = resource(move || (make.version().get(), end.version().get()), |_| on_call(None, 1));
     let shown = move || match preview.value().get() {
         None => None,
         Some(Err(error)) => Some(view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any()),

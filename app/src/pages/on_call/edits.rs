@@ -23,6 +23,10 @@ pub enum Edit {
         schedule: String,
         place: Override,
     },
+    WithoutOverride {
+        schedule: String,
+        place: Override,
+    },
     /// Who is called, step by step, and for which receiver.
     Policy {
         receiver: String,
@@ -70,6 +74,11 @@ impl Edit {
             Edit::Override { schedule, place } => {
                 if let Some(schedule) = all.schedules.iter_mut().find(|s| s.name == schedule) {
                     schedule.overrides.push(place);
+                }
+            }
+            Edit::WithoutOverride { schedule, place } => {
+                if let Some(schedule) = all.schedules.iter_mut().find(|s| s.name == schedule) {
+                    schedule.overrides.retain(|own| *own != place);
                 }
             }
             Edit::Policy { receiver, policy } => {

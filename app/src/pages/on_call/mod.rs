@@ -3,9 +3,11 @@
 mod edits;
 mod parts;
 
+use domain::Timestamp;
 use domain::alert::view::OnCallView;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
 use crate::components::form::outcome;
 use crate::components::frame::Frame;
@@ -18,6 +20,39 @@ use edits::Edit;
 type Change = Action<Edit, Result<(), Failure>>;
 type Test = Action<String, Result<(), Failure>>;
 
+/// Which days the plan shows, from the address: `?from=2026-11-23&days=7`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Plan {
+    /// `None` from today on.
+    from: Option<Timestamp>,
+    days: u16,
+}
+
+/// Lengths that can be chosen.
+const LENGTHS: [(u16, &str); 3] = [(7, "Week"), (14, "2 weeks"), (28, "4 weeks")];
+
+impl Plan {
+    fn link(self) -> String {
+        let from = self.from.map(|at| format!("from={}&", at.form_date())).unwrap_or_default();
+        format!("/on-call?{from}days={}", self.days)
+    }
+}
+
+fn use_plan() -> Memo<Plan> {
+    let query = use_query_map();
+    let plan = Memo::new(move |_| {
+        query.with(|query| {
+            let days = query.get("days").and_then(|d| d.parse().ok());
+            Plan {
+                from: query.get("from").and_then(|from| Timestamp::parse(&from)),
+                days: days.filter(|days| LENGTHS.iter().any(|(known, _)| known == days)).unwrap_or(14),
+            }
+        })
+    });
+    plan.with_untracked(|_| ());
+    plan
+}
+
 #[component]
 pub fn OnCall() -> impl IntoView {
     let change: Change = Action::new(|edit: &Edit| {
@@ -28,12 +63,16 @@ pub fn OnCall() -> impl IntoView {
     let who = Action::new(|(labels, at): &(String, Option<domain::Timestamp>)| who_is_told(labels.clone(), *at));
     let document = Action::new(|(): &()| alerting_document());
     let wrong = RwSignal::new(None::<String>);
-    let found = resource(move || (change.version().get(), test.version().get()), |_| on_call());
+    let plan = use_plan();
+    let found = resource(
+        move || (plan.get(), change.version().get(), test.version().get()),
+        |(plan, ..)| on_call(plan.from, plan.days),
+    );
     let page = move |seen: OnCallView| {
         view! {
-            {parts::schedules(&seen, change)}
+            {parts::schedules(&seen, plan.get_untracked(), change)}
             <div class="ig mt-16"><div class="col gap-16">{parts::destinations(&seen, change, test, wrong)}{parts::routes(&seen, change, wrong)}</div>
-            <div class="col gap-16">{parts::escalation(&seen, change, wrong)}{parts::dry_run(who)}{parts::whole(document, change, wrong)}</div></div>
+            <div class="col gap-16">{parts::escalation(&seen, change, wrong)}{parts::load(&seen)}{parts::dry_run(who)}{parts::whole(document, change, wrong)}</div></div>
         }
         .into_any()
     };

@@ -11,7 +11,7 @@ use domain::time::DAY;
 use leptos::prelude::*;
 
 use super::edits::{Edit, steps};
-use super::{Change, Test};
+use super::{Change, LENGTHS, Plan, Test};
 use crate::components::alert::Avatar;
 use crate::components::form::Sent;
 use crate::components::icons::Icon;
@@ -26,29 +26,70 @@ fn short(address: &str) -> String {
     address.split('@').next().unwrap_or(address).to_string()
 }
 
-pub fn schedules(seen: &OnCallView, change: Change) -> AnyView {
-    let rows: Vec<_> = seen.schedules.iter().map(|s| row(s, seen, change)).collect();
-    let days: Vec<_> = (0..14)
-        .map(|d| {
-            let at = seen.from.plus(d * DAY);
-            let left = 100.0 * d as f64 / 14.0;
-            view! { <span class=if d == 0 { "td" } else { "" } style=format!("left:{left:.2}%;width:7.14%")>{at.day_month()}</span> }
+/// A share of the plan's width, in percent.
+fn share(part: i64, whole: i64) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
+/// Earlier, today, later, and how many days.
+fn choices(seen: &OnCallView, plan: Plan) -> AnyView {
+    let step = |by: i64| Plan { from: Some(seen.from.plus(by * i64::from(plan.days) * DAY)), ..plan }.link();
+    let lengths: Vec<_> = LENGTHS
+        .into_iter()
+        .map(|(days, title)| {
+            let here = (plan.days == days).then_some("true");
+            view! { <a href=Plan { days, ..plan }.link() aria-current=here>{title}</a> }
         })
         .collect();
-    let lines: Vec<_> = (0..14)
-        .map(|d| view! { <i style=format!("left:{:.2}%;width:7.14%", 100.0 * f64::from(d) / 14.0)></i> })
+    let last = seen.to.plus(-DAY);
+    view! {
+        <div class="row wrap gap-8 ends">
+            <a class="btn sm" href=step(-1) aria-label="Earlier"><Icon name="left" small=true/></a>
+            <a class="btn sm" href=Plan { from: None, ..plan }.link()>{format!("{} – {}", seen.from.day_month(), last.date())}</a>
+            <a class="btn sm" href=step(1) aria-label="Later"><Icon name="right" small=true/></a>
+            <div class="seg" role="group" aria-label="How many days">{lengths}</div></div>
+    }
+    .into_any()
+}
+
+pub fn schedules(seen: &OnCallView, plan: Plan, change: Change) -> AnyView {
+    let rows: Vec<_> = seen.schedules.iter().map(|s| row(s, seen, change)).collect();
+    let whole = seen.to.0 - seen.from.0;
+    let width = share(DAY, whole);
+    let starts: Vec<Timestamp> = (0..whole / DAY).map(|d| seen.from.plus(d * DAY)).collect();
+    let today = |at: Timestamp| at <= seen.now && seen.now < at.plus(DAY);
+    // Of four weeks every other day has room for its name.
+    let every = starts.len().div_ceil(14);
+    let days: Vec<_> = starts
+        .iter()
+        .step_by(every)
+        .map(|at| {
+            let left = share(at.0 - seen.from.0, whole);
+            view! { <span class=if today(*at) { "td" } else { "" } style=format!("left:{left:.2}%;width:{:.2}%", width * every as f64)>{at.day_month()}</span> }
+        })
         .collect();
-    let now = 100.0 * (seen.now.0 - seen.from.0) as f64 / (seen.to.0 - seen.from.0) as f64;
+    let lines: Vec<_> = starts
+        .iter()
+        .map(|at| view! { <i style=format!("left:{:.2}%;width:{width:.2}%", share(at.0 - seen.from.0, whole))></i> })
+        .collect();
+    let now = (seen.from..seen.to).contains(&seen.now).then(|| {
+        let left = share(seen.now.0 - seen.from.0, whole);
+        view! { <div class="nowl" aria-hidden="true"><b style=format!("left:{left:.2}%")><span>{seen.now.clock()}</span></b></div> }
+    });
     let title = match seen.schedules.iter().find(|s| !s.on_call.is_empty()) {
-        Some(s) => format!("Now: {}", short(&s.on_call)),
-        None => "Nobody is on call".to_string(),
+        Some(s) => {
+            let until = s.shifts.iter().find(|shift| shift.from <= seen.now && seen.now < shift.to);
+            let until = until.filter(|shift| shift.to < seen.to).map(|shift| format!(" until {}", shift.to.date_clock()));
+            view! { <Status of=domain::Status::Good text=format!("Now: {}{}", short(&s.on_call), until.unwrap_or_default()) pill=true/> }.into_any()
+        }
+        None => view! { <Status of=domain::Status::NoData text="Nobody is on call" pill=true/> }.into_any(),
     };
     let body = if rows.is_empty() {
         view! { <Empty title="No rotation yet" text="People take turns by the day or the week; a policy calls whoever is on call, then the next."/> }.into_any()
     } else {
         view! {
             <div class="cal"><div class="ly hd"><div class="lyh"></div><div class="lyb">{days}</div></div><div class="gridl" aria-hidden="true">{lines}</div>
-            <div class="nowl" aria-hidden="true"><b style=format!("left:{now:.2}%")><span>{seen.now.clock()}</span></b></div>{rows}</div>
+            {now}{rows}</div>
         }
         .into_any()
     };
@@ -56,7 +97,7 @@ pub fn schedules(seen: &OnCallView, change: Change) -> AnyView {
     let all = seen.people.join(", ");
     let first = seen.now.form_date();
     view! {
-        <div class="head"><div class="grow"><h1>"On-call"</h1><p>{title}". Times are UTC; turns change by each rotation’s own clock, also on the nights when clocks change."</p></div></div>
+        <div class="head"><div class="grow"><h1>"On-call"" "{title}</h1><p>"Times are UTC; turns change by each rotation’s own clock, also on the nights when clocks change."</p></div>{choices(seen, plan)}</div>
         <datalist id="addresses">{people}</datalist>
         <section class="panel" aria-label="Rotations">{body}
         <details class="pf2"><summary class="btn xs"><Icon name="plus" small=true/>"Rotation"</summary>
@@ -101,6 +142,16 @@ fn row(s: &ScheduleView, seen: &OnCallView, change: Change) -> AnyView {
         s.schedule.handover % 60
     );
     let (name, gone) = (s.schedule.name.clone(), s.schedule.name.clone());
+    let coming = s.schedule.overrides.iter().filter(|o| o.to > seen.now);
+    let overrides: Vec<_> = coming
+        .map(|o| {
+            let (schedule, place) = (s.schedule.name.clone(), o.clone());
+            let why = if o.reason.is_empty() { String::new() } else { format!(", {}", o.reason) };
+            let words = format!("{}, {} to {} UTC{why}", short(&o.person), o.from.date_clock(), o.to.date_clock());
+            let label = format!("Remove: {words}");
+            view! { <li class="row gap-4"><span class="hint grow">{words}</span><button class="btn ghost xs" type="button" aria-label=label on:click=move |_| { change.dispatch(Edit::WithoutOverride { schedule: schedule.clone(), place: place.clone() }); }><Icon name="x" small=true/></button></li> }
+        })
+        .collect();
     let backup = if s.backup.is_empty() { String::new() } else { format!("backup {}", short(&s.backup)) };
     view! {
         <div class="ly"><div class="lyh"><b>{s.schedule.name.clone()}</b><span class="hint">{words}</span><span class="hint">{backup}</span>
@@ -115,10 +166,29 @@ fn row(s: &ScheduleView, seen: &OnCallView, change: Change) -> AnyView {
             <input class="in sm" name="person" list="addresses" required aria-label="Who" placeholder="Who"/>
             <input class="in sm" type="datetime-local" name="from" required aria-label="From, UTC"/><input class="in sm" type="datetime-local" name="to" required aria-label="To, UTC"/>
             <input class="in sm" name="reason" aria-label="Why" placeholder="Why"/><button class="btn xs" type="submit">"Add"</button></form>
+        <ul class="mt-4" aria-label="Overrides to come">{overrides}</ul>
         <button class="btn ghost xs" type="button" on:click=move |_| { change.dispatch(Edit::WithoutSchedule(gone.clone())); }>"Remove the rotation"</button></details></div>
         <div class="lyb">{blocks}</div></div>
     }
     .into_any()
+}
+
+/// How often each was called of late: who carries too much is seen before they say so.
+pub fn load(seen: &OnCallView) -> Option<AnyView> {
+    let most = seen.load.iter().map(|l| l.calls).max()?.max(1);
+    let rows: Vec<_> = seen
+        .load
+        .iter()
+        .map(|l| {
+            let width = |n: u64| format!("width:{:.1}%", share(n as i64, most as i64));
+            view! {
+                <li><Avatar name=l.person.clone()/><span class="ell">{short(&l.person)}</span>
+                <span class="mbar" aria-hidden="true"><i class="day" style=width(l.calls)></i><i style=width(l.at_night)></i></span>
+                <span class="num"><b>{l.calls}</b>" "<span class="hint">{format!("{} at night", l.at_night)}</span></span></li>
+            }
+        })
+        .collect();
+    Some(view! { <Panel title="Load, last 4 weeks" sub="calls; strong tone: at night" span="c-12"><ul class="callload">{rows}</ul></Panel> }.into_any())
 }
 
 pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong) -> AnyView {
@@ -177,7 +247,7 @@ pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong)
             <datalist id="receivers">{names}</datalist>
             <label class="f"><span>"Receiver"</span><input class="in" name="receiver" list="receivers" required maxlength="100" value=first/></label>
             <label class="f"><span>"By"</span><select class="in" name="kind">{kinds}</select></label>
-            <label class="f grow"><span>"Address, or routing key"</span><input class="in mono" name="target" required autocomplete="off"/></label>
+            <label class="f grow"><span>"Address or key"</span><input class="in mono" name="target" required autocomplete="off"/></label>
             <label class="f"><span>"Secret or token"</span><input class="in mono" name="secret" autocomplete="off"/></label>
             <button class="btn pri end" type="submit"><Icon name="plus" small=true/>"Add"</button></form></section>
     }

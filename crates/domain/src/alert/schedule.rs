@@ -124,6 +124,12 @@ impl Schedule {
             .map(String::as_str)
     }
 
+    /// Whether it is night by its clock: from 22:00 until 7:00.
+    pub fn night(&self, at: Timestamp) -> bool {
+        let local = jiff::Timestamp::from_microsecond(at.0).ok().zip(zone(&self.zone));
+        local.is_some_and(|(at, zone)| !(7..22).contains(&at.to_zoned(zone).hour()))
+    }
+
     /// The shifts within a range, in order and without gaps.
     pub fn shifts(&self, from: Timestamp, to: Timestamp) -> Vec<Shift> {
         let (Some(first), Some(last)) = (self.turn(from), self.turn(to)) else {
@@ -214,6 +220,15 @@ mod tests {
         assert_eq!(schedule.backup(from), Some("b"));
         assert_eq!(schedule.on_call(to), Some("a"));
         assert_eq!(schedule.shifts(from.plus(-DAY), to.plus(DAY)).len(), 4);
+    }
+
+    #[test]
+    fn a_night_is_one_by_the_rotation_s_own_clock() {
+        let (berlin, kolkata) = (weekly("Europe/Berlin"), weekly("Asia/Kolkata"));
+        assert!(berlin.night(at("2026-07-01T20:00:00Z")), "22:00 in summer");
+        assert!(!berlin.night(at("2026-01-01T20:00:00Z")), "21:00 in winter");
+        assert!(!kolkata.night(at("2026-01-01T01:30:00Z")), "7:00");
+        assert!(kolkata.night(at("2026-01-01T01:29:00Z")));
     }
 
     proptest! {

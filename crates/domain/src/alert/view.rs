@@ -241,6 +241,17 @@ pub struct ScheduleView {
     pub backup: String,
 }
 
+/// How often somebody was called of late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CallLoad {
+    pub person: String,
+    /// Messages that said that something is wrong.
+    pub calls: u64,
+    /// Of these, at night by the clock of the rotation they take turns in.
+    pub at_night: u64,
+}
+
 /// Who is on call, who is called next, and where messages go.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -255,6 +266,8 @@ pub struct OnCallView {
     pub route: Route,
     pub destinations: Vec<DestinationState>,
     pub silences: Vec<Silence>,
+    /// Of everybody who takes turns, over the last four weeks, the most called first.
+    pub load: Vec<CallLoad>,
     /// E-mail addresses of people who may take turns.
     pub people: Vec<String>,
 }

@@ -2,7 +2,9 @@
 
 use domain::alert::config::{Alerting, Destination};
 use domain::alert::escalation::Target;
-use domain::alert::view::{DestinationState, OnCallView, ScheduleView};
+use domain::alert::message::Message;
+use domain::alert::schedule::Schedule;
+use domain::alert::view::{CallLoad, DestinationState, OnCallView, ScheduleView};
 use domain::time::DAY;
 use domain::{Action, Actor, Object, Timestamp};
 
@@ -10,6 +12,11 @@ use super::board::Board;
 use crate::{Engine, EngineError, Result};
 
 const SETTING: &str = "alerting";
+/// Calls are counted so far back, and of one person at most so many.
+const LOAD: i64 = 28 * DAY;
+const LOAD_MOST: i64 = 1000;
+/// Days that the plan of who is on call shows.
+const DAYS: std::ops::RangeInclusive<u16> = 1..=31;
 
 impl Engine {
     pub(crate) async fn alerting_document(&self) -> Result<Alerting> {
@@ -58,12 +65,13 @@ impl Engine {
     }
 
     /// Who is on call over two weeks, and who is called next: no destination’s secret.
-    pub async fn on_call(&self, actor: &Actor) -> Result<OnCallView> {
+    /// The plan begins with the day of `from`, or with today, and shows so many days.
+    pub async fn on_call(&self, actor: &Actor, from: Option<Timestamp>, days: u16) -> Result<OnCallView> {
         self.may(actor, Action::View, &Object::Installation)?;
         let document = self.alerting_document().await?;
         let now = self.now();
-        let from = Timestamp(now.0.div_euclid(DAY) * DAY);
-        let to = from.plus(14 * DAY);
+        let from = Timestamp(from.unwrap_or(now).0.div_euclid(DAY) * DAY);
+        let to = from.plus(i64::from(days.clamp(*DAYS.start(), *DAYS.end())) * DAY);
         let schedules = document.schedules.iter().map(|schedule| ScheduleView {
             shifts: schedule.shifts(from, to),
             on_call: schedule.on_call(now).unwrap_or_default().to_string(),
@@ -78,10 +86,33 @@ impl Engine {
             receivers: document.receivers.iter().map(|r| (r.name.clone(), r.policy.clone(), r.send_resolved)).collect(),
             destinations: self.destinations(actor).await?,
             silences: self.silences(actor).await?,
+            load: self.call_load(&document.schedules).await?,
             people: self.store.people().await?.into_iter().filter(|p| !p.disabled).map(|p| p.email).collect(),
             policies: document.policies,
             route: document.route,
         })
+    }
+
+    /// How often those who take turns were called of late, and how often at night.
+    async fn call_load(&self, schedules: &[Schedule]) -> Result<Vec<CallLoad>> {
+        let since = self.now().plus(-LOAD);
+        let mut all: Vec<CallLoad> = Vec::new();
+        for schedule in schedules {
+            let others = schedule.overrides.iter().map(|o| &o.person);
+            for person in schedule.people.iter().chain(others) {
+                if all.iter().any(|known| known.person == *person) {
+                    continue;
+                }
+                let own = Destination::Email { address: person.clone() };
+                let sent = self.store.messages_to(&own.key(), since, LOAD_MOST).await?;
+                let called = |(_, message): &&(Timestamp, Message)| message.fires() && !message.test;
+                let nights = sent.iter().filter(called).filter(|(at, _)| schedule.night(*at)).count();
+                let calls = sent.iter().filter(called).count();
+                all.push(CallLoad { person: person.clone(), calls: calls as u64, at_night: nights as u64 });
+            }
+        }
+        all.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.person.cmp(&b.person)));
+        Ok(all)
     }
 
     /// How each destination fares.
