@@ -182,7 +182,7 @@ pub fn load(seen: &OnCallView) -> Option<AnyView> {
         .map(|l| {
             let width = |n: u64| format!("width:{:.1}%", share(n as i64, most as i64));
             view! {
-                <li><Avatar name=l.person.clone()/><span class="ell">{short(&l.person)}</span>
+                <li><Avatar name=l.person.clone()/><span class="flw">{short(&l.person)}</span>
                 <span class="mbar" aria-hidden="true"><i class="day" style=width(l.calls)></i><i style=width(l.at_night)></i></span>
                 <span class="num"><b>{l.calls}</b>" "<span class="hint">{format!("{} at night", l.at_night)}</span></span></li>
             }
