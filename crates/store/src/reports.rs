@@ -42,6 +42,12 @@ impl Store {
         rows.first().map_or(Ok(0), |row| row.int(0))
     }
 
+    /// Whether a model waits to be judged again whole: somebody changed what it is held against.
+    pub async fn dirty_whole(&self) -> Result<bool> {
+        let rows = self.database.fetch("SELECT 1 FROM dirty WHERE environment = '*' LIMIT 1", vec![]).await?;
+        Ok(!rows.is_empty())
+    }
+
     pub async fn dirty_spans(&self) -> Result<Vec<DirtySpan>> {
         let rows = self
             .database

@@ -157,7 +157,8 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
         if let Err(error) = engine.close_windows().await {
             tracing::error!(%error, "windows that ended were not judged; they are tried again");
         }
-        if Instant::now() < due {
+        // A person who changed a setting waits for what it makes of the past; rows that keep coming do not.
+        if Instant::now() < due && !engine.store.dirty_whole().await.unwrap_or(false) {
             continue;
         }
         let start = Instant::now();
