@@ -79,7 +79,8 @@ pub fn schedules(seen: &OnCallView, plan: Plan, change: Change) -> AnyView {
     let title = match seen.schedules.iter().find(|s| !s.on_call.is_empty()) {
         Some(s) => {
             let until = s.shifts.iter().find(|shift| shift.from <= seen.now && seen.now < shift.to);
-            let until = until.filter(|shift| shift.to < seen.to).map(|shift| format!(" until {}", shift.to.date_clock()));
+            let until =
+                until.filter(|shift| shift.to < seen.to).map(|shift| format!(" until {}", shift.to.date_clock()));
             view! { <Status of=domain::Status::Good text=format!("Now: {}{}", short(&s.on_call), until.unwrap_or_default()) pill=true/> }.into_any()
         }
         None => view! { <Status of=domain::Status::NoData text="Nobody is on call" pill=true/> }.into_any(),
