@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 
 use domain::event::{Column, ColumnData};
 use domain::model::Task;
+use domain::monitor::ThresholdRule;
 use domain::verdict::{Finding, WindowReport};
 use domain::window::WindowState;
 use domain::{TimeRange, Timestamp};
 use evaluation::Rows;
 use evaluation::drift::DriftOptions;
-use evaluation::monitors::histories;
+use evaluation::monitors::{histories, limits};
 use evaluation::quality::{headline, usual};
 use evaluation::reference::Reference;
 use evaluation::segments::merit;
@@ -138,10 +139,11 @@ fn window(random: &mut fastrand::Rng, start: i64, rows: usize, fault: Fault, sin
     Table { times, columns, labels: ColumnData::Number(truth) }
 }
 
-/// Which detectors alarm in a window.
-fn alarms(report: &WindowReport) -> BTreeMap<&'static str, bool> {
+/// Which detectors alarm in a window. `learned`: the drift score that the baseline's own windows make unusual.
+fn alarms(report: &WindowReport, learned: f64) -> BTreeMap<&'static str, bool> {
     let judged = |figure: &str| report.judgements.iter().any(|j| j.figure == figure && j.finding.drifted());
     let score = report.drift.as_ref().is_some_and(|d| d.score >= d.threshold);
+    let unusual = report.drift.as_ref().is_some_and(|d| d.score >= learned);
     let concept = report.drift.as_ref().is_some_and(|d| d.concept);
     let column = report.columns.iter().any(|c| c.finding.drifted());
     let together = &report.multivariate;
@@ -163,6 +165,7 @@ fn alarms(report: &WindowReport) -> BTreeMap<&'static str, bool> {
         ("ks_005", ks),
         ("column_verdicts", column),
         ("drift_score", score),
+        ("drift_score_learned", unusual),
         ("components", judged("drift.components") || surely(together.components) && judged("anomalies")),
         ("autoencoder", judged("drift.autoencoder")),
         ("classifier", surely(together.classifier)),
@@ -229,6 +232,9 @@ pub fn detection(rounds: usize) -> Result<(), String> {
             .collect();
         let (known, ground) = (usual(&own, headline(Task::BinaryClassification)), histories(&own));
         let context = Context { usual: known.as_ref(), histories: Some(&ground), ..context };
+        let scores = ground.get("drift.score").map(|h| h.points.as_slice()).unwrap_or_default();
+        let learned = limits(ThresholdRule::USUAL, scores, Timestamp(0), Some(false));
+        let learned = learned.and_then(|l| l.upper).unwrap_or(f64::INFINITY);
         for fault in FAULTS {
             let mut recent: Vec<WindowReport> = Vec::new();
             let mut seen: BTreeMap<&'static str, Option<u32>> = BTreeMap::new();
@@ -236,7 +242,7 @@ pub fn detection(rounds: usize) -> Result<(), String> {
                 let since = w as i64 - CLEAN as i64;
                 let table = window(&mut random, (BASELINE + w) as i64 * HOUR, ROWS, fault, since);
                 let report = judge(&context, &table, &recent, false);
-                for (name, alarm) in alarms(&report) {
+                for (name, alarm) in alarms(&report, learned) {
                     for tally in
                         [all.entry(name).or_default(), by_fault.entry((format!("{fault:?}"), name)).or_default()]
                     {

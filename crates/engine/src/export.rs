@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use domain::event::{ColumnData, EventKind};
+use domain::telemetry::QueryView;
 use domain::verdict::WindowReport;
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use parquet::arrow::ArrowWriter;
@@ -34,6 +35,15 @@ impl Format {
             "csv" => Ok(Format::Csv),
             "parquet" => Ok(Format::Parquet),
             _ => Err(EngineError::Invalid("the format is ndjson, csv or parquet".into())),
+        }
+    }
+
+    /// Of a file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Format::Ndjson => "ndjson",
+            Format::Csv => "csv",
+            Format::Parquet => "parquet",
         }
     }
 
@@ -146,7 +156,25 @@ fn column(data: &ColumnData) -> Cells {
     }
 }
 
+/// Instants in a column, and each line beside them.
+fn beside_instants(view: &QueryView) -> Sheet {
+    let points = view.lines.iter().map(|line| line.values.len()).max().unwrap_or(0);
+    let at = |i: usize| Some(view.from.0 + (i as f64 * view.step * 1e6) as i64);
+    let mut sheet = vec![("time".to_string(), Cells::Times((0..points).map(at).collect()))];
+    sheet.extend(view.lines.iter().map(|line| (line.label.clone(), Cells::Numbers(line.values.clone()))));
+    Sheet(sheet)
+}
+
 impl Engine {
+    /// The lines that a query gives over a range, as Explore shows them: a row an instant, a column a line.
+    ///
+    /// # Errors
+    /// Not allowed; a query that cannot be read or answered.
+    pub async fn export_query(&self, actor: &Actor, query: &str, range: TimeRange, format: Format) -> Result<Vec<u8>> {
+        let view = self.query_view(actor, query, range).await?;
+        tokio::task::block_in_place(|| beside_instants(&view).write(format))
+    }
+
     /// A page of predictions with their labels, oldest first, and what asks for the next page.
     ///
     /// # Errors
@@ -295,6 +323,8 @@ fn verdicts(reports: &[&WindowReport]) -> Sheet {
 
 #[cfg(test)]
 mod tests {
+    use domain::telemetry::QueryLine;
+
     use super::*;
 
     fn sheet() -> Sheet {
@@ -315,6 +345,22 @@ mod tests {
         let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes));
         let batch = reader.expect("reads").build().expect("reads").next().expect("rows").expect("rows");
         assert_eq!((batch.num_rows(), batch.num_columns()), (2, 3));
+    }
+
+    #[test]
+    fn lines_stand_beside_their_instants_and_a_gap_is_an_empty_cell() {
+        let line = |label: &str, values: [Option<f64>; 2]| QueryLine { label: label.into(), values: values.to_vec() };
+        let view = QueryView {
+            query: "q".into(),
+            lines: vec![line("=a", [Some(1.5), None]), line("b", [Some(-2.0), Some(3.0)])],
+            unit: String::new(),
+            step: 0.5,
+            from: Timestamp(0),
+            to: Timestamp(1_000_000),
+            left_out: 0,
+        };
+        let text = String::from_utf8(beside_instants(&view).write(Format::Csv).expect("writes")).expect("text");
+        assert_eq!(text, "time,'=a,b\n1970-01-01T00:00:00Z,1.5,-2.0\n1970-01-01T00:00:00.5Z,,3.0\n");
     }
 
     #[test]

@@ -158,6 +158,10 @@ pub fn judge(context: &Context, measured: Measured, recent: &[WindowReport]) -> 
         let ground = Ground { histories, monitors: context.monitors, recent, usual_rows: context.usual_rows };
         report.judgements = monitors::judge(&figures::figures(&report), report.range, &ground);
     }
+    let own = report.judgements.iter().find(|j| j.figure == "drift.score").and_then(|j| j.limits.upper);
+    if let (Some(drift), Some(limit)) = (&mut report.drift, own) {
+        drift.threshold = limit;
+    }
     report.sentence = sentence::window(&report, quality::headline(context.task), context.usual);
     (report, shares)
 }

@@ -4,7 +4,7 @@ use axum::extract::{Path, Query, State as From};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use domain::time::{DAY, parse_span};
+use domain::time::{DAY, HOUR, parse_span};
 use domain::{TimeRange, Timestamp};
 use engine::Caller;
 use engine::export::{Format, ROWS_DEFAULT};
@@ -104,6 +104,31 @@ pub async fn export(
         response.headers_mut().insert("x-next-cursor", value);
     }
     Ok(response)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryExport {
+    query: String,
+    from: Option<String>,
+    to: Option<String>,
+    format: Option<String>,
+}
+
+/// The lines of a query as a file.
+pub async fn export_query(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Query(asked): Query<QueryExport>,
+) -> ApiResult<Response> {
+    let now = state.engine.now();
+    let hour = TimeRange { from: now.plus(-HOUR), to: now };
+    let range = range(asked.from.as_deref(), asked.to.as_deref(), hour, now)?;
+    let format = Format::parse(asked.format.as_deref().unwrap_or("csv"))?;
+    let body = state.engine.export_query(&caller.actor, &asked.query, range, format).await?;
+    let named = format!("attachment; filename=\"query.{}\"", format.ending());
+    Ok(([(header::CONTENT_TYPE, format.media_type()), (header::CONTENT_DISPOSITION, named.as_str())], body)
+        .into_response())
 }
 
 pub async fn values(

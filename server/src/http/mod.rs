@@ -182,6 +182,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .service(otlp::LOGS, ingest, otlp::grpc_logs(&state))
         .get("/api/v1/query", view, prometheus::query)
         .post("/api/v1/query", view, prometheus::query)
+        .get("/api/v1/query_export", view, events::export_query)
         .get("/api/v1/query_range", view, prometheus::query_range)
         .post("/api/v1/query_range", view, prometheus::query_range)
         .get("/api/v1/query_exemplars", view, prometheus::exemplars)

@@ -600,6 +600,17 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
             ];
             prometheus(method, "A PromQL query at an instant", &parameters, types)
         }
+        ("GET", "/api/v1/query_export") => {
+            let parameters = [QUERY, FROM, TO, ("format", "string", "csv, ndjson or parquet")];
+            let answer = Answer::Of(&["text/csv", "application/x-ndjson", "application/vnd.apache.parquet"]);
+            made(
+                "The lines of a query as a table: a row an instant, a column a line",
+                "out",
+                &parameters,
+                Body::Nothing,
+                answer,
+            )
+        }
         ("GET" | "POST", "/api/v1/query_range") => {
             let parameters = [
                 QUERY,

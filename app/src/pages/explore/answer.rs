@@ -8,7 +8,9 @@ use crate::charts::shared::use_shared;
 use crate::charts::spark::Spark;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::charts::stack::{Layer, piled};
+use crate::components::icons::Icon;
 use crate::components::panel::Empty;
+use crate::components::state::encoded;
 use crate::components::zone::Here;
 
 /// Classes of lines, told apart by colour and named beside each value.
@@ -148,10 +150,11 @@ fn values(view: &QueryView, then: Option<&(i64, QueryView)>, marked: Option<(f64
         ),
         (None, None) => ("over the range".to_string(), vec!["Newest", "Mean", "Lowest", "Highest", "Points"]),
     };
+    let file = format!("/api/v1/query_export?query={}&from={}&to={}", encoded(&view.query), view.from.0, view.to.0);
     let heads: Vec<_> = heads.into_iter().map(|name| view! { <th scope="col" class="num">{name}</th> }).collect();
     view! {
         <section class="panel mt-12" aria-label="Values">
-            <header class="ph"><h2>"Values"</h2><span class="sub">{sub}</span></header>
+            <header class="ph"><h2>"Values"</h2><span class="sub">{sub}</span><div class="act"><a class="btn xs" download="query.csv" href=file><Icon name="dl" small=true/>"CSV"</a></div></header>
             <div class="pb flush"><table class="t"><thead><tr><th scope="col">"Series"</th>{heads}<th scope="col">"Range"</th></tr></thead><tbody>{rows}</tbody></table></div>
         </section>
     }
