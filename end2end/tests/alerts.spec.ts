@@ -49,7 +49,24 @@ test('where messages go is added, tested, and said to fare well', async ({ page 
   await page.getByText('Rotation', { exact: true }).click();
   await page.getByLabel('Name').first().fill('ml');
   await page.getByRole('region', { name: 'Rotations' }).getByRole('button', { name: 'Add' }).click();
-  await expect(page.getByText('Now: mara')).toBeVisible();
+  await expect(page.getByText(/^Now: mara until/)).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Load, last 4 weeks' }).getByRole('listitem')).toContainText('mara');
+  // Somebody else for a day, and back.
+  await page.getByText('Override', { exact: true }).click();
+  await page.getByLabel('Who', { exact: true }).fill('noor@larkfield.example');
+  const minute = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 16);
+  await page.getByLabel('From, UTC').fill(minute(1));
+  await page.getByLabel('To, UTC').fill(minute(2));
+  await page.getByRole('region', { name: 'Rotations' }).getByRole('button', { name: 'Add' }).first().click();
+  await expect(page.getByTitle(/^noor@larkfield.example, /)).toBeVisible();
+  await page.getByText('Override', { exact: true }).click();
+  await page.getByRole('button', { name: /^Remove: noor/ }).click();
+  await expect(page.getByTitle(/^noor@larkfield.example, /)).toHaveCount(0);
+  await page.getByRole('link', { name: 'Week', exact: true }).click();
+  await expect(page).toHaveURL(/days=7/);
+  await page.getByRole('link', { name: 'Later' }).click();
+  await expect(page).toHaveURL(/from=\d{4}-\d\d-\d\d&days=7/);
+  await expect(page.getByText(/^Now: mara/)).toBeVisible();
   await page.getByRole('button', { name: 'Ask' }).click();
   await expect(page.getByText(/Webhook 127\.0\.0\.1/).last()).toBeVisible();
   expect(said).toEqual([]);

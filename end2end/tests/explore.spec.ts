@@ -93,6 +93,8 @@ test('a query draws its series, and the map says who calls whom', async ({ page 
   await page.getByLabel('Query in PromQL').fill('max_over_time(queue_length[5m]) * 2');
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await expect(page.getByRole('region', { name: 'Values' }).getByRole('row', { name: /queue=offers/ })).toContainText('28');
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'CSV' }).click()]);
+  expect(readFileSync(await file.path(), 'utf8')).toMatch(/^time,.*queue=offers.*\n\d{4}-\d\d-\d\dT/);
   await page.getByLabel('Query in PromQL').fill('sum((');
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await expect(page.getByRole('alert')).toBeVisible();
