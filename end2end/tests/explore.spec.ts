@@ -1,4 +1,5 @@
 // What programs send is found again: signals, traces, logs, the map, changes; and a person connects a program.
+import { readFileSync } from 'node:fs';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';

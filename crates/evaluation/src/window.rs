@@ -78,8 +78,8 @@ pub struct Window<'a> {
     /// A window of the baseline itself tells what is usual and is not judged.
     pub reference: bool,
     pub rows: Rows<'a>,
-    /// What was said of it before.
-    pub earlier: Option<&'a WindowReport>,
+    /// What was said of all its columns together before.
+    pub earlier: Option<&'a Multivariate>,
 }
 
 /// Judges the rows of one window. `recent` are the windows before it, oldest first.
@@ -90,11 +90,15 @@ pub fn evaluate(context: &Context, window: &Window, recent: &[WindowReport]) -> 
 /// Everything that one window's rows show: most of the work.
 pub fn measure(context: &Context, window: &Window) -> Measured {
     let (task, positive, baseline, rows) = (context.task, context.positive, context.reference, &window.rows);
-    let earlier = window.earlier.map(|e| &e.multivariate);
     // The two that cost most stand beside each other.
     let (compared, together) = rayon::join(
         || baseline.map(|baseline| compare(baseline, rows, context.options)).unwrap_or_default(),
-        || context.trained.map(|t| multivariate::multivariate(t, rows, context.thorough, earlier)).unwrap_or_default(),
+        || {
+            context
+                .trained
+                .map(|t| multivariate::multivariate(t, rows, context.thorough, window.earlier))
+                .unwrap_or_default()
+        },
     );
     let (mut columns, shares): (Vec<ColumnVerdict>, Vec<Shares>) = compared.into_iter().unzip();
     let shares: Vec<(String, Shares)> = columns.iter().map(|c| c.column.clone()).zip(shares).collect();

@@ -125,6 +125,17 @@ impl Store {
 
     /// Reports of windows that share an instant with the range, in order of time.
     pub async fn reports(&self, model_id: i64, environment: &str, range: TimeRange) -> Result<Vec<WindowReport>> {
+        self.of_reports(model_id, environment, range, |report| report).await
+    }
+
+    /// What is wanted of each of these reports, one after the other: whole ones of many windows fill memory.
+    pub async fn of_reports<T>(
+        &self,
+        model_id: i64,
+        environment: &str,
+        range: TimeRange,
+        wanted: impl Fn(WindowReport) -> T,
+    ) -> Result<Vec<T>> {
         let rows = self
             .database
             .fetch(
@@ -133,7 +144,7 @@ impl Store {
                 params![model_id, environment, range.from, range.to],
             )
             .await?;
-        rows.iter().map(|row| codec::decode_json(&row.blob(0)?)).collect()
+        rows.iter().map(|row| Ok(wanted(codec::decode_json(&row.blob(0)?)?))).collect()
     }
 
     /// The newest reports of an environment, at most `count`, in order of time.
@@ -149,6 +160,18 @@ impl Store {
         before: Timestamp,
         count: i64,
     ) -> Result<Vec<WindowReport>> {
+        self.of_reports_before(model_id, environment, before, count, |report| report).await
+    }
+
+    /// What is wanted of each of these, as [`Store::of_reports`].
+    pub async fn of_reports_before<T>(
+        &self,
+        model_id: i64,
+        environment: &str,
+        before: Timestamp,
+        count: i64,
+        wanted: impl Fn(WindowReport) -> T,
+    ) -> Result<Vec<T>> {
         let rows = self
             .database
             .fetch(
@@ -157,7 +180,7 @@ impl Store {
                 params![model_id, environment, before, count],
             )
             .await?;
-        rows.iter().rev().map(|row| codec::decode_json(&row.blob(0)?)).collect()
+        rows.iter().rev().map(|row| Ok(wanted(codec::decode_json(&row.blob(0)?)?))).collect()
     }
 
     /// Changes whenever a report of the environment does: how many there are, and when the newest was

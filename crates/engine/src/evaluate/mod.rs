@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use domain::baseline::{Baseline, BaselineSource};
 use domain::environment::PRODUCTION;
 use domain::event::EventKind;
+use domain::evidence::Multivariate;
 use domain::model::Model;
 use domain::verdict::{Usual, WindowReport};
 use domain::window::{WindowRule, WindowState};
@@ -31,6 +32,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, EngineError, Result};
+use plan::Cut;
 pub use prepare::References;
 use prepare::{Ground, Prepared};
 
@@ -265,13 +267,9 @@ impl Engine {
         };
         // The costliest question is asked of some windows, enough to know what is usual.
         let asked = windows.len().div_ceil(CHUNKS).max(1);
-        let known: HashMap<Timestamp, WindowReport> = self
-            .store
-            .reports(model.id, BASELINE, TimeRange::ALL)
-            .await?
-            .into_iter()
-            .map(|r| (r.range.from, r))
-            .collect();
+        let together = |r: WindowReport| (r.range.from, r.multivariate);
+        let known = self.store.of_reports(model.id, BASELINE, TimeRange::ALL, together).await?;
+        let known: HashMap<Timestamp, Multivariate> = known.into_iter().collect();
         let mut done: Vec<StoredReport> = Vec::new();
         let mut ahead = Ahead::default();
         for place in 0..windows.len() {
@@ -321,7 +319,7 @@ impl Engine {
         stream: &Stream,
         range: TimeRange,
         rule: WindowRule,
-        before: &[WindowReport],
+        before: &[Cut],
     ) -> Result<(Vec<(TimeRange, usize)>, Timestamp)> {
         let read = Read::of(range, Columns::None).gently();
         if matches!(rule, WindowRule::Count(_)) {
@@ -392,7 +390,12 @@ impl Engine {
         }
         // Work is proportional to what changed, but for count windows, whose cut needs all rows.
         let scope = if moved { TimeRange::ALL } else { plan::scope(rule, spans.iter().map(|s| s.range)) };
-        let before = self.store.reports(model.id, &stream.environment, scope).await?;
+        let before = match rule {
+            WindowRule::Count(_) => {
+                self.store.of_reports(model.id, &stream.environment, scope, |r| Cut::of(&r)).await?
+            }
+            _ => Vec::new(),
+        };
         let (windows, newest) = self.windows_of(stream, scope, rule, &before).await?;
         let watermark = plan::watermark(newest, now, model.settings.allowed_lateness);
         let mut recent = match windows.first() {
@@ -401,8 +404,6 @@ impl Engine {
             }
             None => Vec::new(),
         };
-        let before: HashMap<Timestamp, WindowReport> =
-            if moved { HashMap::new() } else { before.into_iter().map(|r| (r.range.from, r)).collect() };
         let mut against: Option<Against> = None;
         let mut writer = Writer { engine: self, model, environment: &stream.environment, at_work: None };
         let mut ahead = Ahead::default();
@@ -411,10 +412,14 @@ impl Engine {
             let ranges = |window: TimeRange| baseline.map(|b| b.source.ranges(window.from)).unwrap_or_default();
             let (start, own) = (windows[from].0.from, ranges(windows[from].0));
             let to = from + plan::together(&windows[from..], TOGETHER, READ_ROWS, |w| ranges(w) == own);
+            let span = TimeRange { from: start, to: windows[to - 1].0.to };
+            let before =
+                if moved { Vec::new() } else { self.store.reports(model.id, &stream.environment, span).await? };
+            let before: HashMap<Timestamp, &WindowReport> = before.iter().map(|r| (r.range.from, r)).collect();
             let mut batch = Vec::new();
             for (place, (range, rows)) in windows.iter().copied().enumerate().take(to).skip(from) {
                 let reason = spans.iter().rev().find(|s| s.range.from < range.to && range.from < s.range.to);
-                let earlier = before.get(&range.from);
+                let earlier = before.get(&range.from).copied();
                 let Some(reason) = reason.map(|s| s.reason.as_str()).or(moved.then_some("new windows")) else {
                     batch.extend(earlier.map(Place::Kept));
                     continue;
@@ -464,7 +469,8 @@ impl Engine {
             Place::Kept(_) => None,
             Place::Due(due) => {
                 let (range, state, rows) = (due.range, due.state, rows_of(&due.frame));
-                let window = Window { range, state, reference: false, rows, earlier: due.earlier };
+                let earlier = due.earlier.map(|e| &e.multivariate);
+                let window = Window { range, state, reference: false, rows, earlier };
                 let usual = usual(due);
                 Some(measure(&against.context(model, &options, now, due, usual.as_ref()), &window))
             }

@@ -30,9 +30,23 @@ pub(super) fn counted(windows: Vec<TimeRange>, times: &[Timestamp]) -> Vec<(Time
     windows.into_iter().map(|w| (w, place(w.to) - place(w.from))).collect()
 }
 
+/// What the cut of the past needs to know of a window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    range: TimeRange,
+    state: WindowState,
+    rows: u64,
+}
+
+impl Cut {
+    pub fn of(report: &WindowReport) -> Cut {
+        Cut { range: report.range, state: report.state, rows: report.rows }
+    }
+}
+
 /// The windows of a stream now. Count windows that closed keep their borders, so that a late row
 /// goes to the window its time belongs to; only the rest is cut anew.
-pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[WindowReport]) -> Vec<TimeRange> {
+pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[Cut]) -> Vec<TimeRange> {
     let WindowRule::Count(count) = rule else {
         return cut(rule, times);
     };

@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::TimeRange;
 use domain::baseline::{Baseline, BaselineSource};
 use domain::event::EventKind;
 use domain::model::Model;
 use domain::verdict::{Usual, WindowReport};
 use domain::view::Training;
+use domain::{TimeRange, Timestamp};
 use evaluation::monitors::{History, histories};
 use evaluation::quality::{headline, usual};
 use evaluation::reference::Reference;
@@ -186,7 +186,7 @@ impl Engine {
         model: &Model,
         baseline: &Baseline,
         environment: &str,
-        at: domain::Timestamp,
+        at: Timestamp,
     ) -> Result<(Stream, Vec<TimeRange>)> {
         let (kind, of) = match &baseline.source {
             BaselineSource::Upload => (EventKind::Baseline, baseline.name.as_str()),
@@ -203,7 +203,7 @@ impl Engine {
         model: &Model,
         baseline: &Baseline,
         environment: &str,
-        at: domain::Timestamp,
+        at: Timestamp,
         labelled: u64,
     ) -> Result<Prepared> {
         let (stream, ranges) = self.baseline_rows(model, baseline, environment, at).await?;
@@ -330,18 +330,17 @@ impl Engine {
 
     /// Marks the windows that lack what has now been learnt.
     async fn judge_again(&self, model: &Model) -> Result<()> {
+        let lacks = |r: WindowReport| {
+            let learnt = r.multivariate.autoencoder.is_some() || r.multivariate.components.is_none();
+            let estimated = r.estimated.is_some() || r.rows < 30;
+            (!learnt || !estimated).then_some(r.range)
+        };
         let mut lacking: Option<TimeRange> = None;
         for environment in self.store.environments().await? {
-            for report in self.store.newest_reports(model.id, &environment, super::RELEARNT).await? {
-                let lacks = report.multivariate.autoencoder.is_none() && report.multivariate.components.is_some();
-                let lacks = lacks || (report.estimated.is_none() && report.rows >= 30);
-                if lacks {
-                    let own = report.range;
-                    lacking = Some(
-                        lacking.map_or(own, |all| TimeRange { from: all.from.min(own.from), to: all.to.max(own.to) }),
-                    );
-                }
-            }
+            let (before, most) = (Timestamp::MAX, super::RELEARNT);
+            let found = self.store.of_reports_before(model.id, &environment, before, most, lacks).await?;
+            let of_both = |a: TimeRange, b: TimeRange| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) };
+            lacking = lacking.into_iter().chain(found.into_iter().flatten()).reduce(of_both);
         }
         // The baseline's own windows tell what is usual of what was learnt.
         if self.store.newest_reports(model.id, BASELINE, 1).await?.iter().any(|r| r.multivariate.autoencoder.is_none())
@@ -360,7 +359,7 @@ impl Engine {
         model: &Model,
         baseline: Option<&Baseline>,
         environment: &str,
-        at: domain::Timestamp,
+        at: Timestamp,
     ) -> Result<Arc<Ground>> {
         if let Some(baseline) = baseline.filter(|b| b.source.moves()) {
             let mut reports = Vec::new();
