@@ -148,10 +148,10 @@ fn hero(view: &OverviewView) -> AnyView {
 
 /// What needs attention, in plain words.
 fn attention(view: &OverviewView, place: &Place) -> AnyView {
-    let sub = match (view.attention.len() as u64, view.open_alerts) {
-        (_, 0) => String::new(),
-        (1, 1) => "1 open alert".to_string(),
-        (_, open) => format!("{open} open alerts"),
+    let (sub, all) = match view.open_alerts {
+        0 => (String::new(), String::new()),
+        1 => ("1 open alert".to_string(), "The open alert".to_string()),
+        open => (format!("{open} open alerts"), format!("All {open} open alerts")),
     };
     let rows: Vec<_> = view
         .attention
@@ -172,7 +172,7 @@ fn attention(view: &OverviewView, place: &Place) -> AnyView {
         .collect();
     let none = rows.is_empty();
     let more = (view.open_alerts > 0).then(|| {
-        view! { <a href=place.link("/alerts")>{format!("All {} open alerts", view.open_alerts)}</a> }.into_any()
+        view! { <a href=place.link("/alerts")>{all}</a> }.into_any()
     });
     view! {
         <Panel title="What needs attention" sub=sub span="c-4" flush=true footer=more>
