@@ -211,6 +211,23 @@ impl Store {
             .ok_or_else(|| StoreError::NotFound(format!("stream {environment}")))
     }
 
+    /// Removes everything that a stream holds.
+    pub async fn empty_stream(&self, stream: &Stream) -> Result<()> {
+        let rows = self.database.fetch("SELECT id FROM segment WHERE stream_id = $1", params![stream.id]).await?;
+        let segments = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<i64>>>()?;
+        let mut transaction = self.database.begin_exclusive().await?;
+        for sql in [
+            "DELETE FROM segment_column WHERE bucket = $1 AND segment_id IN (SELECT id FROM segment WHERE bucket = $1 AND stream_id = $2)",
+            "DELETE FROM segment WHERE bucket = $1 AND stream_id = $2",
+            "DELETE FROM fresh WHERE bucket = $1 AND stream_id = $2",
+        ] {
+            transaction.execute(sql, params![stream.bucket(), stream.id]).await?;
+        }
+        transaction.commit().await?;
+        self.catalogue.drop_segments(stream.id, &segments);
+        Ok(())
+    }
+
     pub async fn existing_telemetry_stream(&self, kind: EventKind, environment: &str) -> Result<Option<Stream>> {
         self.find_stream(bucket_of(kind), None, kind, environment).await
     }

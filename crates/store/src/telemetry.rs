@@ -121,6 +121,11 @@ impl Store {
         Ok(new)
     }
 
+    /// Removes the changes whose id begins so.
+    pub async fn delete_changes(&self, prefix: &str) -> Result<u64> {
+        self.database.execute("DELETE FROM change WHERE substr(id, 1, length($1)) = $1", params![prefix]).await
+    }
+
     /// Changes within a range, newest first. An empty filter lets everything through.
     pub async fn changes(&self, range: TimeRange, environment: &str, system: &str, model: &str) -> Result<Vec<Change>> {
         const SQL: &str = "SELECT body FROM change

@@ -171,9 +171,7 @@ fn attention(view: &OverviewView, place: &Place) -> AnyView {
         })
         .collect();
     let none = rows.is_empty();
-    let more = (view.open_alerts > 0).then(|| {
-        view! { <a href=place.link("/alerts")>{all}</a> }.into_any()
-    });
+    let more = (view.open_alerts > 0).then(|| view! { <a href=place.link("/alerts")>{all}</a> }.into_any());
     view! {
         <Panel title="What needs attention" sub=sub span="c-4" flush=true footer=more>
             {if none {

@@ -5,6 +5,7 @@
 //! where it comes from. Nothing in the product depends on it.
 
 pub mod simulator;
+mod world;
 
 use clap::Args;
 use domain::Actor;
@@ -44,7 +45,12 @@ async fn remove(engine: &engine::Engine) -> Outcome {
             Err(error) => return Err(text(error)),
         }
     }
-    println!("the demonstration is gone");
+    let stay = world::remove(engine).await?;
+    if stay.is_empty() {
+        println!("the demonstration is gone");
+    } else {
+        println!("the demonstration is gone, but for {}: others' lie among them, so they go with age", stay.join(", "));
+    }
     Ok(0)
 }
 
@@ -84,6 +90,7 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
     };
     engine.update_model(&Actor::Local, MODEL, change).await.map_err(text)?;
     simulator::prepare(engine).await?;
+    world::prepare(engine).await?;
     engine.store.set_setting(simulator::SETTING, "on").await.map_err(text)?;
     engine.maintain().await.map_err(text)?;
     engine.evaluate().await.map_err(text)?;

@@ -1,7 +1,7 @@
 //! A simulator of three AI systems, clearly labelled: it keeps a demonstration's pages alive.
 //!
 //! It sends rows through the same door as everybody else and runs only while the demonstration is
-//! there. Credit scoring has an accident three minutes in every twenty: incomes arrive at a quarter.
+//! there. Credit scoring has an accident three minutes in every twenty: incomes arrive late and at a quarter.
 
 use std::collections::VecDeque;
 use std::io::Cursor;
@@ -14,6 +14,8 @@ use engine::Engine;
 use engine::ingest::{Body, Envelope};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+
+use super::world;
 
 pub const MODELS: [(&str, &str); 3] = [
     ("credit-risk", "Credit scoring (simulated)"),
@@ -28,12 +30,12 @@ const ROWS: usize = 40;
 /// How long the truth takes, in rounds.
 const LABEL_ROUNDS: usize = 30;
 
-fn uniform() -> f64 {
+pub(super) fn uniform() -> f64 {
     f64::from(rand::random::<u32>()) / f64::from(u32::MAX)
 }
 
 /// Twelve uniforms less six: near enough to normal.
-fn normal(mean: f64, deviation: f64) -> f64 {
+pub(super) fn normal(mean: f64, deviation: f64) -> f64 {
     mean + deviation * ((0..12).map(|_| uniform()).sum::<f64>() - 6.0)
 }
 
@@ -75,7 +77,7 @@ fn row(model: &str, id: &str, at: Timestamp, accident: bool) -> (Value, i64) {
     (row, truth)
 }
 
-fn lines(rows: &[Value]) -> Body {
+pub(super) fn lines(rows: &[Value]) -> Body {
     let text: String = rows.iter().map(|r| format!("{r}\n")).collect();
     Body::Coming(Box::new(Cursor::new(text.into_bytes())))
 }
@@ -110,6 +112,7 @@ pub async fn prepare(engine: &Engine) -> Result<(), String> {
 pub async fn run(engine: Engine, stop: CancellationToken) {
     let boot = engine.now().0;
     let mut waiting: VecDeque<Vec<(&str, String, i64)>> = VecDeque::new();
+    let mut before = false;
     for round in 0_u64.. {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -134,6 +137,16 @@ pub async fn run(engine: Engine, stop: CancellationToken) {
             if let Err(error) = sent {
                 tracing::warn!(%error, model, "the simulator could not send");
             }
+        }
+        if accident != before {
+            before = accident;
+            if let Err(error) = world::turn(&engine, accident).await {
+                tracing::warn!(%error, "the simulator could not tell of a change");
+            }
+        }
+        let share = EVERY.as_secs_f64() / 3600.0;
+        if let Err(error) = world::round(&engine, &truths, share, accident).await {
+            tracing::warn!(%error, "the simulator could not send what surrounds the models");
         }
         waiting.push_back(truths);
         if waiting.len() <= LABEL_ROUNDS {
