@@ -90,7 +90,7 @@ test('a model whose input was misread says so before any outcome is known', asyn
   const worst = page.getByRole('region', { name: 'Weakest segments' }).getByRole('row').nth(1).getByRole('link');
   await worst.click();
   const rows = page.getByRole('region', { name: 'Predictions' }).getByRole('row');
-  expect(await rows.count()).toBeGreaterThan(10);
+  await expect.poll(() => rows.count()).toBeGreaterThan(10);
   const narrowed = await page.getByLabel('Conditions').inputValue();
   expect(narrowed).toMatch(/^feature\./);
   await page.getByLabel('Conditions').fill(`${narrowed}; probability>=0.5`);
