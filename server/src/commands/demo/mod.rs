@@ -46,10 +46,9 @@ async fn remove(engine: &engine::Engine) -> Outcome {
         }
     }
     let stay = world::remove(engine).await?;
-    if stay.is_empty() {
-        println!("the demonstration is gone");
-    } else {
-        println!("the demonstration is gone, but for {}: others' lie among them, so they go with age", stay.join(", "));
+    println!("the demonstration is gone; signals it was measured by, and alerts of the past, go with their retention");
+    if !stay.is_empty() {
+        println!("so do its {}, since those of other systems lie among them", stay.join(", "));
     }
     Ok(0)
 }
