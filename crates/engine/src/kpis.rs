@@ -7,6 +7,7 @@ use domain::kpi::{Fan, KPIS_AT_MOST, Kpi, KpiView};
 use domain::signal::Sample;
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use evaluation::series::ahead;
+use promql::Grid;
 
 use crate::{Engine, EngineError, Result};
 
@@ -73,28 +74,25 @@ impl Engine {
                 return Ok(view);
             }
         };
-        let Some(line) = found.lines.into_iter().next() else {
-            view.problem = "no value in this range".into();
-            return Ok(view);
-        };
+        // Now, not at the last whole step of a long range: what is new has no value there for hours.
+        let now = Grid::instant(range.to.min(self.now()).0 / 1000);
+        let newest = self.query_view_on(actor, &view.kpi.query, now).await?.lines.into_iter().next();
+        let newest = newest.and_then(|line| line.values.into_iter().flatten().next());
         let (from, step) = (found.from, found.step);
+        let line = found.lines.into_iter().next().map(|line| line.values).unwrap_or_default();
         let at = |place: f64| Timestamp(from.0 + (place * step * 1e6) as i64);
-        view.trend = line
-            .values
-            .iter()
-            .enumerate()
-            .filter_map(|(i, v)| Some(Sample { at: at(i as f64), value: (*v)? }))
-            .collect();
-        view.value = view.trend.last().map(|s| s.value);
+        view.trend =
+            line.iter().enumerate().filter_map(|(i, v)| Some(Sample { at: at(i as f64), value: (*v)? })).collect();
+        view.value = newest.or(view.trend.last().map(|s| s.value));
         view.before = view.trend.first().map(|s| s.value).filter(|_| view.trend.len() > 1);
         let Some(value) = view.value else {
             view.problem = "no value in this range".into();
             return Ok(view);
         };
         view.status = Status::of(view.kpi.judged(value).score());
-        let steps = line.values.len() as f64;
+        let steps = line.len() as f64;
         let rises = view.kpi.higher_is_better;
-        let values: Vec<f64> = line.values.iter().map(|v| v.unwrap_or(f64::NAN)).collect();
+        let values: Vec<f64> = line.iter().map(|v| v.unwrap_or(f64::NAN)).collect();
         let forecast = ahead(&values, step);
         let crossing = |limit: f64, from_below: bool| {
             forecast.as_ref()?.crossing(limit, from_below).likely.map(|s| at(steps - 1.0 + s as f64))

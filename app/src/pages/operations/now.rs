@@ -74,6 +74,12 @@ pub fn strip(view: &OperationsView, place: &Place) -> impl IntoView + use<> {
     let t = &view.traffic;
     let (now, usual): (&Calls, &Calls) = (&t.now, &t.usual);
     let seen = now.calls + usual.calls > 0;
+    // Under a number without a difference.
+    let compared = match (seen, usual.calls) {
+        (false, _) => "no spans yet",
+        (true, 0) => "nothing earlier to compare",
+        _ => "as usual",
+    };
     let traces = place.link("/explore?view=traces");
     let newest = |name: &str| {
         let all = view.live.latest.iter().filter(|(s, _)| s.name == name);
@@ -85,7 +91,7 @@ pub fn strip(view: &OperationsView, place: &Place) -> impl IntoView + use<> {
         let value = found.map(|(v, s)| format::with_unit(v, &s.unit));
         (value, if of.is_empty() { String::new() } else { place.link(&format!("/hosts/{of}")) }, of)
     };
-    let mut requests = Cell::new("Requests", seen.then(|| t.rate(now.calls)), "no spans yet", traces.clone());
+    let mut requests = Cell::new("Requests", seen.then(|| t.rate(now.calls)), compared, traces.clone());
     // The rest is eleven times as long as the newest part.
     let longer = view.traffic.range.map_or(1.0, |r| (r.micros() - t.recent) as f64 / t.recent.max(1) as f64);
     requests.delta = relative(now.calls as f64, usual.calls as f64 / longer.max(1e-9), None);
@@ -94,11 +100,11 @@ pub fn strip(view: &OperationsView, place: &Place) -> impl IntoView + use<> {
         None => ("–".to_string(), String::new()),
     };
     let mut latency =
-        Cell::new("p95 latency", (now.calls > 0).then_some((p95, unit.as_str())), "no spans yet", traces.clone());
+        Cell::new("p95 latency", (now.calls > 0).then_some((p95, unit.as_str())), compared, traces.clone());
     latency.delta = (now.calls >= 20).then(|| relative(now.p95_ms, usual.p95_ms, Some(true))).flatten();
     let share = now.error_share();
     let failed = place.link("/explore?view=traces&status=error");
-    let mut errors = Cell::new("Errors", share.map(|s| (format::fixed(s * 100.0, 2), "%")), "no spans yet", failed);
+    let mut errors = Cell::new("Errors", share.map(|s| (format::fixed(s * 100.0, 2), "%")), compared, failed);
     errors.delta = share.zip(usual.error_share()).and_then(|(now, usual)| {
         let points = (now - usual) * 100.0;
         let (text, rises) = (format!("{} pts", format::fixed(points.abs(), 2)), points > 0.0);
