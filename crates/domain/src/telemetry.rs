@@ -18,6 +18,7 @@ pub mod span {
     pub const STATUS: &str = "status";
     pub const PEER: &str = "peer";
     pub const MODEL: &str = "model";
+    pub const SYSTEM: &str = "system";
     pub const ATTRIBUTES: &str = "attributes";
     pub const DURATION: &str = "duration_ms";
     pub const HTTP_STATUS: &str = "http_status";
@@ -33,7 +34,7 @@ pub mod span {
         PEER,
         MODEL,
         "session_id",
-        "system",
+        SYSTEM,
         "scope",
         ATTRIBUTES,
         "events",

@@ -52,6 +52,9 @@ impl Calls {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceRow {
     pub name: String,
+    /// The system its newest span names; empty where none does.
+    #[serde(default)]
+    pub system: String,
     /// In the newest part of the range, [`Traffic::recent`] long.
     pub now: Calls,
     /// In the rest of it.
@@ -129,7 +132,17 @@ mod tests {
     use super::*;
 
     fn row(now: Calls, usual: Calls) -> ServiceRow {
-        ServiceRow { name: String::new(), now, usual, calls: vec![], p95_ms: vec![], queue: None, cpu: None, gpu: None }
+        ServiceRow {
+            name: String::new(),
+            system: String::new(),
+            now,
+            usual,
+            calls: vec![],
+            p95_ms: vec![],
+            queue: None,
+            cpu: None,
+            gpu: None,
+        }
     }
 
     fn calls(calls: u64, errors: u64, p95_ms: f64) -> Calls {

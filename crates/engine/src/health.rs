@@ -43,7 +43,7 @@ impl Engine {
         let since = now.plus(-5 * MINUTE);
         let probes = self.store.latest_samples("probe.", since).await?;
         let mut application: Vec<OfService> =
-            probes.iter().filter_map(|(s, v)| Some((String::new(), judge_probe(s, v.value)?))).collect();
+            probes.iter().filter_map(|(s, v)| Some(OfService::of_none(judge_probe(s, v.value)?))).collect();
         let services = self.store.latest_samples("service.", since).await?;
         let here = services.iter().filter(|(s, _)| s.labels.get("environment").is_some_and(|e| e == environment));
         application.extend(here.filter_map(|(s, v)| judge_service(s, v.value)));
@@ -76,10 +76,8 @@ impl Engine {
                 let mut parts: BTreeMap<Layer, Vec<Judged>> = BTreeMap::from([(Layer::Quality, quality)]);
                 let of_host = infrastructure.iter().flat_map(|l| l.signals.clone());
                 parts.entry(Layer::Infrastructure).or_default().extend(of_host);
-                // A service named as another system is that system's own.
-                let elsewhere = |service: &String| service != name && names.contains(service);
-                let of_services = application.iter().filter(|(service, _)| !elsewhere(service));
-                parts.entry(Layer::Application).or_default().extend(of_services.map(|(_, judged)| judged.clone()));
+                let of_services = application.iter().filter(|own| own.concerns(name, &names));
+                parts.entry(Layer::Application).or_default().extend(of_services.map(|own| own.judged.clone()));
                 let outcome = outcomes.get(name);
                 let known = kpis.get(name).map(Vec::as_slice).unwrap_or_default();
                 for (layer, judged) in judge_outcome(outcome, known) {
@@ -96,7 +94,7 @@ impl Engine {
             })
             .collect();
         // The host is one, whatever the number of systems on it.
-        let application = application.into_iter().map(|(_, judged)| judged).collect();
+        let application = application.into_iter().map(|own| own.judged).collect();
         let mut layers: Vec<LayerHealth> =
             infrastructure.into_iter().chain(LayerHealth::of(Layer::Application, application)).collect();
         for layer in [Layer::Quality, Layer::Users, Layer::Business] {
@@ -117,10 +115,9 @@ impl Engine {
         for service in traffic.services.iter().filter(|s| s.now.calls > 0) {
             let mut add = |name: &str, unit: &str, better: Option<bool>, value: Option<f64>| {
                 let Some(value) = value.filter(|v| v.is_finite()) else { return };
-                let labels = BTreeMap::from([
-                    ("service".to_string(), service.name.clone()),
-                    ("environment".to_string(), environment.to_string()),
-                ]);
+                let said = [("service", &*service.name), ("system", &*service.system), ("environment", environment)];
+                let said = said.into_iter().filter(|(_, value)| !value.is_empty());
+                let labels = said.map(|(name, value)| (name.to_string(), value.to_string())).collect();
                 let (unit, layer) = (unit.to_string(), Layer::Application);
                 let series = Series { name: name.into(), labels, unit, layer, higher_is_better: better };
                 samples.push((series, Sample { at, value }));
@@ -219,8 +216,29 @@ fn judge_host(series: &Series, value: f64) -> Option<Judged> {
     Some(Judged { name, value, target, limit, weight: 1.0, shown: format!("{number}{unit}") })
 }
 
-/// Something judged of a service; the name is empty where it is of no single one.
-type OfService = (String, Judged);
+/// Something judged of a service; its name is empty where it is of no single one.
+struct OfService {
+    service: String,
+    /// The system that its calls name; empty where they name none.
+    system: String,
+    judged: Judged,
+}
+
+impl OfService {
+    fn of_none(judged: Judged) -> OfService {
+        OfService { service: String::new(), system: String::new(), judged }
+    }
+
+    /// Whether it counts for a system of these. A service named as a system is that system's own, one whose calls
+    /// name a system is that one's; what is left is everybody's.
+    fn concerns(&self, system: &str, all: &[String]) -> bool {
+        if all.contains(&self.service) {
+            self.service == system
+        } else {
+            self.system.is_empty() || self.system == system
+        }
+    }
+}
 
 /// A service by its failures, and by how much slower it became.
 fn judge_service(series: &Series, value: f64) -> Option<OfService> {
@@ -233,7 +251,8 @@ fn judge_service(series: &Series, value: f64) -> Option<OfService> {
         _ => return None,
     };
     let judged = Judged { name: format!("{service} {what}"), value, target, limit, weight: 1.0, shown };
-    Some((service.clone(), judged))
+    let system = series.labels.get("system").cloned().unwrap_or_default();
+    Some(OfService { service: service.clone(), system, judged })
 }
 
 /// The share of calls that fail where all is well.
@@ -275,16 +294,34 @@ mod tests {
             layer: Layer::Application,
             higher_is_better: Some(false),
         };
-        let (service, judged) = judge_service(&series("service.errors", Some("checkout")), 0.05).expect("judged");
+        let found = judge_service(&series("service.errors", Some("checkout")), 0.05).expect("judged");
+        let (service, judged) = (&found.service, &found.judged);
         assert_eq!(
             (service.as_str(), judged.name.as_str(), judged.shown.as_str()),
             ("checkout", "checkout errors", "5.0%")
         );
-        let application = LayerHealth::of(Layer::Application, vec![judged]).expect("a layer");
+        let application = LayerHealth::of(Layer::Application, vec![judged.clone()]).expect("a layer");
         assert!(application.score < 0.701, "one call in twenty fails: {}", application.score);
-        let usual = judge_service(&series("service.slowdown", Some("checkout")), 1.0).expect("judged").1;
+        let usual = judge_service(&series("service.slowdown", Some("checkout")), 1.0).expect("judged").judged;
         assert_eq!(LayerHealth::of(Layer::Application, vec![usual]).map(|l| l.score), Some(1.0));
         assert!(judge_service(&series("service.calls", Some("checkout")), 9.0).is_none());
         assert!(judge_service(&series("service.errors", None), 0.5).is_none());
+    }
+
+    #[test]
+    fn a_service_counts_for_its_own_system_and_one_of_none_for_all() {
+        let judged =
+            Judged { name: String::new(), value: 0.0, target: 0.0, limit: 1.0, weight: 1.0, shown: String::new() };
+        let of = |service: &str, system: &str| OfService {
+            service: service.into(),
+            system: system.into(),
+            judged: judged.clone(),
+        };
+        let all = ["credit", "offers"].map(String::from);
+        let counts = |own: OfService| all.each_ref().map(|system| own.concerns(system, &all));
+        assert_eq!(counts(of("credit", "offers")), [true, false], "its name says more");
+        assert_eq!(counts(of("gateway", "offers")), [false, true]);
+        assert_eq!(counts(of("gateway", "")), [true, true]);
+        assert_eq!(counts(of("gateway", "elsewhere")), [false, false]);
     }
 }

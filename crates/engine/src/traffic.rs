@@ -127,6 +127,7 @@ struct Seen {
     failed: bool,
     peer: u32,
     model: u32,
+    system: u32,
     duration: f64,
 }
 
@@ -172,6 +173,7 @@ impl Spans {
                 service: self.name(word(span::SERVICE)),
                 peer: self.name(word(span::PEER)),
                 model: self.name(word(span::MODEL)),
+                system: self.name(word(span::SYSTEM)),
             };
             self.seen.push(seen);
         }
@@ -251,11 +253,16 @@ impl Spans {
         let mut outside = Halves::default();
         let mut heat = vec![vec![0_u32; HEAT_EDGES.len() + 1]; STEPS as usize];
         let mut services: HashMap<u32, (Halves, Vec<Tally>)> = HashMap::new();
+        let mut systems: HashMap<u32, (Timestamp, u32)> = HashMap::new();
         for seen in &self.seen {
             let column = place(seen.at);
             if seen.parent == 0 {
                 heat[column][heat_row(seen.duration)] += 1;
                 outside.add(seen, column >= recent);
+            }
+            if seen.system != NOBODY {
+                let newest = systems.entry(seen.service).or_insert((seen.at, seen.system));
+                *newest = (*newest).max((seen.at, seen.system));
             }
             if Self::enters(seen, &owners) && seen.service != NOBODY {
                 let new = || (Halves::default(), (0..STEPS).map(|_| Tally::default()).collect());
@@ -267,6 +274,7 @@ impl Spans {
         let mut services: Vec<ServiceRow> = services
             .into_iter()
             .map(|(name, (halves, steps))| ServiceRow {
+                system: systems.get(&name).map(|(_, s)| self.names[*s as usize].clone()).unwrap_or_default(),
                 name: self.names[name as usize].clone(),
                 now: halves.now.calls(),
                 usual: halves.usual.calls(),
@@ -375,7 +383,18 @@ mod tests {
         let service = spans.name(Some(service.into()));
         let peer = spans.name(peer.map(String::from));
         let (at, duration) = (Timestamp(id as i64), 10.0 * id as f64);
-        spans.seen.push(Seen { at, id, parent, service, kind, failed: id == 3, peer, model: NOBODY, duration });
+        spans.seen.push(Seen {
+            at,
+            id,
+            parent,
+            service,
+            kind,
+            failed: id == 3,
+            peer,
+            model: NOBODY,
+            system: NOBODY,
+            duration,
+        });
     }
 
     #[test]

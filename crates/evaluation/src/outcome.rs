@@ -182,11 +182,7 @@ pub fn impact(columns: &[Column], before: Option<&[Column]>) -> Vec<Impact> {
                 })
                 .map(signed)
                 .collect();
-            let comparison = if control.len() >= 2 {
-                uplift("control group", &treated, &control)
-            } else {
-                uplift("the range before", &treated, &past)
-            };
+            let comparison = if control.len() >= 2 { uplift(&treated, &control) } else { growth(&treated, &past) };
             Impact {
                 revenue,
                 cost,
@@ -210,8 +206,20 @@ fn total(flows: &[f64]) -> Estimate {
     Estimate { value, low: value - half, high: value + half, n: flows.len() as u64 }
 }
 
-/// The difference of means an event, times the events, with Welch's interval.
-fn uplift(against: &str, own: &[f64], other: &[f64]) -> Option<Uplift> {
+/// What the events add up to, less what those of an equally long range before did: however many there were then.
+fn growth(own: &[f64], past: &[f64]) -> Option<Uplift> {
+    if own.len() < 2 || past.len() < 2 {
+        return None;
+    }
+    let (now, then) = (total(own), total(past));
+    let half = ((now.high - now.value).powi(2) + (then.high - then.value).powi(2)).sqrt();
+    let value = now.value - then.value;
+    let total = Estimate { value, low: value - half, high: value + half, n: now.n };
+    Some(Uplift { against: "the range before".into(), total })
+}
+
+/// The difference to a control group in means an event, times the events, with Welch's interval.
+fn uplift(own: &[f64], other: &[f64]) -> Option<Uplift> {
     if own.len() < 2 || other.len() < 2 {
         return None;
     }
@@ -219,7 +227,7 @@ fn uplift(against: &str, own: &[f64], other: &[f64]) -> Option<Uplift> {
     let error = |v: &[f64]| standard_deviation(v, 1).powi(2) / v.len() as f64;
     let (value, half) = ((mean(own) - mean(other)) * n, Z95 * (error(own) + error(other)).sqrt() * n);
     Some(Uplift {
-        against: against.into(),
+        against: "control group".into(),
         total: Estimate { value, low: value - half, high: value + half, n: own.len() as u64 },
     })
 }
@@ -281,5 +289,19 @@ mod tests {
         assert_eq!(uplift.against, "control group");
         assert!((uplift.total.value - (22.0 / 3.0 - 9.0) * 3.0).abs() < 1e-9);
         assert_eq!(found.iter().find(|i| i.currency == "USD").map(|i| i.saving), Some(5.0));
+        // Without one, sums are compared: many small events after few large ones are no loss.
+        let money = |amounts: Vec<f64>| {
+            let n = amounts.len();
+            vec![
+                Column { name: "event".into(), data: words(&vec!["revenue"; n]) },
+                Column { name: "amount".into(), data: ColumnData::Number(amounts) },
+                Column { name: "currency".into(), data: words(&vec!["EUR"; n]) },
+            ]
+        };
+        let found = impact(&money(vec![1.0; 300]), Some(&money(vec![50.0; 4])));
+        assert_eq!(
+            found[0].comparison.as_ref().map(|u| (u.total.value, &*u.against)),
+            Some((100.0, "the range before"))
+        );
     }
 }
