@@ -127,6 +127,7 @@ test('a query is put together by choosing, and the address holds it', async ({ p
   await parts.locator('summary', { hasText: 'each value' }).click();
   await parts.getByRole('link', { name: 'highest' }).first().click();
   await expect(text).toHaveValue('max_over_time(queue_length[5m])');
+  await expect(parts.locator('summary', { hasText: 'highest' })).toBeVisible();
   await parts.getByLabel('Only where', { exact: true }).click();
   await parts.locator('.sub summary', { hasText: 'queue' }).click();
   await parts.getByRole('link', { name: 'offers' }).click();
