@@ -12,6 +12,9 @@ use promql::Grid;
 use crate::{Engine, EngineError, Result};
 
 const KPIS: &str = "kpis";
+/// Milliseconds for which a value counts as one of now: what users and business say is summed up every five
+/// minutes, and known some time after.
+const FRESH: i64 = 15 * 60_000;
 const WEIGHTS: &str = "health";
 
 impl Engine {
@@ -75,7 +78,8 @@ impl Engine {
             }
         };
         // Now, not at the last whole step of a long range: what is new has no value there for hours.
-        let now = Grid::instant(range.to.min(self.now()).0 / 1000);
+        let at = range.to.min(self.now()).0 / 1000;
+        let now = Grid { start: at, end: at, step: FRESH };
         let newest = self.query_view_on(actor, &view.kpi.query, now).await?.lines.into_iter().next();
         let newest = newest.and_then(|line| line.values.into_iter().flatten().next());
         let (from, step) = (found.from, found.step);

@@ -32,8 +32,7 @@ impl Engine {
         let Some(stream) = self.telemetry(actor, EventKind::Span, environment).await? else {
             return Ok(spans);
         };
-        let columns = [span::PARENT, span::SERVICE, span::KIND, span::STATUS, span::PEER, span::MODEL, span::DURATION];
-        let columns = Columns::Named(columns.iter().map(|c| (*c).to_string()).collect());
+        let columns = Columns::Named(READ.iter().map(|c| (*c).to_string()).collect());
         let read = Read { newest_first: true, ..Read::of(range, columns) }.with_ids();
         let full = |spans: &Spans| spans.seen.len() >= SPANS_MAX;
         self.store
@@ -116,6 +115,10 @@ pub(crate) fn with_signals(traffic: &mut Traffic, latest: &[(Series, Sample)]) {
         service.gpu = highest(&|name| name.contains("gpu.utilization") || name.contains("gpu_utilization"));
     }
 }
+
+/// Columns that a [`Seen`] is made of.
+const READ: [&str; 8] =
+    [span::PARENT, span::SERVICE, span::KIND, span::STATUS, span::PEER, span::MODEL, span::SYSTEM, span::DURATION];
 
 /// A span, as far as it is needed here.
 struct Seen {
