@@ -102,7 +102,10 @@ pub async fn prepare(engine: &Engine) -> Result<(), String> {
             .ingest_predictions(&Actor::Local, model, &envelope, None, lines(&rows), |_| ())
             .await
             .map_err(|e| e.to_string())?;
-        let change = ModelChange { title: Some(title.into()), window: Some("1m".into()), ..ModelChange::default() };
+        // Rows come as they are made, so a window need not wait for late ones.
+        let (window, lateness) = (Some("1m".into()), Some("10s".into()));
+        let title = Some(title.into());
+        let change = ModelChange { title, window, allowed_lateness: lateness, ..ModelChange::default() };
         engine.update_model(&Actor::Local, model, change).await.map_err(|e| e.to_string())?;
     }
     Ok(())
