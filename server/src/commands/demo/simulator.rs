@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::world;
+use crate::commands::text;
 
 pub const MODELS: [(&str, &str); 3] = [
     ("credit-risk", "Credit scoring (simulated)"),
@@ -98,15 +99,12 @@ pub async fn prepare(engine: &Engine) -> Result<(), String> {
             baseline: Some("usual".into()),
             ..Envelope::default()
         };
-        engine
-            .ingest_predictions(&Actor::Local, model, &envelope, None, lines(&rows), |_| ())
-            .await
-            .map_err(|e| e.to_string())?;
+        engine.ingest_predictions(&Actor::Local, model, &envelope, None, lines(&rows), |_| ()).await.map_err(text)?;
         // Rows come as they are made, so a window need not wait for late ones.
         let (window, lateness) = (Some("1m".into()), Some("10s".into()));
         let title = Some(title.into());
         let change = ModelChange { title, window, allowed_lateness: lateness, ..ModelChange::default() };
-        engine.update_model(&Actor::Local, model, change).await.map_err(|e| e.to_string())?;
+        engine.update_model(&Actor::Local, model, change).await.map_err(text)?;
     }
     Ok(())
 }

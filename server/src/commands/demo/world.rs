@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use store::{Columns, Frame, Read, Stream};
 
 use super::simulator::{lines, normal, uniform};
+use crate::commands::text;
 
 /// What changes of the demonstration name as their source, and what their ids begin with.
 pub const SOURCE: &str = "demonstration";
@@ -154,11 +155,11 @@ fn money(at: Timestamp, share: f64, accident: bool) -> [Value; 4] {
 pub async fn prepare(engine: &Engine) -> Result<(), String> {
     let now = engine.now();
     let past: Vec<Value> = (1..=720).rev().flat_map(|hour| money(now.plus(-hour * HOUR), 1.0, false)).collect();
-    engine.ingest_business(&Actor::Local, &About::default(), None, lines(&past)).await.map_err(|e| e.to_string())?;
-    let mut all = engine.kpis(&Actor::Local).await.map_err(|e| e.to_string())?;
+    engine.ingest_business(&Actor::Local, &About::default(), None, lines(&past)).await.map_err(text)?;
+    let mut all = engine.kpis(&Actor::Local).await.map_err(text)?;
     all.retain(|kpi| !is_ours(kpi));
     all.extend(kpis());
-    engine.set_kpis(&Actor::Local, all).await.map_err(|e| e.to_string())
+    engine.set_kpis(&Actor::Local, all).await.map_err(text)
 }
 
 fn kpi(name: &str, system: &str, query: &str, layer: Layer, (target, limit): (f64, f64)) -> Kpi {
@@ -194,19 +195,19 @@ fn is_ours(kpi: &Kpi) -> bool {
 /// Takes away what a model’s own removal does not. Gives the kinds of which rows stay, because others' rows lie
 /// among them: those go when their retention ends.
 pub async fn remove(engine: &Engine) -> Result<Vec<&'static str>, String> {
-    let mut all = engine.kpis(&Actor::Local).await.map_err(|e| e.to_string())?;
+    let mut all = engine.kpis(&Actor::Local).await.map_err(text)?;
     all.retain(|kpi| !is_ours(kpi));
-    engine.set_kpis(&Actor::Local, all).await.map_err(|e| e.to_string())?;
-    engine.store.delete_changes(SOURCE).await.map_err(|e| e.to_string())?;
+    engine.set_kpis(&Actor::Local, all).await.map_err(text)?;
+    engine.store.delete_changes(SOURCE).await.map_err(text)?;
     let mut stay = Vec::new();
     for (kind, title) in
         [(EventKind::Span, "spans"), (EventKind::Feedback, "feedback"), (EventKind::Business, "business events")]
     {
-        let known = engine.store.existing_telemetry_stream(kind, PRODUCTION).await.map_err(|e| e.to_string())?;
+        let known = engine.store.existing_telemetry_stream(kind, PRODUCTION).await.map_err(text)?;
         let Some(stream) = known else { continue };
-        match others(engine, &stream).await.map_err(|e| e.to_string())? {
+        match others(engine, &stream).await.map_err(text)? {
             true => stay.push(title),
-            false => engine.store.empty_stream(&stream).await.map_err(|e| e.to_string())?,
+            false => engine.store.empty_stream(&stream).await.map_err(text)?,
         }
     }
     Ok(stay)
@@ -237,11 +238,7 @@ pub async fn turn(engine: &Engine, accident: bool) -> Result<(), String> {
     let id = format!("{SOURCE}-{}", engine.now().0);
     let change = json!({"id": id, "kind": "deploy", "title": title, "service": "income-feed", "system": "credit-risk",
         "environment": PRODUCTION, "version": version, "author": "simulator"});
-    engine
-        .ingest_changes(&Actor::Local, SOURCE, change.to_string().as_bytes())
-        .await
-        .map(|_| ())
-        .map_err(|e| e.to_string())
+    engine.ingest_changes(&Actor::Local, SOURCE, change.to_string().as_bytes()).await.map(|_| ()).map_err(text)
 }
 
 /// One round: traces of each flow, what people make of the answers just given, and money.
@@ -249,14 +246,13 @@ pub async fn round(engine: &Engine, answers: &[(&str, String, i64)], share: f64,
     let now = engine.now();
     let flows = FLOWS.iter().flat_map(|flow| (0..TRACES).map(move |_| flow));
     let spans: Vec<Value> = flows.flat_map(|(system, calls)| trace(system, calls, now, accident)).collect();
-    let request: ExportTraceServiceRequest =
-        serde_json::from_value(json!({"resourceSpans": spans})).map_err(|e| e.to_string())?;
-    engine.otlp_traces(&Actor::Local, request).await.map_err(|e| e.to_string())?;
+    let request: ExportTraceServiceRequest = serde_json::from_value(json!({"resourceSpans": spans})).map_err(text)?;
+    engine.otlp_traces(&Actor::Local, request).await.map_err(text)?;
     let said: Vec<Value> = answers.iter().filter_map(|(model, id, _)| feedback(model, id, accident)).collect();
     let about = About::default();
-    engine.ingest_feedback(&Actor::Local, &about, None, lines(&said)).await.map_err(|e| e.to_string())?;
+    engine.ingest_feedback(&Actor::Local, &about, None, lines(&said)).await.map_err(text)?;
     let money = money(now, share, accident);
-    engine.ingest_business(&Actor::Local, &about, None, lines(&money)).await.map_err(|e| e.to_string())?;
+    engine.ingest_business(&Actor::Local, &about, None, lines(&money)).await.map_err(text)?;
     Ok(())
 }
 
