@@ -12,6 +12,7 @@ use super::icons::Icon;
 use super::keys::Letters;
 use super::live::{Live, use_live};
 use super::palette::{Over, use_overlay};
+use super::reading::awaited;
 use super::state::{RANGES, use_place};
 use super::status::Shape;
 use super::zone::{Here, zone};
@@ -48,18 +49,19 @@ pub fn Frame(
     // As in `use_place`: asked for before two parts ask at once.
     path.with_untracked(|_| ());
     search.with_untracked(|_| ());
-    let rail = move || {
-        Suspend::new(async move {
-            let me = who.await.unwrap_or_default();
-            rail(&me, &path.get(), &place.get())
-        })
-    };
-    let environments = move || {
-        Suspend::new(async move {
-            let known = who.await.map(|me| me.environments).unwrap_or_default();
-            environment_menu(&known, &path.get(), &search.get(), &place.get())
-        })
-    };
+    let rail = awaited(
+        move || (path.get(), place.get()),
+        move || who,
+        |(path, place), who| rail(&who.unwrap_or_default(), &path, &place),
+    );
+    let environments = awaited(
+        move || (path.get(), search.get(), place.get()),
+        move || who,
+        |(path, search, place), who| {
+            let known = who.map(|me| me.environments).unwrap_or_default();
+            environment_menu(&known, &path, &search, &place)
+        },
+    );
     let tinted = move || if place.get().environment == PRODUCTION { "bar" } else { "bar other" };
     let trail: Vec<_> = crumbs
         .into_iter()

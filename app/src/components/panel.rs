@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::icons::Icon;
+use super::reading::awaited;
 use super::state::{Place, use_place};
 use crate::server_functions::Failure;
 use crate::wire::Read;
@@ -59,11 +60,9 @@ where
     let place = use_place();
     view! {
         <Transition fallback=Loading>
-            {move || Suspend::new(async move {
-                match what.await {
-                    Ok(view) => draw(&view, &place.get()),
-                    Err(error) => view! { <h1 class="sr">{title.get()}</h1><Failed error/> }.into_any(),
-                }
+            {awaited(move || (place.get(), title.get()), move || what, move |(place, title), read| match read {
+                Ok(view) => draw(&view, &place),
+                Err(error) => view! { <h1 class="sr">{title}</h1><Failed error/> }.into_any(),
             })}
         </Transition>
     }

@@ -54,6 +54,30 @@ where
     asking
 }
 
+/// Draws what is waited for, beside `here`: what the page reads of signals for it.
+///
+/// `here` is read before the wait. A `Suspend` that reads a signal after its `await` follows that signal only once
+/// it is drawn; a change until then (a second click) is missed, and the page stays at what was asked before.
+pub fn awaited<H, W, V>(
+    here: impl Fn() -> H + Send + 'static,
+    wait: impl Fn() -> W + Send + 'static,
+    draw: impl Fn(H, W::Output) -> V + Clone + Send + 'static,
+) -> impl Fn() -> Suspend<V> + Send + 'static
+where
+    H: Send + 'static,
+    W: IntoFuture,
+    W::IntoFuture: Send + 'static,
+    V: 'static,
+{
+    move || {
+        let (here, wait, draw) = (here(), wait().into_future(), draw.clone());
+        Suspend::new(async move {
+            let read = wait.await;
+            draw(here, read)
+        })
+    }
+}
+
 /// Something else is being read than what is shown; also when the reading is given up for a newer one.
 struct Busy(Live);
 

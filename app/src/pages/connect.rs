@@ -10,6 +10,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::Loading;
+use crate::components::reading::awaited;
 use crate::components::status::{Shape, Status};
 use crate::components::zone::Here;
 use crate::server_functions::admin::{create_key, installation};
@@ -79,12 +80,11 @@ pub fn Connect() -> impl IntoView {
             }
         })
         .collect();
-    let lines = move || {
-        Suspend::new(async move {
-            let origin = who.await.map(|m| m.origin).unwrap_or_default();
-            way.get().lines(&origin, &model.get(), &key.get())
-        })
-    };
+    let lines = awaited(
+        move || (way.get(), model.get(), key.get()),
+        move || who,
+        |(way, model, key), who| way.lines(&who.map(|m| m.origin).unwrap_or_default(), &model, &key),
+    );
     view! {
         <Title text="Connect a system"/>
         <a class="skip" href="#main">"Skip to content"</a>
@@ -112,7 +112,7 @@ pub fn Connect() -> impl IntoView {
                     {move || outcome(add.value().get(), "The key is shown here once, as part of the lines. Copy them now.")}
                     <div class="codeb"><span class="lab">"Run this where predictions are made"</span>
                         <pre tabindex="0" aria-label="Lines to run"><Transition fallback=|| ()>{lines}</Transition></pre></div>
-                    <Transition fallback=Loading>{move || Suspend::new(async move { receiving(arrived.await, model.get()) })}</Transition>
+                    <Transition fallback=Loading>{awaited(move || model.get(), move || arrived, |model, arrived| receiving(arrived, model))}</Transition>
                 </main>
                 <aside class="chks" aria-label="Checks"><h2>"Checks on this installation"</h2>
                     <Transition fallback=|| ()>{move || Suspend::new(async move {

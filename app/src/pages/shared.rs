@@ -9,6 +9,7 @@ use leptos_router::hooks::use_params_map;
 use super::{incidents, model, operations, overview, system};
 use crate::charts::shared::ReadOnly;
 use crate::components::panel::{Empty, Loading};
+use crate::components::reading::awaited;
 use crate::components::state::{Place, encoded};
 use crate::components::zone::Here;
 use crate::server_functions::Failure;
@@ -23,16 +24,14 @@ pub fn Shared() -> impl IntoView {
     let data = resource(move || token.get(), shared);
     view! {
         <Meta name="robots" content="noindex"/>
-        <Transition fallback=Loading>{move || Suspend::new(async move {
-            match data.await {
+        <Transition fallback=Loading>{awaited(move || token.get(), move || data, |token, data| match data {
                 Err(Failure::NotAllowed(words)) => {
-                    let next = format!("/sign-in?next=/share/{}", encoded(&token.get()));
+                    let next = format!("/sign-in?next=/share/{}", encoded(&token));
                     let (title, text) = ("This page is for people who sign in", format!("{words}."));
                     view! { <Title text="Shared page"/><main class="page" id="main"><h1 class="sr">"Shared page"</h1><Empty title text><a class="btn pri" href=next rel="external">"Sign in"</a></Empty></main> }.into_any()
                 }
                 Err(error) => view! { <Title text="Shared page"/><main class="page" id="main"><h1 class="sr">"Shared page"</h1><Empty title="This link shows nothing" text=error.to_string()/></main> }.into_any(),
                 Ok(seen) => view! { <Title text=seen.title.clone()/><a class="skip" href="#main">"Skip to content"</a><main id="main">{framed(&seen)}</main> }.into_any(),
-            }
         })}</Transition>
     }
     .into_any()

@@ -26,7 +26,7 @@ use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::palette::{Over, use_overlay};
 use crate::components::panel::{Empty, Failed, Loading};
-use crate::components::reading::reading;
+use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, encoded, use_place};
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
@@ -126,16 +126,18 @@ pub fn Alerts() -> impl IntoView {
     let overlay = use_overlay();
     let saving = Memo::new(move |_| overlay.get() == Some(Over::SaveView));
     let saved = resource(move || saving.get(), |_| saved_views());
-    let body = move || {
-        Suspend::new(async move {
-            let mut views = saved.await.unwrap_or_default();
+    let body = awaited(
+        move || (asked.get(), place.get()),
+        move || async move { (saved.await, found.await) },
+        move |(asked, place), (saved, found)| {
+            let mut views = saved.unwrap_or_default();
             views.retain(|v| v.href == "/alerts" || v.href.starts_with("/alerts?"));
-            match found.await {
+            match found {
                 Err(error) => view! { <Failed error/> }.into_any(),
-                Ok(view) => page(view, &views, &asked.get(), &place.get(), hands),
+                Ok(view) => page(view, &views, &asked, &place, hands),
             }
-        })
-    };
+        },
+    );
     view! {
         <Title text="Alerts"/>
         <Frame title=Signal::stored("Alerts".to_string())>

@@ -8,6 +8,7 @@ use leptos_router::hooks::use_query_map;
 use super::traces::trace_link;
 use super::{DEFAULT, carried, more, with};
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::components::zone::{Here, zone_label};
@@ -58,11 +59,9 @@ pub fn Logs() -> impl IntoView {
                 <button class="btn pri end" type="submit">"Find"</button>
             </div>
         </form>
-        <Transition fallback=Loading>{move || Suspend::new(async move {
-            match found.await {
-                Ok(page) => listed(page, &place.get(), &search.get()),
-                Err(error) => view! { <Failed error/> }.into_any(),
-            }
+        <Transition fallback=Loading>{awaited(move || (place.get(), search.get()), move || found, |(place, search), found| match found {
+            Ok(page) => listed(page, &place, &search),
+            Err(error) => view! { <Failed error/> }.into_any(),
         })}</Transition>
     }
 }

@@ -8,6 +8,7 @@ use super::DEFAULT;
 use crate::charts::topology::topology;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::server_functions::telemetry::call_map;
@@ -22,12 +23,10 @@ pub fn Map() -> impl IntoView {
         |(environment, range, _)| call_map(environment, range),
     );
     view! {
-        <Transition fallback=Loading>{move || Suspend::new(async move {
-            match found.await {
-                Ok(map) if map.nodes.is_empty() => view! { <section class="panel"><Empty title="No call is known in the range" text="The map is learned from spans; what sends none can be declared by POST /api/v1/dependencies."><a class="btn" href="/settings/connections">"How to send spans"</a></Empty></section> }.into_any(),
-                Ok(map) => drawn(&map, &place.get()),
-                Err(error) => view! { <Failed error/> }.into_any(),
-            }
+        <Transition fallback=Loading>{awaited(move || place.get(), move || found, |place, found| match found {
+            Ok(map) if map.nodes.is_empty() => view! { <section class="panel"><Empty title="No call is known in the range" text="The map is learned from spans; what sends none can be declared by POST /api/v1/dependencies."><a class="btn" href="/settings/connections">"How to send spans"</a></Empty></section> }.into_any(),
+            Ok(map) => drawn(&map, &place),
+            Err(error) => view! { <Failed error/> }.into_any(),
         })}</Transition>
     }
 }

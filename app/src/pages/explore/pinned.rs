@@ -9,7 +9,7 @@ use crate::charts::chart::Chart;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
-use crate::components::reading::reading;
+use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, use_place};
 use crate::server_functions::telemetry::run_queries;
 
@@ -49,16 +49,13 @@ pub fn Pinned() -> impl IntoView {
         |(queries, range)| run_queries(queries, range),
     );
     view! {
-        <Transition fallback=Loading>{move || Suspend::new(async move {
-            match found.await {
-                Ok(views) if views.is_empty() => ().into_any(),
-                Ok(views) => {
-                    let (place, query, pins) = (place.get(), query.get(), pins.get());
-                    let panels: Vec<_> = read(&pins).iter().zip(views).map(|(own, found)| panel(own, found, &place, &query, &pins)).collect();
-                    view! { <h2 class="h2l mt-12">"Pinned"</h2><div class="g mb-16">{panels}</div> }.into_any()
-                }
-                Err(error) => view! { <Failed error/> }.into_any(),
+        <Transition fallback=Loading>{awaited(move || (place.get(), query.get(), pins.get()), move || found, |(place, query, pins), found| match found {
+            Ok(views) if views.is_empty() => ().into_any(),
+            Ok(views) => {
+                let panels: Vec<_> = read(&pins).iter().zip(views).map(|(own, found)| panel(own, found, &place, &query, &pins)).collect();
+                view! { <h2 class="h2l mt-12">"Pinned"</h2><div class="g mb-16">{panels}</div> }.into_any()
             }
+            Err(error) => view! { <Failed error/> }.into_any(),
         })}</Transition>
     }
 }

@@ -16,7 +16,7 @@ use crate::charts::shared::happened;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
-use crate::components::reading::reading;
+use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, use_place};
 use crate::server_functions::alerts::flags;
 use crate::server_functions::evaluation::{companions, look_closer, unusual_now};
@@ -69,6 +69,7 @@ pub fn Signals() -> impl IntoView {
         move || Plain::parse(&query.get()).map(|plain| plain.metric).unwrap_or_default(),
         |metric| async move { if metric.is_empty() { Vec::new() } else { metric_labels(metric).await.unwrap_or_default() } },
     );
+    let asked = move || (query.get(), pins.get(), place.get());
     let find = RwSignal::new(String::new());
     let field = NodeRef::<Input>::new();
     let finder = NodeRef::<Input>::new();
@@ -87,11 +88,9 @@ pub fn Signals() -> impl IntoView {
             <aside class="panel brw" aria-label="Metrics">
                 <label class="fnd"><span class="sr">"Find a metric"</span>
                     <input node_ref=finder class="in w" type="search" placeholder="Find a metric" on:input=move |ev| find.set(event_target_value(&ev))/></label>
-                <Transition fallback=Loading>{move || Suspend::new(async move {
-                    match names.await {
-                        Ok(names) => tree(&names, &find.get(), &query.get(), &pins.get(), &place.get()),
-                        Err(error) => view! { <Failed error/> }.into_any(),
-                    }
+                <Transition fallback=Loading>{awaited(move || (find.get(), asked()), move || names, |(find, (query, pins, place)), names| match names {
+                    Ok(names) => tree(&names, &find, &query, &pins, &place),
+                    Err(error) => view! { <Failed error/> }.into_any(),
                 })}</Transition>
             </aside>
             <div class="exb">
@@ -102,27 +101,23 @@ pub fn Signals() -> impl IntoView {
                         <label class="grow"><span class="sr">"Query in PromQL"</span>
                             <input class="in w mono" name="q" node_ref=field value=query.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
                         <button class="btn pri" type="submit">"Run"</button></div>
-                    <Transition>{move || Suspend::new(async move {
-                        let labels = labels.await;
-                        (!query.get().is_empty()).then(|| builder(&query.get(), &labels, &place.get(), &pins.get()))
+                    <Transition>{awaited(asked, move || labels, |(query, pins, place), labels| {
+                        (!query.is_empty()).then(|| builder(&query, &labels, &place, &pins))
                     })}</Transition>
                 </form>
                 {move || (!query.get().is_empty()).then(|| looks(&place.get(), &query.get(), &pins.get(), &[look.get(), draw.get(), before.get()]))}
-                <Transition fallback=Loading>{move || Suspend::new(async move {
-                    match closer.await {
-                        None => ().into_any(),
-                        Some(Ok(Closer::Analysis(view))) => super::closer::analysis(&view),
-                        Some(Ok(Closer::Unusual(view))) => super::closer::unusual(&view, &place.get()),
-                        Some(Ok(Closer::Companions(view))) => super::closer::companions(&view, &place.get()),
-                        Some(Err(error)) => view! { <Failed error/> }.into_any(),
-                    }
+                <Transition fallback=Loading>{awaited(move || place.get(), move || closer, |place, closer| match closer {
+                    None => ().into_any(),
+                    Some(Ok(Closer::Analysis(view))) => super::closer::analysis(&view),
+                    Some(Ok(Closer::Unusual(view))) => super::closer::unusual(&view, &place),
+                    Some(Ok(Closer::Companions(view))) => super::closer::companions(&view, &place),
+                    Some(Err(error)) => view! { <Failed error/> }.into_any(),
                 })}</Transition>
-                <Transition fallback=Loading>{move || Suspend::new(async move {
-                    let about = Subject { environment: place.get().environment, signal: query.get(), ..Subject::default() };
-                    happened(&flagged.await, about);
-                    match answer.await {
-                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), draw.get() == "stack"),
-                        Ok(None) if !pins.get().is_empty() => ().into_any(),
+                <Transition fallback=Loading>{awaited(move || (asked(), draw.get()), move || async move { (flagged.await, answer.await) }, |((query, pins, place), draw), (flagged, answer)| {
+                    happened(&flagged, Subject { environment: place.environment, signal: query, ..Subject::default() });
+                    match answer {
+                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), draw == "stack"),
+                        Ok(None) if !pins.is_empty() => ().into_any(),
                         Ok(None) => view! { <section class="panel"><Empty title="Choose a metric, or ask in PromQL" text="Functions of Prometheus work here: rate, histogram_quantile, sum by, topk and the others that dashboards use."/></section> }.into_any(),
                         Err(error) => view! { <Failed error/> }.into_any(),
                     }

@@ -11,6 +11,7 @@ use super::with;
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Failed, Loading};
+use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::components::zone::Here;
@@ -42,11 +43,9 @@ pub fn TracePage() -> impl IntoView {
         <Title text="Trace"/>
         <Frame title=Signal::derive(move || format!("Trace {}", id.get().chars().take(8).collect::<String>())) crumbs=vec![("Explore", "/explore?view=traces")]>
             <h1 class="sr">"Trace"</h1>
-            <Transition fallback=Loading>{move || Suspend::new(async move {
-                match found.await {
-                    Ok(view) => page(&view, &place.get(), &asked.get()).into_any(),
-                    Err(error) => view! { <Failed error/> }.into_any(),
-                }
+            <Transition fallback=Loading>{awaited(move || (place.get(), asked.get()), move || found, |(place, asked), found| match found {
+                Ok(view) => page(&view, &place, &asked).into_any(),
+                Err(error) => view! { <Failed error/> }.into_any(),
             })}</Transition>
         </Frame>
     }

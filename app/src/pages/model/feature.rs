@@ -16,7 +16,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
-use crate::components::reading::reading;
+use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
 use crate::components::zone::{Here, zone_label};
@@ -51,11 +51,9 @@ pub fn FeaturePage() -> impl IntoView {
         <Title text=title/>
         <Frame title=title crumbs=vec![("AI systems", "/overview")] range="All data">
             <Transition fallback=Loading>
-                {move || Suspend::new(async move {
-                    match data.await {
-                        Ok((view, rows)) => page(&view, &place.get(), &column.get(), rows),
-                        Err(error) => view! { <h1 class="sr">{title.get()}</h1><Failed error/> }.into_any(),
-                    }
+                {awaited(move || (place.get(), column.get(), title.get()), move || data, |(place, column, title), data| match data {
+                    Ok((view, rows)) => page(&view, &place, &column, rows),
+                    Err(error) => view! { <h1 class="sr">{title}</h1><Failed error/> }.into_any(),
                 })}
             </Transition>
         </Frame>

@@ -31,7 +31,7 @@ use crate::charts::shared::happened;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
-use crate::components::reading::reading;
+use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, encoded, use_place};
 use crate::components::status::Status;
 use crate::components::zone::Here;
@@ -96,11 +96,9 @@ fn ModelPage(section: Section) -> impl IntoView {
         <Title text=move || name.get()/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("AI systems", "/overview")] range="All data">
             <Transition fallback=Loading>
-                {move || Suspend::new(async move {
-                    match data.await {
-                        Ok(view) => page(&view, &place.get(), section).into_any(),
-                        Err(error) => view! { <h1 class="sr">{name.get()}</h1><Failed error/> }.into_any(),
-                    }
+                {awaited(move || (place.get(), name.get()), move || data, move |(place, name), data| match data {
+                    Ok(view) => page(&view, &place, section).into_any(),
+                    Err(error) => view! { <h1 class="sr">{name}</h1><Failed error/> }.into_any(),
                 })}
             </Transition>
         </Frame>

@@ -12,7 +12,7 @@ use super::{ModelTabs, address, came_true, predictions_link};
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
-use crate::components::reading::reading;
+use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, use_place};
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::evaluation::predictions;
@@ -41,11 +41,9 @@ pub fn PredictionsPage() -> impl IntoView {
             <div class="head"><div class="grow"><h1>"Predictions"</h1><p>"One by one, the newest first. A segment, or conditions of one’s own, narrow them."</p></div></div>
             {move || view! { <ModelTabs name=name.get() current="predictions"/> }}
             {move || narrow(&name.get(), &asked.get(), &place.get())}
-            <Transition fallback=Loading>{move || Suspend::new(async move {
-                match data.await {
-                    Ok(view) => table(&view, &place.get()),
-                    Err(error) => view! { <Failed error/> }.into_any(),
-                }
+            <Transition fallback=Loading>{awaited(move || place.get(), move || data, |place, data| match data {
+                Ok(view) => table(&view, &place),
+                Err(error) => view! { <Failed error/> }.into_any(),
             })}</Transition>
         </Frame>
     }

@@ -17,6 +17,7 @@ use super::ModelTabs;
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Failed, Loading, Panel};
+use crate::components::reading::awaited;
 use crate::components::status::Status;
 use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
@@ -81,11 +82,9 @@ pub fn ModelSetUp() -> impl IntoView {
         <Title text=move || format!("{} set-up", name.get())/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("AI systems", "/overview")]>
             <Transition fallback=Loading>
-                {move || Suspend::new(async move {
-                    match data.await {
-                        (Ok(view), role) => page(&view, role, acts).into_any(),
-                        (Err(error), _) => view! { <h1 class="sr">{name.get()}</h1><Failed error/> }.into_any(),
-                    }
+                {awaited(move || name.get(), move || data, move |name, data| match data {
+                    (Ok(view), role) => page(&view, role, acts).into_any(),
+                    (Err(error), _) => view! { <h1 class="sr">{name}</h1><Failed error/> }.into_any(),
                 })}
             </Transition>
         </Frame>

@@ -15,6 +15,7 @@ use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
+use crate::components::reading::awaited;
 use crate::components::state::encoded;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
@@ -52,15 +53,9 @@ pub fn Thresholds() -> impl IntoView {
     view! {
         <Title text="Thresholds"/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("AI systems", "/overview")]>
-            <Transition fallback=Loading>{move || Suspend::new(async move {
-                match all.await {
-                    (Ok(figures), Ok(view), role) => {
-                        let chosen = figure.get();
-                        let shown = preview.await;
-                        page(&figures, &view, role, &place.get(), chosen, shown, tried, save)
-                    }
-                    (Err(error), ..) | (_, Err(error), _) => view! { <h1 class="sr">"Thresholds"</h1><Failed error/> }.into_any(),
-                }
+            <Transition fallback=Loading>{awaited(move || (figure.get(), place.get()), move || async move { (all.await, preview.await) }, move |(figure, place), (all, preview)| match all {
+                (Ok(figures), Ok(view), role) => page(&figures, &view, role, &place, figure, preview, tried, save),
+                (Err(error), ..) | (_, Err(error), _) => view! { <h1 class="sr">"Thresholds"</h1><Failed error/> }.into_any(),
             })}</Transition>
         </Frame>
     }

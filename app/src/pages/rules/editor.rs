@@ -17,6 +17,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Failed, Loading};
+use crate::components::reading::awaited;
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{delete_rule, rule_of, save_rule, try_rule};
 use crate::server_functions::telemetry::metric_names;
@@ -74,11 +75,9 @@ pub fn RulePage() -> impl IntoView {
     view! {
         <Title text="Rule"/>
         <Frame title=Signal::derive(move || if id.get().is_some() { "Rule".to_string() } else { "New rule".to_string() }) crumbs=vec![("Rules", "/rules")]>
-            <Transition fallback=Loading>{move || Suspend::new(async move {
-                match found.await {
-                    Err(error) => view! { <Failed error/> }.into_any(),
-                    Ok((known, names)) => editor(known, names, asked.get()),
-                }
+            <Transition fallback=Loading>{awaited(move || asked.get(), move || found, |asked, found| match found {
+                Err(error) => view! { <Failed error/> }.into_any(),
+                Ok((known, names)) => editor(known, names, asked),
             })}</Transition>
         </Frame>
     }

@@ -10,6 +10,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Failed, Loading};
+use crate::components::reading::awaited;
 use crate::components::status::Status;
 use crate::components::zone::Here;
 use crate::server_functions::admin::create_key;
@@ -161,32 +162,27 @@ pub fn Connections() -> impl IntoView {
     let list = resource(move || live.tick.get(), |_| arrivals());
     let add = Action::new(|name: &String| create_key(name.clone(), vec![Scope::Ingest], None));
     let key = Memo::new(move |_| add.value().get().and_then(Result::ok).unwrap_or_default());
-    let cards = move || {
-        Suspend::new(async move {
-            match list.await {
-                Ok(list) => WAYS
-                    .iter()
-                    .enumerate()
-                    .map(|(i, way)| card(way, &list, i == chosen.get()))
-                    .collect::<Vec<_>>()
-                    .into_any(),
-                Err(error) => view! { <Failed error/> }.into_any(),
+    let cards = awaited(
+        move || chosen.get(),
+        move || list,
+        |chosen, list| match list {
+            Ok(list) => {
+                let cards = WAYS.iter().enumerate().map(|(i, way)| card(way, &list, i == chosen));
+                cards.collect::<Vec<_>>().into_any()
             }
-        })
-    };
-    let lines = move || {
-        Suspend::new(async move {
-            let origin = who.await.map(|m| m.origin).unwrap_or_default();
-            let key = key.get();
-            (WAYS[chosen.get()].lines)(&origin, if key.is_empty() { "plk_…" } else { &key })
-        })
-    };
-    let state = move || {
-        Suspend::new(async move {
-            let list = list.await.unwrap_or_default();
-            receiving(&WAYS[chosen.get()], &list)
-        })
-    };
+            Err(error) => view! { <Failed error/> }.into_any(),
+        },
+    );
+    let lines = awaited(
+        move || (chosen.get(), key.get()),
+        move || who,
+        |(chosen, key), who| {
+            let origin = who.map(|m| m.origin).unwrap_or_default();
+            (WAYS[chosen].lines)(&origin, if key.is_empty() { "plk_…" } else { &key })
+        },
+    );
+    let state =
+        awaited(move || chosen.get(), move || list, |chosen, list| receiving(&WAYS[chosen], &list.unwrap_or_default()));
     view! {
         <Settings title="Connections">
             <div class="head"><div><h1>"Connections"</h1><p>"What teams already run connects unchanged. Choose a way, paste the lines, and see it arrive. Nothing leaves your network."</p></div>
