@@ -121,7 +121,7 @@ impl Config {
 }
 
 impl LimitConfig {
-    pub fn of_series(&self) -> store::SeriesLimits {
+    fn of_series(&self) -> store::SeriesLimits {
         store::SeriesLimits {
             in_all: self.series,
             of_a_metric: self.series_of_a_metric,

@@ -4,6 +4,7 @@ use domain::Timestamp;
 use domain::alert::config::Alerting;
 use domain::alert::priority::Priority;
 use domain::alert::rule::{Backtest, Rule, RuleText};
+use domain::alert::silence::Silence;
 use domain::alert::view::{AlertAct, AlertFilter, AlertView, AlertsView, DryRun, OnCallView, RuleState};
 use domain::annotation::{Annotation, AnnotationAct, AnnotationText, Subject};
 use domain::happening::Flag;
@@ -184,6 +185,13 @@ pub async fn act_on_annotation(id: i64, act: AnnotationAct) -> Result<(), Failur
 pub async fn on_call(from: Option<Timestamp>, days: u16) -> Result<OnCallView, Failure> {
     use super::server::{actor, engine};
     Ok(engine().on_call(&actor(), from, days).await?)
+}
+
+/// Silences, those of the last days too, with what time the server has.
+#[server(prefix = "/do", endpoint = "silences_known", input = Json, output = Json)]
+pub async fn silences_known() -> Result<(Timestamp, Vec<Silence>), Failure> {
+    use super::server::{actor, engine};
+    Ok((engine().now(), engine().silences(&actor()).await?))
 }
 
 /// Routes, receivers, policies and schedules, with their secrets.

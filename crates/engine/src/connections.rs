@@ -9,7 +9,7 @@ use domain::telemetry::Change;
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
-use store::{Dependency, Points, Registered, SeriesLimits, Webhook};
+use store::{Dependency, Points, Registered, Webhook};
 
 use crate::ingest::add_errors;
 use crate::ingest::environment_name;
@@ -76,7 +76,7 @@ impl Engine {
     ///
     /// # Errors
     /// Not allowed; a body that is no JSON; too many at once. Samples that are wrong are named in the receipt.
-    pub async fn ingest_samples(&self, actor: &Actor, body: &[u8], limits: &SeriesLimits) -> Result<Receipt> {
+    pub async fn ingest_samples(&self, actor: &Actor, body: &[u8]) -> Result<Receipt> {
         self.may(actor, Action::Ingest, &Object::Installation)?;
         let now = self.now();
         let mut receipt = Receipt::default();
@@ -111,7 +111,7 @@ impl Engine {
         }
         let wanted =
             good.iter().map(|(_, s, _)| conventions::described(s.name.clone(), s.labels.clone(), &s.unit)).collect();
-        let registered = self.store.register_series(wanted, &sender(actor), limits).await?;
+        let registered = self.store.register_series(wanted, &sender(actor), &self.inner.options.series).await?;
         let mut points = Points::default();
         for ((line, sample, at), registered) in good.iter().zip(registered) {
             match registered {

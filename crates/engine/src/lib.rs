@@ -119,7 +119,7 @@ struct Inner {
 #[derive(Debug, Clone)]
 pub struct Options {
     pub privacy: Arc<ingest::privacy::Privacy>,
-    /// How many series what is scraped may bring.
+    /// How many series one sender may bring, one metric may have, and all together.
     pub series: store::SeriesLimits,
     /// Programs to ask for metrics, as Prometheus writes its lists of targets.
     pub scrape_file: Option<std::path::PathBuf>,
@@ -227,8 +227,7 @@ impl Engine {
             keep_up("gpu", Box::new(|e, s| Box::pin(collect::gpu::run(e, s))));
         }
         keep_up("probes", Box::new(|e, s| Box::pin(collect::probe::run(e, s))));
-        let (file, series) = (self.inner.options.scrape_file.clone(), self.inner.options.series);
-        keep_up("scraping", Box::new(move |e, s| Box::pin(collect::scrape::run(e, file.clone(), series, s))));
+        keep_up("scraping", Box::new(|e, s| Box::pin(collect::scrape::run(e, s))));
         keep_up("arrivals", Box::new(|e, s| Box::pin(arrivals::run(e, s))));
         if let Some(address) = self.inner.options.syslog.clone() {
             keep_up("syslog", Box::new(move |e, s| Box::pin(collect::syslog::run(e, address.clone(), s))));

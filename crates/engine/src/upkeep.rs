@@ -17,8 +17,9 @@ use crate::{Engine, Result};
 /// A lease outlives its holder by so much: after a crash the work rests that long, no longer.
 const LEASE: i64 = 15 * SECOND;
 const LEASE_RENEWED: Duration = Duration::from_secs(4);
-/// Between two rounds of compaction and merging.
+/// Between two rounds of compaction and merging, and after a round that found nothing to do.
 const ROUND: Duration = Duration::from_millis(250);
+const QUIET_ROUND: Duration = Duration::from_secs(1);
 /// Between two looks at what is too old.
 const RETENTION_ROUND: Duration = Duration::from_secs(600);
 /// Samples in memory before some become chunks; all do after [`SAMPLES_AGE`].
@@ -79,15 +80,20 @@ impl Keep {
 pub(crate) async fn run(engine: Engine, keep: Keep, stop: CancellationToken) {
     let mut chunked = Instant::now();
     let mut expired: Option<Instant> = None;
+    let mut pause = ROUND;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(ROUND) => {}
+            () = tokio::time::sleep(pause) => {}
         }
-        if let Err(error) = engine.maintain().await {
-            tracing::error!(%error, "upkeep failed; it is tried again");
-            tokio::time::sleep(Duration::from_secs(5)).await;
-        }
+        pause = match engine.maintain().await {
+            Ok(true) => ROUND,
+            Ok(false) => QUIET_ROUND,
+            Err(error) => {
+                tracing::error!(%error, "upkeep failed; it is tried again");
+                Duration::from_secs(5)
+            }
+        };
         let old = chunked.elapsed() > SAMPLES_AGE;
         if old || engine.store.fresh_samples() > SAMPLES_MOST {
             if let Err(error) = engine.under_lease("samples".into(), engine.chunk_samples(old)).await {
@@ -107,12 +113,14 @@ pub(crate) async fn run(engine: Engine, keep: Keep, stop: CancellationToken) {
 }
 
 impl Engine {
-    /// One round of compaction and label merging over all that has work: models, and kinds of telemetry.
-    pub async fn maintain(&self) -> Result<()> {
-        for bucket in self.store.buckets_with_work().await? {
-            self.under_lease(format!("maintain/{bucket}"), self.maintain_bucket(bucket)).await?;
+    /// One round of compaction and label merging over all that has work: models, and kinds of telemetry. Whether
+    /// anything had.
+    pub async fn maintain(&self) -> Result<bool> {
+        let with_work = self.store.buckets_with_work().await?;
+        for bucket in &with_work {
+            self.under_lease(format!("maintain/{bucket}"), self.maintain_bucket(*bucket)).await?;
         }
-        Ok(())
+        Ok(!with_work.is_empty())
     }
 
     async fn maintain_bucket(&self, bucket: i64) -> Result<()> {

@@ -13,7 +13,7 @@ use statistics::quantile::{quantile_sorted, sorted_finite};
 
 use crate::Rows;
 use crate::quality::classes;
-use crate::reference::{Reference, ReferenceValues};
+use crate::reference::{Numbers, Reference, ReferenceValues};
 use crate::share::share;
 
 /// Two numbers that differ by less than this share of the baseline's spread are the same answer.
@@ -137,12 +137,8 @@ fn answers(reference: Option<&Reference>, rows: &Rows) -> Vec<f64> {
         return Vec::new();
     };
     match (&column.values, data) {
-        (ReferenceValues::Numeric { decile_edges, .. }, ColumnData::Number(values)) => {
-            let sorted = sorted_finite(values);
-            statistics::binning::shares(
-                &statistics::binning::count_sorted(&sorted, decile_edges).0,
-                sorted.len() as u64,
-            )
+        (ReferenceValues::Numeric(numbers), ColumnData::Number(values)) => {
+            numbers.deciles.shares_of(&sorted_finite(values)).0
         }
         (ReferenceValues::Categorical { categories, index }, data) => {
             let (codes, dictionary) = classes(data);
@@ -166,11 +162,11 @@ fn diversity(reference: Option<&Reference>, rows: &Rows, task: Task) -> Option<f
     let data = rows.column("prediction")?;
     if let (Task::Regression, ColumnData::Number(values)) = (task, data) {
         let before = reference?.columns.iter().find(|c| c.column == "prediction")?;
-        let ReferenceValues::Numeric { sorted, .. } = &before.values else {
+        let ReferenceValues::Numeric(numbers) = &before.values else {
             return None;
         };
         let spread = |v: &[f64]| quantile_sorted(v, 0.75) - quantile_sorted(v, 0.25);
-        let (was, is) = (spread(sorted), spread(&sorted_finite(values)));
+        let (was, is) = (spread(&numbers.sorted), spread(&sorted_finite(values)));
         return (was > 0.0 && is.is_finite()).then(|| is / was);
     }
     let (codes, dictionary) = classes(data);
@@ -185,7 +181,7 @@ fn diversity(reference: Option<&Reference>, rows: &Rows, task: Task) -> Option<f
     let known =
         reference.and_then(|r| r.columns.iter().find(|c| c.column == "prediction")).map_or(0, |c| match &c.values {
             ReferenceValues::Categorical { categories, .. } => categories.len(),
-            ReferenceValues::Numeric { sorted, .. } => sorted.chunk_by(|a, b| a == b).take(1000).count(),
+            ReferenceValues::Numeric(numbers) => numbers.sorted.chunk_by(|a, b| a == b).take(1000).count(),
         });
     let most = known.max(counts.iter().filter(|c| **c > 0).count()).max(2) as f64;
     Some(entropy / most.ln())
@@ -211,7 +207,7 @@ pub fn behaviour(reference: Option<&Reference>, rows: &Rows, task: Task, keys: &
     let tolerance = reference
         .and_then(|r| r.columns.iter().find(|c| c.column == "prediction"))
         .and_then(|c| match &c.values {
-            ReferenceValues::Numeric { sorted, .. } if !sorted.is_empty() => {
+            ReferenceValues::Numeric(Numbers { sorted, .. }) if !sorted.is_empty() => {
                 Some(quantile_sorted(sorted, 0.9) - quantile_sorted(sorted, 0.1))
             }
             _ => None,

@@ -13,7 +13,7 @@ use statistics::kolmogorov_smirnov::Ranks;
 use statistics::quantile::{sorted_finite, sorted_owned};
 use statistics::{binning, categorical, divergence, intervals, kolmogorov_smirnov, multiple_testing};
 
-use crate::reference::{Reference, ReferenceColumn, ReferenceValues, open};
+use crate::reference::{Numbers, Reference, ReferenceColumn, ReferenceValues};
 use crate::{Rows, sentence};
 
 /// Fewer present values than this on a side, and the only verdict is “not enough data”.
@@ -116,109 +116,117 @@ pub fn measure(
     options: &DriftOptions,
 ) -> Measured {
     match &reference.values {
-        ReferenceValues::Numeric {
-            sorted,
-            ranks,
-            shown_edges,
-            shown_shares,
-            decile_edges,
-            decile_shares,
-            doane_edges,
-            doane_shares,
-        } => {
-            let type_changed = matches!(current.as_deref(), Some(ColumnData::Category { codes, .. }) if codes.iter().any(|c| *c != MISSING));
-            let now = match current {
-                Some(Cow::Owned(ColumnData::Number(values))) => sorted_owned(values),
-                Some(Cow::Borrowed(ColumnData::Number(values))) => sorted_finite(values),
-                _ => Vec::new(),
-            };
-            let (n, m) = (sorted.len() as u64, now.len() as u64);
-            let mut measured = blank(reference, ColumnKind::Numeric, n, m, rows, type_changed);
-            measured.shares = Shares {
-                reference: shown_shares.clone(),
-                current: binning::shares(&binning::count_sorted(&now, &open(shown_edges)).0, m),
-                edges: shown_edges.clone(),
-                categories: Vec::new(),
-            };
-            if n == 0 || m == 0 {
-                return measured;
-            }
-            let (least, greatest) = (sorted[0], sorted[sorted.len() - 1]);
-            let (below, within) = (now.partition_point(|v| *v < least), now.partition_point(|v| *v <= greatest));
-            measured.out_of_range = (below + now.len() - within) as u64;
-            measured.constant = least < greatest && now.len() > 1 && now[0] == now[now.len() - 1];
-            let d = if Ranks::serve(sorted.len(), now.len()) {
-                ranks.get_or_init(|| Ranks::of(sorted)).statistic(sorted, &now)
-            } else {
-                kolmogorov_smirnov::statistic_sorted(sorted, &now)
-            };
-            measured.ks = Some(d);
-            measured.p = Some(kolmogorov_smirnov::p_quick(d, sorted.len(), now.len()));
-            if options.wanted("wasserstein") {
-                measured.wasserstein = Some(divergence::wasserstein_normalised(sorted, &now));
-            }
-            let deciles = binning::shares(&binning::count_sorted(&now, decile_edges).0, m);
-            measured.effect = effect(&reference.merit, decile_shares, &deciles);
-            measured.psi = Some(divergence::population_stability_index(decile_shares, &deciles));
-            measured.psi_bins = decile_edges.windows(2).filter(|e| e[0] < e[1]).count();
-            let (counts, outside) = binning::count_sorted(&now, doane_edges);
-            let mut shares = binning::shares(&counts, m);
-            let mut before = doane_shares.clone();
-            if outside > 0 {
-                shares.push(outside as f64 / m as f64);
-                before.push(0.0);
-            }
-            measured.jensen_shannon =
-                Some(divergence::jensen_shannon_distance(&before, &shares, divergence::Base::Two));
-            measured.jensen_shannon_bins = before.iter().zip(&shares).filter(|(p, q)| **p + **q > 0.0).count();
-            let median = |v: &[f64]| domain::format::compact(statistics::quantile::quantile_sorted(v, 0.5));
-            measured.centre = Some((median(sorted), median(&now)));
-            measured
-        }
+        ReferenceValues::Numeric(numbers) => measure_numbers(reference, numbers, current, rows, options),
         ReferenceValues::Categorical { categories, index } => {
-            let text;
-            let current = current.as_deref();
-            let now = match current {
-                // A category that looks like a number arrives as one: `1` for “1”.
-                Some(ColumnData::Number(_)) => {
-                    text = current.map(ColumnData::to_category);
-                    text.as_ref()
-                }
-                other => other,
-            };
-            let (known, unseen) = count_categories(now, index, categories.len());
-            let n: u64 = categories.iter().map(|(_, c)| c).sum();
-            let m = known.iter().sum::<u64>() + unseen;
-            let mut measured = blank(reference, ColumnKind::Categorical, n, m, rows, false);
-            measured.unseen = unseen;
-            let mut before: Vec<u64> = categories.iter().map(|(_, c)| *c).collect();
-            let mut after = known;
-            measured.shares = bars(categories, &after, unseen, n, m);
-            if n == 0 || m == 0 {
-                return measured;
-            }
-            let top = after.iter().enumerate().max_by_key(|(_, c)| **c).map(|(i, _)| categories[i].0.clone());
-            measured.centre = Some((categories[0].0.clone(), top.unwrap_or_default()));
-            if unseen > 0 {
-                before.push(0);
-                after.push(unseen);
-            }
-            let (p, q) = (binning::shares(&before, n), binning::shares(&after, m));
-            measured.constant =
-                before.iter().filter(|c| **c > 0).count() > 1 && after.iter().filter(|c| **c > 0).count() == 1 && m > 1;
-            measured.effect = effect(&reference.merit, &p, &q);
-            let (pooled_before, pooled_after) = pool_rare(&before, &after, n, m);
-            let chi = categorical::chi_square(&pooled_before, &pooled_after);
-            measured.chi_square = Some(chi.statistic);
-            measured.p = Some(chi.p);
-            measured.psi = Some(divergence::population_stability_index(&p, &q));
-            measured.psi_bins = p.len();
-            measured.jensen_shannon = Some(divergence::jensen_shannon_distance(&p, &q, divergence::Base::Two));
-            measured.jensen_shannon_bins = p.len();
-            measured.l_infinity = Some(divergence::l_infinity(&p, &q));
-            measured
+            measure_categories(reference, categories, index, current.as_deref(), rows)
         }
     }
+}
+
+fn measure_numbers(
+    reference: &ReferenceColumn,
+    numbers: &Numbers,
+    current: Option<Cow<'_, ColumnData>>,
+    rows: usize,
+    options: &DriftOptions,
+) -> Measured {
+    let Numbers { sorted, ranks, shown, deciles, doane } = numbers;
+    let type_changed =
+        matches!(current.as_deref(), Some(ColumnData::Category { codes, .. }) if codes.iter().any(|c| *c != MISSING));
+    let now = match current {
+        Some(Cow::Owned(ColumnData::Number(values))) => sorted_owned(values),
+        Some(Cow::Borrowed(ColumnData::Number(values))) => sorted_finite(values),
+        _ => Vec::new(),
+    };
+    let (n, m) = (sorted.len() as u64, now.len() as u64);
+    let mut measured = blank(reference, ColumnKind::Numeric, n, m, rows, type_changed);
+    measured.shares = Shares {
+        reference: shown.shares.clone(),
+        current: shown.shares_with_beyond(&now),
+        edges: shown.edges.clone(),
+        categories: Vec::new(),
+    };
+    if n == 0 || m == 0 {
+        return measured;
+    }
+    let (least, greatest) = (sorted[0], sorted[sorted.len() - 1]);
+    let (below, within) = (now.partition_point(|v| *v < least), now.partition_point(|v| *v <= greatest));
+    measured.out_of_range = (below + now.len() - within) as u64;
+    measured.constant = least < greatest && now.len() > 1 && now[0] == now[now.len() - 1];
+    let d = if Ranks::serve(sorted.len(), now.len()) {
+        ranks.get_or_init(|| Ranks::of(sorted)).statistic(sorted, &now)
+    } else {
+        kolmogorov_smirnov::statistic_sorted(sorted, &now)
+    };
+    measured.ks = Some(d);
+    measured.p = Some(kolmogorov_smirnov::p_quick(d, sorted.len(), now.len()));
+    if options.wanted("wasserstein") {
+        measured.wasserstein = Some(divergence::wasserstein_normalised(sorted, &now));
+    }
+    let (shares, _) = deciles.shares_of(&now);
+    measured.effect = effect(&reference.merit, &deciles.shares, &shares);
+    measured.psi = Some(divergence::population_stability_index(&deciles.shares, &shares));
+    measured.psi_bins = deciles.edges.windows(2).filter(|e| e[0] < e[1]).count();
+    let (mut shares, outside) = doane.shares_of(&now);
+    let mut before = doane.shares.clone();
+    if outside > 0 {
+        shares.push(outside as f64 / m as f64);
+        before.push(0.0);
+    }
+    measured.jensen_shannon = Some(divergence::jensen_shannon_distance(&before, &shares, divergence::Base::Two));
+    measured.jensen_shannon_bins = before.iter().zip(&shares).filter(|(p, q)| **p + **q > 0.0).count();
+    let median = |v: &[f64]| domain::format::compact(statistics::quantile::quantile_sorted(v, 0.5));
+    measured.centre = Some((median(sorted), median(&now)));
+    measured
+}
+
+fn measure_categories(
+    reference: &ReferenceColumn,
+    categories: &[(String, u64)],
+    index: &HashMap<String, usize>,
+    current: Option<&ColumnData>,
+    rows: usize,
+) -> Measured {
+    let text;
+    let now = match current {
+        // A category that looks like a number arrives as one: `1` for “1”.
+        Some(ColumnData::Number(_)) => {
+            text = current.map(ColumnData::to_category);
+            text.as_ref()
+        }
+        other => other,
+    };
+    let (known, unseen) = count_categories(now, index, categories.len());
+    let n: u64 = categories.iter().map(|(_, c)| c).sum();
+    let m = known.iter().sum::<u64>() + unseen;
+    let mut measured = blank(reference, ColumnKind::Categorical, n, m, rows, false);
+    measured.unseen = unseen;
+    let mut before: Vec<u64> = categories.iter().map(|(_, c)| *c).collect();
+    let mut after = known;
+    measured.shares = bars(categories, &after, unseen, n, m);
+    if n == 0 || m == 0 {
+        return measured;
+    }
+    let top = after.iter().enumerate().max_by_key(|(_, c)| **c).map(|(i, _)| categories[i].0.clone());
+    measured.centre = Some((categories[0].0.clone(), top.unwrap_or_default()));
+    if unseen > 0 {
+        before.push(0);
+        after.push(unseen);
+    }
+    let (p, q) = (binning::shares(&before, n), binning::shares(&after, m));
+    measured.constant =
+        before.iter().filter(|c| **c > 0).count() > 1 && after.iter().filter(|c| **c > 0).count() == 1 && m > 1;
+    measured.effect = effect(&reference.merit, &p, &q);
+    let (pooled_before, pooled_after) = pool_rare(&before, &after, n, m);
+    let chi = categorical::chi_square(&pooled_before, &pooled_after);
+    measured.chi_square = Some(chi.statistic);
+    measured.p = Some(chi.p);
+    measured.psi = Some(divergence::population_stability_index(&p, &q));
+    measured.psi_bins = p.len();
+    measured.jensen_shannon = Some(divergence::jensen_shannon_distance(&p, &q, divergence::Base::Two));
+    measured.jensen_shannon_bins = p.len();
+    measured.l_infinity = Some(divergence::l_infinity(&p, &q));
+    measured
 }
 
 fn blank(reference: &ReferenceColumn, kind: ColumnKind, n: u64, m: u64, rows: usize, type_changed: bool) -> Measured {

@@ -51,7 +51,7 @@ pub fn groups_of(rows: &Rows, reference: Option<&Reference>, name: &str) -> Opti
         return Some(Groups::by_word(column, quality::classes(data)));
     };
     let before = reference.and_then(|r| r.columns.iter().find(|c| c.column == *column)).and_then(|c| match &c.values {
-        ReferenceValues::Numeric { sorted, .. } if !sorted.is_empty() => Some(sorted.as_slice()),
+        ReferenceValues::Numeric(numbers) if !numbers.sorted.is_empty() => Some(numbers.sorted.as_slice()),
         _ => None,
     });
     let own;

@@ -27,23 +27,29 @@ pub struct ReferenceColumn {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReferenceValues {
-    Numeric {
-        sorted: Vec<f64>,
-        /// Made when the first short window asks: a comparison of two tables has no use for it.
-        ranks: OnceLock<Ranks>,
-        /// Of the histogram that people see: its edges, both ends open for what lies beyond.
-        shown_edges: Vec<f64>,
-        shown_shares: Vec<f64>,
-        decile_edges: Vec<f64>,
-        decile_shares: Vec<f64>,
-        doane_edges: Vec<f64>,
-        doane_shares: Vec<f64>,
-    },
+    Numeric(Numbers),
     Categorical {
         /// Category → count, most frequent first.
         categories: Vec<(String, u64)>,
         index: HashMap<String, usize>,
     },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Numbers {
+    pub sorted: Vec<f64>,
+    /// Made when the first short window asks: a comparison of two tables has no use for it.
+    pub ranks: OnceLock<Ranks>,
+    pub shown: Bins,
+    pub deciles: Bins,
+    pub doane: Bins,
+}
+
+/// Bins, and the share of the baseline's values in each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bins {
+    pub edges: Vec<f64>,
+    pub shares: Vec<f64>,
 }
 
 /// A whole baseline.
@@ -57,7 +63,7 @@ impl ReferenceValues {
     /// Rows that hold a value.
     pub fn n(&self) -> u64 {
         match self {
-            ReferenceValues::Numeric { sorted, .. } => sorted.len() as u64,
+            ReferenceValues::Numeric(numbers) => numbers.sorted.len() as u64,
             ReferenceValues::Categorical { categories, .. } => categories.iter().map(|(_, n)| n).sum(),
         }
     }
@@ -92,7 +98,7 @@ impl Reference {
 impl ReferenceValues {
     fn merit(&self, data: &ColumnData, score: &[f64]) -> Vec<f64> {
         let mut sums = match self {
-            ReferenceValues::Numeric { decile_shares, .. } => vec![(0.0, 0.0); decile_shares.len()],
+            ReferenceValues::Numeric(numbers) => vec![(0.0, 0.0); numbers.deciles.shares.len()],
             ReferenceValues::Categorical { categories, .. } => vec![(0.0, 0.0); categories.len()],
         };
         let mut add = |place: usize, score: f64| {
@@ -101,9 +107,9 @@ impl ReferenceValues {
             }
         };
         match (self, data) {
-            (ReferenceValues::Numeric { decile_edges, .. }, ColumnData::Number(values)) => {
+            (ReferenceValues::Numeric(numbers), ColumnData::Number(values)) => {
                 for (value, score) in values.iter().zip(score).filter(|(v, _)| v.is_finite()) {
-                    add(binning::place(*value, decile_edges), *score);
+                    add(binning::place(*value, &numbers.deciles.edges), *score);
                 }
             }
             (ReferenceValues::Categorical { index, .. }, data) => {
@@ -156,11 +162,11 @@ pub fn display_name(column: &str) -> String {
 
 fn prepare(data: Cow<'_, ColumnData>) -> Option<ReferenceValues> {
     let data = match data {
-        Cow::Owned(ColumnData::Number(values)) => return Some(numeric(sorted_owned(values))),
+        Cow::Owned(ColumnData::Number(values)) => return Some(Numbers::of(sorted_owned(values))),
         other => other,
     };
     match data.as_ref() {
-        ColumnData::Number(values) => Some(numeric(sorted_finite(values))),
+        ColumnData::Number(values) => Some(Numbers::of(sorted_finite(values))),
         ColumnData::Category { codes, dictionary } => {
             let mut counts = vec![0_u64; dictionary.len()];
             codes.iter().filter(|c| **c != MISSING).for_each(|c| counts[*c as usize] += 1);
@@ -174,23 +180,39 @@ fn prepare(data: Cow<'_, ColumnData>) -> Option<ReferenceValues> {
     }
 }
 
-fn numeric(sorted: Vec<f64>) -> ReferenceValues {
-    let decile_edges = binning::decile_edges(&sorted);
-    let doane_edges = binning::doane_edges(&sorted);
-    let n = sorted.len() as u64;
-    let decile_shares = binning::shares(&binning::count_sorted(&sorted, &decile_edges).0, n);
-    let doane_shares = binning::shares(&binning::count_sorted(&sorted, &doane_edges).0, n);
-    let shown_edges = shown_edges(&sorted);
-    let shown_shares = binning::shares(&binning::count_sorted(&sorted, &open(&shown_edges)).0, n);
-    ReferenceValues::Numeric {
-        sorted,
-        ranks: OnceLock::new(),
-        shown_edges,
-        shown_shares,
-        decile_edges,
-        decile_shares,
-        doane_edges,
-        doane_shares,
+impl Numbers {
+    fn of(sorted: Vec<f64>) -> ReferenceValues {
+        ReferenceValues::Numeric(Numbers {
+            shown: Bins::shown(&sorted),
+            deciles: Bins::of(binning::decile_edges(&sorted), &sorted),
+            doane: Bins::of(binning::doane_edges(&sorted), &sorted),
+            ranks: OnceLock::new(),
+            sorted,
+        })
+    }
+}
+
+impl Bins {
+    fn of(edges: Vec<f64>, sorted: &[f64]) -> Bins {
+        let (counts, _) = binning::count_sorted(sorted, &edges);
+        Bins { shares: binning::shares(&counts, sorted.len() as u64), edges }
+    }
+
+    /// The histogram that people see: what lies beyond its edges counts in the outer bins.
+    fn shown(sorted: &[f64]) -> Bins {
+        let mut bins = Bins { edges: shown_edges(sorted), shares: Vec::new() };
+        bins.shares = bins.shares_with_beyond(sorted);
+        bins
+    }
+
+    pub fn shares_with_beyond(&self, sorted: &[f64]) -> Vec<f64> {
+        Bins::of(open(&self.edges), sorted).shares
+    }
+
+    /// Shares of other values in these bins, and how many lie in none of them.
+    pub fn shares_of(&self, sorted: &[f64]) -> (Vec<f64>, u64) {
+        let (counts, outside) = binning::count_sorted(sorted, &self.edges);
+        (binning::shares(&counts, sorted.len() as u64), outside)
     }
 }
 
@@ -211,7 +233,7 @@ fn shown_edges(sorted: &[f64]) -> Vec<f64> {
 }
 
 /// The same bins, the first and the last without an end.
-pub fn open(edges: &[f64]) -> Vec<f64> {
+fn open(edges: &[f64]) -> Vec<f64> {
     let mut open = edges.to_vec();
     if let [first, .., last] = open.as_mut_slice() {
         (*first, *last) = (f64::NEG_INFINITY, f64::INFINITY);

@@ -40,6 +40,10 @@ pub enum Decided {
         group_key: String,
         destination: String,
     },
+    /// What was and is to be sent to a destination is kept no longer.
+    Forgotten {
+        destination: String,
+    },
     Incident(Incident),
     Entry(Entry),
 }
@@ -425,6 +429,10 @@ impl Decided {
                 const SQL: &str = "UPDATE notification SET state = 'superseded'
                      WHERE group_key = $1 AND destination = $2 AND state = 'waiting'";
                 transaction.execute(SQL, params![group_key.as_str(), destination.as_str()]).await?;
+            }
+            Decided::Forgotten { destination } => {
+                const SQL: &str = "DELETE FROM notification WHERE destination = $1";
+                transaction.execute(SQL, params![destination.as_str()]).await?;
             }
         }
         Ok(0)

@@ -11,10 +11,20 @@ use super::{Outcome, open, text};
 use crate::config::Config;
 use crate::http;
 
+/// Asks for memory in small pages. With huge ones, of two megabytes each, an idle server holds twice as much as it
+/// uses and a busy one a fifth more, and is no faster for it.
+fn small_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "memory comes in huge pages where the system likes them");
+    }
+}
+
 /// How long open requests may take once the program was told to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
 pub async fn run(config: Config) -> Outcome {
+    small_pages();
     let engine = open(&config).await?;
     let address = config
         .server

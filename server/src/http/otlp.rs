@@ -136,8 +136,7 @@ impl State {
     }
 
     async fn metric_points(&self, actor: &Actor, request: ExportMetricsServiceRequest) -> Result<Outcome, EngineError> {
-        let limits = self.config.limits.of_series();
-        self.noted("otlp_metrics", self.engine.otlp_metrics(actor, request, &limits).await)
+        self.noted("otlp_metrics", self.engine.otlp_metrics(actor, request).await)
     }
 
     async fn log_records(&self, actor: &Actor, request: ExportLogsServiceRequest) -> Result<Outcome, EngineError> {

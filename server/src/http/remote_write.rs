@@ -46,8 +46,7 @@ pub async fn write(
 ) -> ApiResult<Response> {
     let version = version(&headers)?;
     let (body, _permits) = upload::receive_up_to(&state, &headers, body, BODY_MAX).await?;
-    let limits = state.config.limits.of_series();
-    let written = state.engine.remote_write(&caller.actor, version, &body, &limits).await?;
+    let written = state.engine.remote_write(&caller.actor, version, &body).await?;
     state.engine.note_arrival("remote_write", written.samples, written.refused, written.reason.as_deref());
     state.metrics.samples.inc_by(written.samples);
     let mut response = match &written.reason {

@@ -108,8 +108,7 @@ pub async fn samples(
 ) -> ApiResult<Response> {
     let (body, _permits) = upload::receive_up_to(&state, &headers, body, WHOLE_MAX).await?;
     let body = upload::unpacked(body)?;
-    let limits = state.config.limits.of_series();
-    noted(&state, "samples", state.engine.ingest_samples(&caller.actor, &body, &limits).await)
+    noted(&state, "samples", state.engine.ingest_samples(&caller.actor, &body).await)
 }
 
 /// A CloudEvent in binary mode: the envelope in headers, the data in the body.

@@ -303,6 +303,17 @@ pub fn a_rule_fires_on_a_sample_and_resolves_by_the_next(server: Server) {
     assert!(review["review"].as_str().is_some_and(|r| r.contains("the mail server was full")), "{review}");
 }
 
+pub fn an_alert_of_its_own_goes_all_the_way_and_concerns_nobody(server: Server) {
+    let read = server.key("read");
+    let took = |figure: &str| format!("/api/v1/query?query=plimsoll_synthetic_alert_{figure}");
+    let found = |answer: &Value| answer["data"]["result"][0]["value"][1].as_str().map(ToString::to_string);
+    let p99 = server.wait_for(&took("p99_seconds"), &read, |answer| found(answer).is_some());
+    let seconds: f64 = found(&p99).and_then(|s| s.parse().ok()).expect("it arrived");
+    assert!(seconds > 0.0 && seconds < 30.0, "{seconds}");
+    assert_eq!(server.get("/api/v2/alerts", &read).json(), json!([]));
+    assert_eq!(server.get("/api/v2/alerts/groups", &read).json(), json!([]));
+}
+
 fn every_condition_is_tried_on_the_past(alerting: &Alerting) {
     let tried = |condition: &Value| {
         let rule = json!({"name": "t", "condition": condition});

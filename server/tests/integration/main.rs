@@ -235,6 +235,7 @@ on_both!(
     what_goes_on_is_repeated_and_what_failed_is_tried_again,
     silences_and_inhibitions_keep_quiet_and_a_silence_that_ends_is_heard,
     a_rule_fires_on_a_sample_and_resolves_by_the_next,
+    an_alert_of_its_own_goes_all_the_way_and_concerns_nobody,
     killed_at_any_moment_it_loses_no_message_and_repeats_none_under_another_key,
     mail_comes_to_a_real_server_in_one_thread_and_to_who_was_named,
     schemathesis_finds_no_answer_that_is_not_described,

@@ -13,7 +13,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::zone::{Here, zone, zone_label};
-use crate::server_functions::alerts::{covered, end_silence, make_silence, on_call};
+use crate::server_functions::alerts::{covered, end_silence, make_silence, silences_known};
 use crate::wire::resource;
 
 type New = (String, Option<Timestamp>, Timestamp, String, bool);
@@ -25,7 +25,7 @@ pub fn Silences() -> impl IntoView {
     });
     let preview = Action::new(|matchers: &String| covered(matchers.clone()));
     let end = Action::new(|id: &String| end_silence(id.clone()));
-    let found = resource(move || (make.version().get(), end.version().get()), |_| on_call(None, 1));
+    let found = resource(move || (make.version().get(), end.version().get()), |_| silences_known());
     let shown = move || match preview.value().get() {
         None => None,
         Some(Err(error)) => Some(view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any()),
@@ -65,8 +65,8 @@ pub fn Silences() -> impl IntoView {
             <section class="panel mt-12" aria-label="Silences"><Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
-                    Ok(seen) if seen.silences.is_empty() => view! { <Empty title="No silence" text="Nothing is kept quiet. A silence can be made here, from an alert, or by amtool."/> }.into_any(),
-                    Ok(seen) => table(seen.silences, seen.now, end),
+                    Ok((_, silences)) if silences.is_empty() => view! { <Empty title="No silence" text="Nothing is kept quiet. A silence can be made here, from an alert, or by amtool."/> }.into_any(),
+                    Ok((now, silences)) => table(silences, now, end),
                 }
             })}</Transition></section>
         </Frame>

@@ -265,7 +265,6 @@ pub struct OnCallView {
     pub receivers: Vec<(String, String, bool)>,
     pub route: Route,
     pub destinations: Vec<DestinationState>,
-    pub silences: Vec<Silence>,
     /// Of everybody who takes turns, over the last four weeks, the most called first.
     pub load: Vec<CallLoad>,
     /// E-mail addresses of people who may take turns.

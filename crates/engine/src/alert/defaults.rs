@@ -153,6 +153,16 @@ fn of_installation() -> Vec<(&'static str, RuleText)> {
             ),
         ),
         (
+            "self/synthetic",
+            rule(
+                "Alerts come late",
+                "An alert that Plimsoll sends through itself has taken more than 10 seconds for 2 minutes.",
+                above("plimsoll_synthetic_alert_seconds", 10.0),
+                2 * MINUTE,
+                "From a sample to its message takes {{value}} s",
+            ),
+        ),
+        (
             "self/queue",
             rule(
                 "The writer is behind",

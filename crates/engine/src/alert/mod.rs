@@ -23,6 +23,7 @@ mod rules;
 mod self_watch;
 mod settings;
 mod silences;
+mod synthetic;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -44,6 +45,7 @@ use crate::{Engine, Result};
 use board::{Board, LiveGroup, Surroundings, Waiting};
 
 pub use alerts::{AlertGroup, NewAlert, OpenAlert, Posted};
+pub(crate) use synthetic::is_synthetic;
 
 /// How long a process that is gone still counts as the leader.
 const LEASE: i64 = 10 * SECOND;
@@ -77,6 +79,7 @@ pub struct Shared {
     rules: Mutex<HashMap<i64, Evaluated>>,
     refreshed: AtomicI64,
     watch: self_watch::Watch,
+    synthetic: synthetic::Synthetic,
 }
 
 /// The last evaluation of a rule.
@@ -122,6 +125,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             let begun = std::time::Instant::now();
             engine.alert_turn().await?;
             engine.inner.alerts.watch.turn(begun.elapsed());
+            engine.synthetic_turn().await?;
             if now.0 - watched.0 >= self_watch::EVERY {
                 watched = now;
                 engine.watch_self(now).await?;
@@ -173,6 +177,7 @@ impl Engine {
         if until == 0 {
             // Another one may have led meanwhile.
             shared.board.lock().await.loaded = false;
+            shared.synthetic.stays();
         }
         // A little less than the lease: whoever comes next waits for all of it.
         shared.leads.store(now.0 + LEASE - SECOND, Ordering::Relaxed);
@@ -209,7 +214,8 @@ impl Engine {
             let routed = fresh.routed_of(&group);
             fresh.groups.insert(group.key.clone(), LiveGroup { group, routed, members: BTreeSet::new() });
         }
-        for waiting in self.store.messages_waiting().await? {
+        let waiting = self.store.messages_waiting().await?;
+        for waiting in waiting.into_iter().filter(|w| !synthetic::is_synthetic(w)) {
             let prints = |alerts: &[Alert]| alerts.iter().map(|a| a.fingerprint.clone()).collect();
             let (firing, resolved) = (prints(&waiting.message.firing), prints(&waiting.message.resolved));
             let place = (waiting.group_key.clone(), waiting.destination.clone());

@@ -47,9 +47,14 @@ impl Watch {
     fn take(&self) -> (f64, Option<f64>) {
         let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let slowest = std::mem::take(&mut measured.slowest_turn);
-        let sorted = sorted_finite(&measured.deliveries.iter().copied().collect::<Vec<_>>());
-        (slowest, (!sorted.is_empty()).then(|| quantile_sorted(&sorted, 0.99)))
+        (slowest, percentile(&measured.deliveries, 0.99))
     }
+}
+
+/// `None` of nothing.
+pub(super) fn percentile(seconds: &VecDeque<f64>, share: f64) -> Option<f64> {
+    let sorted = sorted_finite(&seconds.iter().copied().collect::<Vec<_>>());
+    (!sorted.is_empty()).then(|| quantile_sorted(&sorted, share))
 }
 
 impl Engine {
@@ -70,6 +75,10 @@ impl Engine {
         // Nothing was sent yet: no percentile, rather than zero.
         if let Some(p99) = p99 {
             readings.push(own("plimsoll_delivery_p99_seconds", "s", p99));
+        }
+        if let Some((last, p99)) = self.inner.alerts.synthetic.took() {
+            readings.push(own("plimsoll_synthetic_alert_seconds", "s", last));
+            readings.push(own("plimsoll_synthetic_alert_p99_seconds", "s", p99));
         }
         self.store.append_samples(&readings).await?;
         Ok(())

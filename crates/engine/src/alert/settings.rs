@@ -85,7 +85,6 @@ impl Engine {
             schedules: schedules.collect(),
             receivers: document.receivers.iter().map(|r| (r.name.clone(), r.policy.clone(), r.send_resolved)).collect(),
             destinations: self.destinations(actor).await?,
-            silences: self.silences(actor).await?,
             load: self.call_load(&document.schedules).await?,
             people: self.store.people().await?.into_iter().filter(|p| !p.disabled).map(|p| p.email).collect(),
             policies: document.policies,

@@ -14,7 +14,7 @@ use domain::signal::{Layer, Sample, Series};
 use domain::time::SECOND;
 use domain::{Action, Actor, Object, Timestamp};
 use serde::Deserialize;
-use store::{Exemplar, Points, Registered, ScrapeJob, SeriesLimits};
+use store::{Exemplar, Points, Registered, ScrapeJob};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_128;
@@ -100,7 +100,7 @@ impl FromFile {
     }
 }
 
-pub(crate) async fn run(engine: Engine, file: Option<PathBuf>, limits: SeriesLimits, stop: CancellationToken) {
+pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let mut due: HashMap<(String, String), Instant> = HashMap::new();
     let mut from_file = FromFile::default();
     let mut discovered: HashMap<i64, (Instant, Vec<Scraped>)> = HashMap::new();
@@ -113,7 +113,8 @@ pub(crate) async fn run(engine: Engine, file: Option<PathBuf>, limits: SeriesLim
         let Ok(jobs) = engine.store.scrape_jobs().await else {
             continue;
         };
-        let mut targets: Vec<Scraped> = file.as_deref().map(|f| from_file.targets(f).to_vec()).unwrap_or_default();
+        let file = engine.inner.options.scrape_file.as_deref();
+        let mut targets: Vec<Scraped> = file.map(|f| from_file.targets(f).to_vec()).unwrap_or_default();
         discovered.retain(|id, _| jobs.iter().any(|j| j.id == *id && j.discovery));
         for job in &jobs {
             if !job.discovery {
@@ -154,10 +155,10 @@ pub(crate) async fn run(engine: Engine, file: Option<PathBuf>, limits: SeriesLim
             if !engine.store.claim(&lease, &engine.inner.holder, at, until).await.unwrap_or(false) {
                 continue;
             }
-            let (engine, turn, limits) = (engine.clone(), turn.clone(), limits);
+            let (engine, turn) = (engine.clone(), turn.clone());
             tokio::spawn(async move {
                 let _turn = turn.acquire_owned().await;
-                if let Err(error) = engine.scrape(&target, &limits).await {
+                if let Err(error) = engine.scrape(&target).await {
                     tracing::warn!(%error, url = target.url, "what a program answered was not kept");
                 }
             });
@@ -203,7 +204,7 @@ fn instance(url: &str) -> String {
 
 impl Engine {
     /// Asks one program and keeps what it answers, and whether it did.
-    async fn scrape(&self, target: &Scraped, limits: &SeriesLimits) -> Result<()> {
+    async fn scrape(&self, target: &Scraped) -> Result<()> {
         let started = Instant::now();
         let answer = ask(&target.url, &target.credentials, target.every).await;
         let took = started.elapsed().as_secs_f64();
@@ -217,7 +218,7 @@ impl Engine {
             Ok(text) => {
                 let source = format!("scrape {}", target.job);
                 let found = tokio::task::block_in_place(|| exposition::read(&text));
-                let (kept, refusal) = self.keep_exposition(&found, &own, &source, limits, now).await?;
+                let (kept, refusal) = self.keep_exposition(&found, &own, &source, now).await?;
                 (kept, found.reason.clone().or(refusal))
             }
         };
@@ -247,7 +248,6 @@ impl Engine {
         found: &exposition::Exposition<'_>,
         own: &BTreeMap<String, String>,
         source: &str,
-        limits: &SeriesLimits,
         now: Timestamp,
     ) -> Result<(u64, Option<String>)> {
         let spellings: Vec<u128> = tokio::task::block_in_place(|| {
@@ -281,7 +281,7 @@ impl Engine {
                     found.units.iter().find(|(metric, _)| line.name.starts_with(**metric)).map_or("", |(_, u)| u);
                 conventions::described(line.name.to_string(), labels, if unit == "seconds" { "s" } else { unit })
             });
-            let registered = self.store.register_series(wanted.collect(), source, limits).await?;
+            let registered = self.store.register_series(wanted.collect(), source, &self.inner.options.series).await?;
             for (place, registered) in unknown.into_iter().zip(registered) {
                 match registered {
                     Registered::Known(id) => {

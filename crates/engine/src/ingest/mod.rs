@@ -36,6 +36,8 @@ use decode::Format;
 use map::Mapped;
 use targets::Target;
 
+/// Models that there may be.
+const MODELS_MAX: usize = 1000;
 /// Errors named in an answer.
 pub const ERRORS_NAMED: usize = 100;
 
@@ -221,17 +223,33 @@ impl Engine {
             settings: ModelSettings::default(),
             demo: false,
         };
-        match self.store.create_model(&new, now).await {
+        let mut model = self.register_model(&new, now).await?;
+        if envelope.shift.is_some() && !model.replayed {
+            model.replayed = true;
+            self.store.update_model(&model).await?;
+        }
+        Ok(model)
+    }
+
+    /// A model that registers itself with the first that is sent of it.
+    ///
+    /// # Errors
+    /// There are too many: a name that is made up for each request would otherwise be a model each.
+    async fn register_model(&self, new: &NewModel, now: Timestamp) -> Result<Model> {
+        if self.store.models().await?.len() >= MODELS_MAX {
+            return Err(EngineError::TooLarge(format!(
+                "there are {MODELS_MAX} models already, so “{}” is not made one: send under a name that is known, or \
+                 remove a model on its set-up page",
+                new.name
+            )));
+        }
+        match self.store.create_model(new, now).await {
             // Two first batches at once: the other one won.
-            Err(store::StoreError::Conflict(_)) => self.known_model(name).await,
+            Err(store::StoreError::Conflict(_)) => self.known_model(&new.name).await,
             created => {
-                let mut model = created?;
-                if envelope.shift.is_some() {
-                    model.replayed = true;
-                    self.store.update_model(&model).await?;
-                }
-                tracing::info!(model = name, task = task.name(), "a model registered itself with its first rows");
-                Ok(model)
+                let (model, task) = (&new.name, new.task.name());
+                tracing::info!(model, task, "a model registered itself with what was sent first of it");
+                Ok(created?)
             }
         }
     }

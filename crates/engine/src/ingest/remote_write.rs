@@ -9,7 +9,7 @@ use domain::conventions;
 use domain::signal::Series;
 use domain::time::{HOUR, MINUTE, SECOND};
 use domain::{Action, Actor, Object};
-use store::{Points, Registered, SeriesLimits};
+use store::{Points, Registered};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::protobuf::{Broken, Fields, Value, packed};
@@ -229,13 +229,7 @@ impl Engine {
     /// # Errors
     /// Not allowed; a body that is no snappy block, too large when unpacked, or no such message; a full
     /// queue. Samples that are refused one by one are counted, with the reason of the first.
-    pub async fn remote_write(
-        &self,
-        actor: &Actor,
-        version: Version,
-        body: &[u8],
-        limits: &SeriesLimits,
-    ) -> Result<Written> {
+    pub async fn remote_write(&self, actor: &Actor, version: Version, body: &[u8]) -> Result<Written> {
         self.may(actor, Action::Ingest, &Object::Installation)?;
         let message = unpacked(body)?;
         let mut written = Written::default();
@@ -244,7 +238,7 @@ impl Engine {
             Version::One => version_one(&message)?,
             Version::Two => version_two(&message, &mut symbols)?,
         };
-        let ids = self.series_ids(actor, &sent, &symbols, limits, &mut written).await?;
+        let ids = self.series_ids(actor, &sent, &symbols, &mut written).await?;
         let now = self.now().0;
         let mut points = Points::default();
         for (sent, id) in sent.iter().zip(ids) {
@@ -273,7 +267,6 @@ impl Engine {
         actor: &Actor,
         sent: &[Sent<'_>],
         symbols: &[&[u8]],
-        limits: &SeriesLimits,
         written: &mut Written,
     ) -> Result<Vec<Option<i64>>> {
         let hashes: Vec<u128> = sent.iter().map(|s| s.hash).collect();
@@ -292,7 +285,7 @@ impl Engine {
                 Err(reason) => written.refuse(sent.samples.len(), || reason),
             }
         }
-        let registered = self.store.register_series(wanted, &sender(actor), limits).await?;
+        let registered = self.store.register_series(wanted, &sender(actor), &self.inner.options.series).await?;
         for (place, registered) in places.into_iter().zip(registered) {
             match registered {
                 Registered::Known(id) => {

@@ -22,6 +22,7 @@ use domain::{Action, Actor, Object};
 use store::Outgoing;
 use tokio_util::sync::CancellationToken;
 
+use crate::alert::is_synthetic;
 use crate::outgoing::{self, Outcome};
 use crate::people::random_text;
 use crate::{Engine, EngineError};
@@ -104,7 +105,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => break,
             () = engine.inner.alerts.send.notified() => {}
-            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
         if !engine.leads_alerts() {
             continue;
@@ -130,6 +131,12 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
             }
         };
         for message in due {
+            if is_synthetic(&message) {
+                if let Err(error) = engine.synthetic_arrived().await {
+                    tracing::error!(%error, "the synthetic alert could not be taken from the outbox");
+                }
+                continue;
+            }
             let Ok(permit) = permits.clone().acquire_owned().await else {
                 break;
             };

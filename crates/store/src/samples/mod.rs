@@ -179,16 +179,28 @@ impl Store {
 
     /// Keeps samples durably. Values that are not finite are left out: absence is a gap.
     pub async fn append_samples(&self, samples: &[(Series, Sample)]) -> Result<()> {
+        self.append_samples_of(samples, "", &SeriesLimits::NONE).await.map(|_| ())
+    }
+
+    /// The same of a source that may bring so many series; why some were refused, where some were.
+    pub async fn append_samples_of(
+        &self,
+        samples: &[(Series, Sample)],
+        source: &str,
+        limits: &SeriesLimits,
+    ) -> Result<Option<String>> {
         let finite: Vec<&(Series, Sample)> = samples.iter().filter(|(_, s)| s.value.is_finite()).collect();
         let wanted: Vec<Series> = finite.iter().map(|(series, _)| series.clone()).collect();
-        let ids = self.register_series(wanted, "", &SeriesLimits::NONE).await?;
-        let mut points = Points::default();
-        for ((_, sample), id) in finite.into_iter().zip(ids) {
-            if let Registered::Known(id) = id {
-                points.push(id, sample.at.0, sample.value);
+        let registered = self.register_series(wanted, source, limits).await?;
+        let (mut points, mut refused) = (Points::default(), None);
+        for ((_, sample), registered) in finite.into_iter().zip(registered) {
+            match registered {
+                Registered::Known(id) => points.push(id, sample.at.0, sample.value),
+                Registered::Refused(reason) => drop(refused.get_or_insert(reason)),
             }
         }
-        self.append_points(points).await
+        self.append_points(points).await?;
+        Ok(refused)
     }
 
     /// Keeps samples of registered series durably.

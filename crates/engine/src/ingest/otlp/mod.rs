@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use domain::event::{ColumnRole, EventBatch, EventKind};
 use domain::model::{Field, ModelSettings, Schema, Task};
-use domain::signal::{Layer, Series};
+use domain::signal::{Layer, Sample, Series};
 use domain::telemetry::evaluation;
 use domain::{Action, Actor, Object, Timestamp};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -25,7 +25,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use serde::de::DeserializeOwned;
-use store::{NewModel, Points, Registered, SeriesLimits};
+use store::{NewModel, Points, Registered};
 
 use super::remote_write::{AHEAD, LATE, sender, too_far};
 use super::targets::Target;
@@ -50,8 +50,13 @@ impl Refused {
     pub fn add(&mut self, count: u64, reason: impl Into<String>) {
         if count > 0 {
             self.count += count;
-            self.reason.get_or_insert_with(|| reason.into());
+            self.warn(reason);
         }
+    }
+
+    /// What was sent is kept; something that comes of it is not.
+    pub fn warn(&mut self, reason: impl Into<String>) {
+        self.reason.get_or_insert_with(|| reason.into());
     }
 }
 
@@ -86,10 +91,11 @@ impl Engine {
         let privacy = self.privacy();
         let read = tokio::task::block_in_place(|| traces::read(request, &privacy));
         self.keep_events(EventKind::Span, read.spans).await?;
-        self.keep_calls(read.found.calls).await?;
-        self.keep_evaluations(read.found.evaluations).await?;
-        self.keep_tools(read.found.tools).await?;
-        Ok(Outcome { accepted: read.accepted, refused: read.refused })
+        let mut refused = read.refused;
+        self.keep_calls(read.found.calls, &mut refused).await?;
+        self.keep_evaluations(actor, read.found.evaluations, &mut refused).await?;
+        self.keep_tools(actor, read.found.tools, &mut refused).await?;
+        Ok(Outcome { accepted: read.accepted, refused })
     }
 
     /// Keeps lines of logs, and the evaluations among them.
@@ -98,17 +104,13 @@ impl Engine {
         let (privacy, now) = (self.privacy(), self.now());
         let read = tokio::task::block_in_place(|| logs::read(&request, &privacy, now));
         self.keep_events(EventKind::Log, read.logs).await?;
-        self.keep_evaluations(read.evaluations).await?;
-        Ok(Outcome { accepted: read.accepted, refused: Refused::default() })
+        let mut refused = Refused::default();
+        self.keep_evaluations(actor, read.evaluations, &mut refused).await?;
+        Ok(Outcome { accepted: read.accepted, refused })
     }
 
     /// Keeps samples of metrics.
-    pub async fn otlp_metrics(
-        &self,
-        actor: &Actor,
-        request: ExportMetricsServiceRequest,
-        limits: &SeriesLimits,
-    ) -> Result<Outcome> {
+    pub async fn otlp_metrics(&self, actor: &Actor, request: ExportMetricsServiceRequest) -> Result<Outcome> {
         self.may(actor, Action::Ingest, &Object::Installation)?;
         let now = self.now().0;
         let mut read = tokio::task::block_in_place(|| metrics::read(&request, &self.inner.counters));
@@ -118,7 +120,7 @@ impl Engine {
         let unknown: Vec<usize> = (0..ids.len()).filter(|i| ids[*i].is_none()).collect();
         if !unknown.is_empty() {
             let wanted = unknown.iter().map(|i| read.series(&read.points[*i])).collect();
-            let registered = self.store.register_series(wanted, &sender(actor), limits).await?;
+            let registered = self.store.register_series(wanted, &sender(actor), &self.inner.options.series).await?;
             for (place, registered) in unknown.into_iter().zip(registered) {
                 match registered {
                     Registered::Known(id) => {
@@ -181,7 +183,7 @@ impl Engine {
     }
 
     /// Calls as events of their models; a model registers itself with its first.
-    async fn keep_calls(&self, calls: Vec<Call>) -> Result<()> {
+    async fn keep_calls(&self, calls: Vec<Call>, refused: &mut Refused) -> Result<()> {
         let mut groups: BTreeMap<(String, String), Vec<Call>> = BTreeMap::new();
         for call in calls {
             groups.entry((model_name(&call.model), call.environment.clone())).or_default().push(call);
@@ -195,7 +197,13 @@ impl Engine {
                     call.cost = prices.cost(provider, &call.model, call.input, call.output, call.cached);
                 }
             }
-            let target = self.called_model(&model, &environment, &calls[0], now).await?;
+            let target = match self.called_model(&model, &environment, &calls[0], now).await {
+                Err(EngineError::TooLarge(reason)) => {
+                    refused.warn(reason);
+                    continue;
+                }
+                found => found?,
+            };
             self.store.append_events(&target.1, events_of(&calls), now).await?;
         }
         Ok(())
@@ -217,10 +225,7 @@ impl Engine {
                     settings: ModelSettings::default(),
                     demo: false,
                 };
-                match self.store.create_model(&new, now).await {
-                    Err(store::StoreError::Conflict(_)) => self.known_model(name).await?,
-                    created => created?,
-                }
+                self.register_model(&new, now).await?
             }
         };
         let stream = self.store.stream(model.id, EventKind::Prediction, environment).await?;
@@ -230,7 +235,7 @@ impl Engine {
     }
 
     /// Evaluations as events, and their scores as signals of quality.
-    async fn keep_evaluations(&self, evaluations: Vec<Evaluation>) -> Result<()> {
+    async fn keep_evaluations(&self, actor: &Actor, evaluations: Vec<Evaluation>, refused: &mut Refused) -> Result<()> {
         if evaluations.is_empty() {
             return Ok(());
         }
@@ -269,16 +274,16 @@ impl Engine {
                     layer: Layer::Quality,
                     higher_is_better: Some(true),
                 };
-                samples.push((series, domain::signal::Sample { at: found.at, value }));
+                samples.push((series, Sample { at: found.at, value }));
             }
         }
         let batches = rows.into_iter().map(|(environment, rows)| (environment, rows.finish())).collect();
         self.keep_events(EventKind::Evaluation, batches).await?;
-        Ok(self.store.append_samples(&samples).await?)
+        self.keep_signals(actor, &samples, refused).await
     }
 
     /// Runs of tools as signals: whether each failed, so that their mean is the rate of errors, and how long it took.
-    async fn keep_tools(&self, tools: Vec<gen_ai::ToolRun>) -> Result<()> {
+    async fn keep_tools(&self, actor: &Actor, tools: Vec<gen_ai::ToolRun>, refused: &mut Refused) -> Result<()> {
         let mut samples = Vec::with_capacity(2 * tools.len());
         for run in tools {
             let labels = BTreeMap::from([
@@ -290,12 +295,24 @@ impl Engine {
                 let (labels, better) = (labels.clone(), Some(false));
                 let layer = Layer::Application;
                 let series = Series { name: name.into(), labels, unit: unit.into(), layer, higher_is_better: better };
-                samples.push((series, domain::signal::Sample { at: run.at, value }));
+                samples.push((series, Sample { at: run.at, value }));
             };
             add("gen_ai.tool.failed", "1", f64::from(u8::from(run.failed)));
             add("gen_ai.tool.duration", "s", run.seconds);
         }
-        if samples.is_empty() { Ok(()) } else { Ok(self.store.append_samples(&samples).await?) }
+        self.keep_signals(actor, &samples, refused).await
+    }
+
+    /// Signals that come of a sender's spans and logs, as many series as it may bring.
+    async fn keep_signals(&self, actor: &Actor, samples: &[(Series, Sample)], refused: &mut Refused) -> Result<()> {
+        if samples.is_empty() {
+            return Ok(());
+        }
+        let limits = &self.inner.options.series;
+        if let Some(reason) = self.store.append_samples_of(samples, &sender(actor), limits).await? {
+            refused.warn(reason);
+        }
+        Ok(())
     }
 }
 
