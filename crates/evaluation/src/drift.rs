@@ -5,6 +5,7 @@
 //! With p alone every large window would drift; with an effect alone every small one.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use domain::event::{ColumnData, MISSING};
 use domain::verdict::{ColumnKind, ColumnVerdict, DriftScore, Finding, Shares, TestResult};
