@@ -20,7 +20,8 @@ pub fn cells(all: impl Iterator<Item = (usize, Cell)>) -> Vec<Mark> {
 }
 
 /// The ramp between the words for its ends.
-pub fn ramp(least: &'static str, most: &'static str) -> impl IntoView {
+pub fn ramp(least: impl Into<String>, most: impl Into<String>) -> AnyView {
+    let (least, most): (String, String) = (least.into(), most.into());
     let steps: Vec<_> = (0..STEPS).map(|i| view! { <i class=format!("hk hk{i}")></i> }).collect();
-    view! { <span>{least}" "<span class="hkr" aria-hidden="true">{steps}</span>" "{most}</span> }
+    view! { <span>{least}" "<span class="hkr" aria-hidden="true">{steps}</span>" "{most}</span> }.into_any()
 }

@@ -40,7 +40,7 @@ const EXEMPLAR_SERIES: usize = 500;
 const AT_ONCE: usize = 256;
 
 /// All series as PromQL sees them.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Index {
     count: usize,
     newest: i64,
@@ -92,18 +92,24 @@ impl From<QueryError> for EngineError {
 
 impl Engine {
     async fn series_index(&self) -> Result<Arc<Index>> {
-        let all = self.store.series("").await?;
-        let newest = all.iter().map(|(id, _)| *id).max().unwrap_or(0);
+        let (count, newest) = self.store.series_extent().await?;
         let known = self.inner.index.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if known.count == all.len() && known.newest == newest {
+        if known.count == count && known.newest == newest {
             return Ok(known);
         }
         let index = tokio::task::block_in_place(|| {
-            let mut index = Index { count: all.len(), newest, ..Index::default() };
-            for (id, series) in all {
+            let new = self.store.series_after(known.newest);
+            // Where only newer ones came, the others stay as they are.
+            let (mut index, new) = if known.count + new.len() == count {
+                ((*known).clone(), new)
+            } else {
+                (Index::default(), self.store.series_after(0))
+            };
+            for (id, series) in new {
                 let labels = Arc::new(labels_of(&series));
                 index.by_name.entry(labels[NAME].clone()).or_default().push(index.series.len());
                 index.series.push((id, labels, series));
+                (index.count, index.newest) = (index.count + 1, id);
             }
             Arc::new(index)
         });

@@ -17,9 +17,10 @@ use crate::{Engine, Result};
 /// A lease outlives its holder by so much: after a crash the work rests that long, no longer.
 const LEASE: i64 = 15 * SECOND;
 const LEASE_RENEWED: Duration = Duration::from_secs(4);
-/// Between two rounds of compaction and merging, and after a round that found nothing to do.
+/// Between two rounds of compaction and merging.
 const ROUND: Duration = Duration::from_millis(250);
-const QUIET_ROUND: Duration = Duration::from_secs(1);
+/// How long a round that would find nothing is put off: other processes bring work as well.
+const QUIET: Duration = Duration::from_secs(1);
 /// Between two looks at what is too old.
 const RETENTION_ROUND: Duration = Duration::from_secs(600);
 /// Samples in memory before some become chunks; all do after [`SAMPLES_AGE`].
@@ -80,18 +81,24 @@ impl Keep {
 pub(crate) async fn run(engine: Engine, keep: Keep, stop: CancellationToken) {
     let mut chunked = Instant::now();
     let mut expired: Option<Instant> = None;
-    let mut pause = ROUND;
+    let mut quiet = false;
     loop {
+        let rest = async {
+            tokio::time::sleep(ROUND).await;
+            if quiet {
+                let _ = tokio::time::timeout(QUIET, engine.store.something_came()).await;
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = rest => {}
         }
-        pause = match engine.maintain().await {
-            Ok(true) => ROUND,
-            Ok(false) => QUIET_ROUND,
+        quiet = match engine.maintain().await {
+            Ok(worked) => !worked,
             Err(error) => {
                 tracing::error!(%error, "upkeep failed; it is tried again");
-                Duration::from_secs(5)
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                false
             }
         };
         let old = chunked.elapsed() > SAMPLES_AGE;

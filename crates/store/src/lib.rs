@@ -105,6 +105,8 @@ pub struct Store {
     writer: writer::Writer,
     samples: Arc<samples::Samples>,
     catalogue: Arc<catalogue::Catalogue>,
+    /// Events or labels were kept here.
+    came: Arc<tokio::sync::Notify>,
 }
 
 /// Where the database is and how much of it to use at once.
@@ -127,6 +129,11 @@ impl StoreOptions {
 }
 
 impl Store {
+    /// Waits until this process keeps events or labels, or has since the last time.
+    pub async fn something_came(&self) {
+        self.came.notified().await;
+    }
+
     /// Opens the database, brings its schema up to date and starts the writer.
     ///
     /// # Errors
@@ -137,7 +144,7 @@ impl Store {
         let samples = Arc::new(samples::Samples::default());
         let catalogue = Arc::new(catalogue::Catalogue::default());
         let writer = writer::Writer::start(database.clone(), samples.clone(), catalogue.clone(), options.queue);
-        let store = Store { database, writer, samples, catalogue };
+        let store = Store { database, writer, samples, catalogue, came: Arc::default() };
         store.load_samples().await?;
         tokio::spawn(keep_log_short(Arc::downgrade(&store.database)));
         Ok(store)

@@ -144,6 +144,7 @@ impl Store {
             receipt.changed += one.changed;
             receipt.changed_ids.extend(one.changed_ids);
             receipt.changed_ids.truncate(NAMED);
+            self.came.notify_one();
         }
         Ok(receipt)
     }
@@ -153,7 +154,9 @@ impl Store {
         if batch.rows() == 0 {
             return Ok(0);
         }
-        self.writer.submit(Duration::ZERO, |reply| Request::Labels { model_id, batch, at, reply }).await
+        let kept = self.writer.submit(Duration::ZERO, |reply| Request::Labels { model_id, batch, at, reply }).await?;
+        self.came.notify_one();
+        Ok(kept)
     }
 
     pub(crate) async fn submit_points(&self, points: Points) -> Result<()> {

@@ -1,35 +1,20 @@
-//! What a query answers: its lines, what they were before, and figures of each.
+//! What a query answers: drawn in one of some ways, and figures of each line.
 
-use domain::telemetry::{QueryLine, QueryView};
+use domain::telemetry::QueryView;
 use leptos::prelude::*;
 
+use super::drawn::{Drawn, class_of, places, unit_of};
 use crate::charts::chart::Chart;
 use crate::charts::shared::use_shared;
 use crate::charts::spark::Spark;
-use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
-use crate::charts::stack::{Layer, piled};
+use crate::charts::spec::Unit;
 use crate::components::icons::Icon;
 use crate::components::panel::Empty;
 use crate::components::state::encoded;
 use crate::components::zone::Here;
 
-/// Classes of lines, told apart by colour and named beside each value.
-const CLASSES: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
-
-fn unit_of(view: &QueryView) -> Unit {
-    match Unit::of_signal(&view.unit) {
-        // A ratio that leaves 0 to 1 is no share.
-        Unit::Percent
-            if view.lines.iter().flat_map(|l| l.values.iter().flatten()).any(|v| !(0.0..=1.0).contains(v)) =>
-        {
-            Unit::Compact
-        }
-        unit => unit,
-    }
-}
-
 /// The lines, and what they were before where that is asked for.
-pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, stack: bool) -> AnyView {
+pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, drawn: Drawn) -> AnyView {
     if view.lines.is_empty() {
         return view! { <section class="panel"><Empty title="Nothing answers to this in the range" text="The query is right, but no series has a sample there. Choose a longer range, or other labels."/></section> }.into_any();
     }
@@ -39,67 +24,20 @@ pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, stack: bo
     let sub = format!("{many}, a point every {}", domain::format::duration((view.step * 1e6) as i64));
     let left_out = (view.left_out > 0)
         .then(|| format!("{} more lines are not shown; add labels, or take topk(20, …)", view.left_out));
-    let spec = if stack { piled_lines(view, unit) } else { None }.unwrap_or_else(|| lines(view, then, unit));
+    let spec = drawn.spec(view, then, unit);
+    let (left, legend) = (drawn.left(), drawn.legend(view, unit));
     let found = (view.clone(), then.cloned());
     let marked = use_shared().marked;
     let values = move || values(&found.0, found.1.as_ref(), marked.get(), unit);
     view! {
         <section class="panel" aria-label="Chart">
             <header class="ph"><h2 class="mono cutq">{view.query.clone()}</h2><span class="sub">{sub}</span></header>
-            <div class="pb"><Chart spec title=view.query.clone() description left=64/></div>
+            <div class="pb"><Chart spec title=view.query.clone() description left/>{legend}</div>
             {left_out.map(|text| view! { <footer class="pf"><span class="hint">{text}</span></footer> })}
         </section>
         {values}
     }
     .into_any()
-}
-
-/// The lines alone, in a small panel.
-pub(super) fn plain(view: &QueryView, height: f64) -> ChartSpec {
-    ChartSpec { height, ..lines(view, None, unit_of(view)) }
-}
-
-fn class_of(line: usize) -> &'static str {
-    CLASSES[line % CLASSES.len()]
-}
-
-/// Microseconds of each point.
-fn places(view: &QueryView) -> Vec<f64> {
-    let points = view.lines.iter().map(|l| l.values.len()).max().unwrap_or(0);
-    (0..points).map(|i| view.from.0 as f64 + i as f64 * view.step * 1e6).collect()
-}
-
-fn lines(view: &QueryView, then: Option<&(i64, QueryView)>, unit: Unit) -> ChartSpec {
-    let line = |of: &QueryView, ago: i64, line: &QueryLine, name: String, class: String| Mark::Line {
-        name,
-        class,
-        points: places(of).into_iter().map(|at| at + ago as f64).zip(line.values.iter().copied()).collect(),
-    };
-    let mut marks = Vec::new();
-    if let Some((ago, before)) = then {
-        for was in &before.lines {
-            // Beside the line it is compared with, paler; one that is no more has no colour of its own.
-            let now = view.lines.iter().position(|l| l.label == was.label);
-            let class = now.map_or("kt dash thin".to_string(), |i| format!("{} dash thin", class_of(i)));
-            let name = format!("{}, {} before", was.label, domain::format::duration(*ago));
-            marks.push(line(before, *ago, was, name, class));
-        }
-    }
-    let own = view.lines.iter().enumerate();
-    marks.extend(own.map(|(i, l)| line(view, 0, l, l.label.clone(), class_of(i).to_string())));
-    let from_zero = view.lines.iter().flat_map(|l| l.values.iter().flatten()).all(|v| *v >= 0.0);
-    ChartSpec::fit(260.0, Axis::Time, unit, marks, from_zero)
-}
-
-/// The lines one upon the other; `None` where one goes below zero, since nothing can stand on that.
-fn piled_lines(view: &QueryView, unit: Unit) -> Option<ChartSpec> {
-    if view.lines.iter().flat_map(|l| l.values.iter().flatten()).any(|v| *v < 0.0) {
-        return None;
-    }
-    let layers = view.lines.iter().map(|l| Layer { name: l.label.clone(), values: l.values.clone() }).collect();
-    // Money, bytes and counts add up; shares of different wholes do not, and are shown as plain numbers.
-    let unit = if unit == Unit::Percent { Unit::Compact } else { unit };
-    piled(260.0, &places(view), unit, layers, CLASSES.len()).map(|(spec, _)| spec)
 }
 
 /// Figures of each line: over the range, or over the marked span against as long before it.
@@ -178,22 +116,5 @@ mod tests {
         assert_eq!(mean(&places, &values, 0.0, 3.0), (Some(2.0), 2));
         assert_eq!(mean(&places, &values, 1.0, 2.0), (None, 0));
         assert_eq!(mean(&places, &values, f64::MIN, f64::MAX), (Some(4.0), 3));
-    }
-
-    #[test]
-    fn lines_that_go_below_zero_are_not_piled_up() {
-        let line = |low| QueryLine { label: "a".into(), values: vec![Some(low), Some(2.0)] };
-        let view = |lines| QueryView {
-            query: "q".into(),
-            lines,
-            unit: String::new(),
-            step: 1.0,
-            from: domain::Timestamp(0),
-            to: domain::Timestamp(1_000_000),
-            left_out: 0,
-        };
-        assert!(piled_lines(&view(vec![line(-1.0)]), Unit::Compact).is_none());
-        let spec = piled_lines(&view(vec![line(1.0), line(3.0)]), Unit::Compact).expect("a pile");
-        assert!(spec.y.1 >= 4.0, "the top is the sum: {:?}", spec.y);
     }
 }

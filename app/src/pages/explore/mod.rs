@@ -5,6 +5,7 @@ mod answer;
 mod builder;
 mod changes;
 mod closer;
+mod drawn;
 mod logs;
 mod map;
 mod pinned;

@@ -71,7 +71,7 @@ fn panel(own: &str, found: Result<QueryView, String>, place: &Place, query: &str
         }
         Ok(view) => {
             let description = format!("{} lines of {own}", view.lines.len());
-            let spec = super::answer::plain(&view, HEIGHT);
+            let spec = super::drawn::plain(&view, HEIGHT);
             view! { <Chart spec title=own.to_string() description left=56/> }.into_any()
         }
     };

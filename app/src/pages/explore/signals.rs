@@ -9,6 +9,7 @@ use leptos::html::Input;
 use leptos::prelude::*;
 
 use super::builder::builder;
+use super::drawn::Drawn;
 use super::pinned::{MOST, Pinned, read, turned};
 use super::plain::Plain;
 use super::{DEFAULT, carried, parameter, with};
@@ -116,7 +117,7 @@ pub fn Signals() -> impl IntoView {
                 <Transition fallback=Loading>{awaited(move || (asked(), draw.get()), move || async move { (flagged.await, answer.await) }, |((query, pins, place), draw), (flagged, answer)| {
                     happened(&flagged, Subject { environment: place.environment, signal: query, ..Subject::default() });
                     match answer {
-                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), draw == "stack"),
+                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), Drawn::named(&draw)),
                         Ok(None) if !pins.is_empty() => ().into_any(),
                         Ok(None) => view! { <section class="panel"><Empty title="Choose a metric, or ask in PromQL" text="Functions of Prometheus work here: rate, histogram_quantile, sum by, topk and the others that dashboards use."/></section> }.into_any(),
                         Err(error) => view! { <Failed error/> }.into_any(),
@@ -148,8 +149,8 @@ fn looks(place: &Place, query: &str, pins: &str, chosen: &[String; 3]) -> impl I
     };
     let ways = [("", "Lines"), ("closer", "Look closer"), ("companions", "What moved with it")]
         .map(|(value, words)| link(words, href(value, draw, before), value == look));
-    let drawn = [("", "Line"), ("stack", "Stack")].map(|(value, words)| {
-        view! { <a href=href(look, value, before) aria-current=(value == draw).then_some("true")>{words}</a> }
+    let drawn = Drawn::ALL.map(|way| {
+        view! { <a href=href(look, way.name(), before) aria-current=(way.name() == draw).then_some("true")>{way.title()}</a> }
     });
     // A second click takes the comparison away.
     let compared = [("1d", "A day before"), ("7d", "A week before")].map(|(value, words)| {

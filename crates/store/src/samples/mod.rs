@@ -158,23 +158,25 @@ impl Store {
 
     /// Reads what other processes wrote, and lets go of what they have turned into chunks.
     async fn catch_up_samples(&self) -> Result<()> {
-        const NEWER: &str = "SELECT seq, body FROM sample_fresh WHERE seq > $1 ORDER BY seq LIMIT 1000";
+        // The oldest there is, then what is newer than what is known: one question, as it is asked for each read.
+        const NEWER: &str = "SELECT 0 AS part, (SELECT min(seq) FROM sample_fresh) AS number, NULL AS body
+             UNION ALL SELECT 1, seq, body FROM sample_fresh WHERE seq > $1 ORDER BY part, number LIMIT 1001";
         let mut last = self.samples.head().last_seq();
         loop {
             let rows = self.database.fetch(NEWER, params![last]).await?;
-            for row in &rows {
-                let points = codec::decode_points(&row.blob(1)?)?;
-                last = row.int(0)?;
+            let Some((oldest, newer)) = rows.split_first() else {
+                return Ok(());
+            };
+            for row in newer {
+                let points = codec::decode_points(&row.blob(2)?)?;
+                last = row.int(1)?;
                 self.samples.head_mut().catch_up(points, last);
             }
-            if rows.len() < 1000 {
-                break;
+            if newer.len() < 1000 {
+                self.samples.head_mut().drop_before(oldest.opt_int(1)?.unwrap_or(last + 1));
+                return Ok(());
             }
         }
-        let oldest = self.database.fetch_one("SELECT min(seq) FROM sample_fresh", vec![]).await?;
-        let oldest = oldest.map(|r| r.opt_int(0)).transpose()?.flatten();
-        self.samples.head_mut().drop_before(oldest.unwrap_or(last + 1));
-        Ok(())
     }
 
     /// Keeps samples durably. Values that are not finite are left out: absence is a gap.
@@ -212,6 +214,17 @@ impl Store {
     pub async fn series(&self, prefix: &str) -> Result<Vec<(i64, Arc<Series>)>> {
         self.catch_up_series().await?;
         Ok(self.samples.registry().beginning_with(prefix))
+    }
+
+    /// How many series there are, and the number of the newest.
+    pub async fn series_extent(&self) -> Result<(usize, i64)> {
+        self.catch_up_series().await?;
+        Ok(self.samples.registry().extent())
+    }
+
+    /// Series that came after the one of a number, by their numbers.
+    pub fn series_after(&self, id: i64) -> Vec<(i64, Arc<Series>)> {
+        self.samples.registry().after(id)
     }
 
     /// The samples of some series within a range, in order of time; empty where there are none.

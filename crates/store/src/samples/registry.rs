@@ -38,7 +38,7 @@ pub enum Registered {
 
 #[derive(Default)]
 pub(super) struct Registry {
-    series: HashMap<i64, Arc<Series>>,
+    series: BTreeMap<i64, Arc<Series>>,
     by_key: HashMap<u128, i64>,
     by_name: BTreeMap<String, Vec<i64>>,
     by_source: HashMap<String, usize>,
@@ -65,6 +65,15 @@ impl Registry {
         let names = self.by_name.range(prefix.to_string()..).take_while(|(name, _)| name.starts_with(prefix));
         let ids = names.flat_map(|(_, ids)| ids);
         ids.filter_map(|id| Some((*id, self.series.get(id)?.clone()))).collect()
+    }
+
+    pub(super) fn after(&self, id: i64) -> Vec<(i64, Arc<Series>)> {
+        self.series.range(id + 1..).map(|(id, series)| (*id, series.clone())).collect()
+    }
+
+    /// How many there are, and the number of the newest.
+    pub(super) fn extent(&self) -> (usize, i64) {
+        (self.series.len(), self.series.last_key_value().map_or(0, |(id, _)| *id))
     }
 
     /// Which bound one more series would break.
@@ -197,7 +206,8 @@ impl Store {
                     let body = serde_json::to_string(series).unwrap_or_default();
                     values.extend(params![key.as_str(), series.name.as_str(), body, source]);
                 }
-                let mut transaction = self.database.begin().await?;
+                // Their numbers must be seen in order, or whoever catches up would pass one by.
+                let mut transaction = self.database.begin_exclusive().await?;
                 let made: Vec<Row> = transaction.fetch(with_rows(SQL, 4, rows.len()), values).await?;
                 transaction.commit().await?;
                 let mut registry = self.samples.registry_mut();
