@@ -204,7 +204,7 @@ for (const scheme of ['light', 'dark'] as const) {
     const page = await context.newPage();
     await signIn(page, plimsoll, 'mara@larkfield.example');
     const errors = complaints(page);
-    for (const path of ['/explore', '/explore?view=signals&q=queue_length&pin=queue_length', '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes',
+    for (const path of ['/explore', '/explore?view=signals&q=queue_length&pin=queue_length', '/explore?q=queue_length&draw=heat', '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes',
       `/traces/${trace}?span=eee19b7ec3c1b173`, '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals?q=queue', '/settings/prices']) {
       await open(page, plimsoll.url + path);
       await page.waitForTimeout(600);

@@ -110,7 +110,7 @@ test('a chart is read, marked, noted and shown as a table by keys alone', async 
   await expect(page.getByRole('table', { name: /orders_open/ })).toBeVisible();
 });
 
-test('a query is drawn beside what it was, in a pile, and against what was before the mark', async ({ page }) => {
+test('a query is drawn beside what it was, in each way there is, and against what was before the mark', async ({ page }) => {
   const errors = complaints(page);
   await signIn(page, plimsoll, mara);
   await open(page, `${plimsoll.url}/explore?q=orders_open&from=now-1h`);
@@ -125,6 +125,11 @@ test('a query is drawn beside what it was, in a pile, and against what was befor
   await expect(values.getByRole('columnheader', { name: 'Mean before' })).toBeVisible();
   await page.getByRole('link', { name: 'Stack', exact: true }).click();
   await expect(page.locator('.plot .stack').first()).toBeAttached();
+  await page.getByRole('link', { name: 'Bars', exact: true }).click();
+  await expect(page.locator('.plot .bar-r').first()).toBeAttached();
+  await page.getByRole('link', { name: 'Heat', exact: true }).click();
+  await expect(page.locator('.plot .hc0, .plot .hc3, .plot .hc6').first()).toBeAttached();
+  await expect(page.getByRole('region', { name: 'Chart' }).locator('.leg')).toBeVisible();
   await page.getByRole('link', { name: 'Make a rule' }).click();
   await expect(page.getByLabel('Signal', { exact: true })).toHaveValue('orders_open');
   expect(errors).toEqual([]);
