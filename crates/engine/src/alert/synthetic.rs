@@ -48,7 +48,7 @@ struct Journey {
     began: Timestamp,
     /// The sample's value: seconds since 1970, more than any before.
     value: f64,
-    /// The message is in the outbox.
+    /// The message is in the outbox, or on its way there.
     sent: bool,
 }
 
@@ -102,8 +102,9 @@ impl Engine {
             Some(journey) if journey.sent => {}
             Some(journey) => {
                 if let Some(message) = self.synthetic_message(&journey, now).await? {
-                    self.store.commit(&[Decided::Message(message)]).await?;
+                    // Before it is sent, or the sender may have it before anybody waits for it.
                     synthetic.with(|c| c.on_its_way = Some(Journey { sent: true, ..journey }));
+                    self.store.commit(&[Decided::Message(message)]).await?;
                     self.inner.alerts.send.notify_one();
                 }
             }
