@@ -21,7 +21,7 @@ fn rule(name: &str, description: &str, condition: Condition, pending: i64, summa
         condition,
         pending,
         keep_firing_for: 0,
-        every: 5 * SECOND,
+        every: 10 * SECOND,
         no_data: NoData::Ignore,
         severity: Severity::Warning,
         urgency: Urgency::Soon,

@@ -8,10 +8,15 @@ pub mod scrape;
 pub mod syslog;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::Timestamp;
 use domain::signal::{Layer, Sample, Series};
 use serde::{Deserialize, Serialize};
+
+/// Between two looks at what is to be asked, and where nothing is.
+const ROUND: Duration = Duration::from_secs(1);
+const EMPTY_ROUND: Duration = Duration::from_secs(3);
 
 /// What is known of GPUs on this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use domain::{Action, Actor, Object};
 use store::Probe;
 use tokio_util::sync::CancellationToken;
 
-use super::reading;
+use super::{EMPTY_ROUND, ROUND, reading};
 use crate::outgoing::{self, Target};
 use crate::{Engine, EngineError, Result};
 
@@ -31,14 +31,16 @@ pub struct Outcome {
 
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let mut due: HashMap<i64, Instant> = HashMap::new();
+    let mut pause = ROUND;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = tokio::time::sleep(pause) => {}
         }
         let Ok(probes) = engine.store.probes().await else {
             continue;
         };
+        pause = if probes.is_empty() { EMPTY_ROUND } else { ROUND };
         due.retain(|id, _| probes.iter().any(|p| p.id == *id));
         for probe in probes {
             let now = Instant::now();

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::{EMPTY_ROUND, ROUND};
 use crate::ingest::exposition;
 use crate::outgoing::{self, Target};
 use crate::{Engine, EngineError, Result};
@@ -105,16 +106,18 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let mut from_file = FromFile::default();
     let mut discovered: HashMap<i64, (Instant, Vec<Scraped>)> = HashMap::new();
     let turn = Arc::new(Semaphore::new(AT_ONCE));
+    let mut pause = ROUND;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = tokio::time::sleep(pause) => {}
         }
         let Ok(jobs) = engine.store.scrape_jobs().await else {
             continue;
         };
         let file = engine.inner.options.scrape_file.as_deref();
         let mut targets: Vec<Scraped> = file.map(|f| from_file.targets(f).to_vec()).unwrap_or_default();
+        pause = if jobs.is_empty() && targets.is_empty() { EMPTY_ROUND } else { ROUND };
         discovered.retain(|id, _| jobs.iter().any(|j| j.id == *id && j.discovery));
         for job in &jobs {
             if !job.discovery {
