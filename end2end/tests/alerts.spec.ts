@@ -50,6 +50,12 @@ test('where messages go is added, tested, and said to fare well', async ({ page 
   await page.getByLabel('Name').first().fill('ml');
   await page.getByRole('region', { name: 'Rotations' }).getByRole('button', { name: 'Add' }).click();
   await expect(page.getByText(/^Now: mara/)).toBeVisible();
+  // A calendar program has the address, and nothing else.
+  const address = (await page.getByRole('link', { name: 'Subscribe to ml in a calendar' }).getAttribute('href'))!;
+  const turns = await fetch(plimsoll.url + address);
+  expect(turns.headers.get('content-type')).toContain('text/calendar');
+  expect(await turns.text()).toContain('SUMMARY:mara@larkfield.example: on call for ml\r\n');
+  expect((await fetch(plimsoll.url + address.replace('person=1', 'person=2'))).status).toBe(400);
   await expect(page.getByRole('region', { name: 'Load, last 4 weeks' }).getByRole('listitem')).toContainText('mara');
   // Somebody else for a day, and back.
   await page.getByText('Override', { exact: true }).click();

@@ -180,6 +180,26 @@ pub struct Link {
     signature: String,
 }
 
+/// What a signed link to a rotation says.
+#[derive(Deserialize)]
+pub struct CalendarLink {
+    schedule: String,
+    person: i64,
+    signature: String,
+}
+
+/// A rotation for calendar programs, which cannot sign in.
+pub async fn calendar(From(state): From<State>, Query(link): Query<CalendarLink>) -> Response {
+    match state.engine.calendar(&link.schedule, link.person, &link.signature).await {
+        Err(error) => link_refused(error),
+        Ok(text) => {
+            let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/calendar; charset=utf-8"));
+            let kept = (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+            ([kind, kept], text).into_response()
+        }
+    }
+}
+
 /// Text of others, fit to stand in a page.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -225,6 +225,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .get("/api/v1/annotations", view, incidents::annotations)
         .post("/api/v1/annotations", Access::Needs(Action::Annotate), incidents::annotate)
         .post("/api/v1/annotations/{id}", Access::Needs(Action::Annotate), incidents::act_on_annotation)
+        .get("/on-call/calendar", Access::Public, alerts::calendar)
         .get("/acknowledge", Access::Public, alerts::acknowledge_page)
         .post("/acknowledge", Access::Public, alerts::acknowledge)
         .get("/api/v1/probes", view, api::probes)

@@ -153,9 +153,15 @@ fn row(s: &ScheduleView, seen: &OnCallView, change: Change) -> AnyView {
             view! { <li class="row gap-4"><span class="hint grow">{words}</span><button class="btn ghost xs" type="button" aria-label=label on:click=move |_| { change.dispatch(Edit::WithoutOverride { schedule: schedule.clone(), place: place.clone() }); }><Icon name="x" small=true/></button></li> }
         })
         .collect();
+    // A calendar program reads the address again by itself; it is the reader’s own.
+    let subscribe = (!s.calendar.is_empty()).then(|| {
+        let label = format!("Subscribe to {} in a calendar", s.schedule.name);
+        view! { <a class="btn ghost xs" rel="external" href=s.calendar.clone() aria-label=label title="Give this address to your calendar program: it shows the turns, and what changes. It is yours: do not pass it on."><Icon name="cal" small=true/>"Subscribe"</a> }
+    });
     let backup = if s.backup.is_empty() { String::new() } else { format!("backup {}", short(&s.backup)) };
     view! {
         <div class="ly"><div class="lyh"><b>{s.schedule.name.clone()}</b><span class="hint">{words}</span><span class="hint">{backup}</span>
+        {subscribe}
         <details><summary class="btn ghost xs"><Icon name="plus" small=true/>"Override"</summary>
         <form class="col gap-4 mt-4" on:submit=move |event| {
             let sent = Sent::of(&event);

@@ -239,6 +239,8 @@ pub struct ScheduleView {
     pub shifts: Vec<Shift>,
     pub on_call: String,
     pub backup: String,
+    /// Where the reader's calendar finds it, without signing in; empty for programs.
+    pub calendar: String,
 }
 
 /// How often somebody was called of late.

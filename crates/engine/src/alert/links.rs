@@ -1,8 +1,10 @@
-//! Signed links by which whoever got a message acknowledges what it is about, without signing in.
+//! Signed links that work without signing in: whoever got a message acknowledges what it is about, and a person's
+//! calendar reads a rotation.
 
-use domain::Timestamp;
 use domain::alert::Alert;
+use domain::alert::calendar::calendar;
 use domain::time::DAY;
+use domain::{Actor, Timestamp};
 
 use crate::people::random_text;
 use crate::signature::{hex, hmac_sha256, same};
@@ -10,6 +12,9 @@ use crate::{Engine, EngineError, Result};
 
 /// A link that acknowledges holds this long.
 const LINK_HOLDS: i64 = 3 * DAY;
+/// A calendar shows turns that began since, and that end until.
+const CALENDAR_BACK: i64 = 60 * DAY;
+const CALENDAR_AHEAD: i64 = 180 * DAY;
 const LINK_SECRET: &str = "alerts.link_secret";
 
 impl Engine {
@@ -51,10 +56,7 @@ impl Engine {
     pub async fn link_group(&self, group: &str, until: i64, signature: &str) -> Result<Vec<Alert>> {
         self.load_link_secret().await?;
         let unproven = || EngineError::Unproven("this link was not made here, or has been changed".into());
-        let bytes: Option<Vec<u8>> = (0..group.len() / 2)
-            .map(|i| group.get(2 * i..2 * i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-            .collect();
-        let key = bytes.and_then(|b| String::from_utf8(b).ok()).ok_or_else(unproven)?;
+        let key = unhex(group).ok_or_else(unproven)?;
         let secret = self.inner.link_secret.get().ok_or_else(unproven)?;
         if !same(link_signature(secret, &key, until).as_bytes(), signature.as_bytes()) {
             return Err(unproven());
@@ -76,6 +78,54 @@ impl Engine {
         }
         Ok(alerts.len())
     }
+}
+
+impl Engine {
+    /// Where a person's calendar reads a rotation; empty for whoever is none.
+    pub(super) fn calendar_link(&self, actor: &Actor, schedule: &str) -> String {
+        let (Actor::Person { id, .. }, Some(secret)) = (actor, self.inner.link_secret.get()) else {
+            return String::new();
+        };
+        let signature = calendar_signature(secret, *id, schedule);
+        format!("/on-call/calendar?schedule={}&person={id}&signature={signature}", hex(schedule.as_bytes()))
+    }
+
+    /// A rotation as calendar programs read it, for as long as the person for whom the link was made may enter.
+    ///
+    /// # Errors
+    /// A link that was not made here, or for somebody who may not enter any more; a rotation that is gone.
+    pub async fn calendar(&self, schedule: &str, person: i64, signature: &str) -> Result<String> {
+        self.load_link_secret().await?;
+        let unproven = || EngineError::Unproven("this link was not made here, or does not hold any more".into());
+        let name = unhex(schedule).ok_or_else(unproven)?;
+        let secret = self.inner.link_secret.get().ok_or_else(unproven)?;
+        if !same(calendar_signature(secret, person, &name).as_bytes(), signature.as_bytes())
+            || self.store.person(person).await?.is_none_or(|p| p.disabled)
+        {
+            return Err(unproven());
+        }
+        let document = self.alerting_document().await?;
+        let found = document.schedule(&name);
+        let found = found.ok_or_else(|| EngineError::NotFound("this rotation is gone".into()))?;
+        let now = self.now();
+        let (from, to) = (now.plus(-CALENDAR_BACK), now.plus(CALENDAR_AHEAD));
+        let mut shifts = found.shifts(from, to);
+        // A turn that the edge cuts would begin at another moment each time.
+        shifts.retain(|s| s.from > from && s.to < to);
+        Ok(calendar(&name, &shifts, &format!("{}/on-call", self.inner.options.public_url), now))
+    }
+}
+
+/// What [`hex`] wrote of a text.
+fn unhex(text: &str) -> Option<String> {
+    let pair = |i: usize| text.get(2 * i..2 * i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..text.len() / 2).map(pair).collect();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
+/// The signature of a link to a rotation's calendar, good for one person.
+fn calendar_signature(secret: &str, person: i64, schedule: &str) -> String {
+    hex(&hmac_sha256(secret.as_bytes(), format!("calendar\n{person}\n{schedule}").as_bytes()))
 }
 
 /// The signature of a link that acknowledges a group.

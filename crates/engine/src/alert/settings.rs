@@ -69,6 +69,7 @@ impl Engine {
     pub async fn on_call(&self, actor: &Actor, from: Option<Timestamp>, days: u16) -> Result<OnCallView> {
         self.may(actor, Action::View, &Object::Installation)?;
         let document = self.alerting_document().await?;
+        self.load_link_secret().await?;
         let now = self.now();
         let from = Timestamp(from.unwrap_or(now).0.div_euclid(DAY) * DAY);
         let to = from.plus(i64::from(days.clamp(*DAYS.start(), *DAYS.end())) * DAY);
@@ -76,6 +77,7 @@ impl Engine {
             shifts: schedule.shifts(from, to),
             on_call: schedule.on_call(now).unwrap_or_default().to_string(),
             backup: schedule.backup(now).unwrap_or_default().to_string(),
+            calendar: self.calendar_link(actor, &schedule.name),
             schedule: schedule.clone(),
         });
         Ok(OnCallView {
