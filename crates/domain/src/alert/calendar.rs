@@ -8,7 +8,7 @@ use crate::Timestamp;
 /// Octets of a line; what is longer goes on in the next, after a space.
 const LINE: usize = 75;
 
-/// `url` is where people look the rotation up.
+/// `url` is where people look the rotation up; none where it is empty.
 pub fn calendar(schedule: &str, shifts: &[Shift], url: &str, now: Timestamp) -> String {
     let mut text = String::new();
     for line in
@@ -29,7 +29,9 @@ pub fn calendar(schedule: &str, shifts: &[Shift], url: &str, now: Timestamp) -> 
         add(&mut text, &format!("DTSTART:{}", instant(shift.from)));
         add(&mut text, &format!("DTEND:{}", instant(shift.to)));
         add(&mut text, &format!("SUMMARY:{}", escaped(&format!("{}: on call for {schedule}", shift.person))));
-        add(&mut text, &format!("URL:{url}"));
+        if !url.is_empty() {
+            add(&mut text, &format!("URL:{url}"));
+        }
         // To be on call is not to be busy.
         add(&mut text, "TRANSP:TRANSPARENT");
         add(&mut text, "END:VEVENT");

@@ -112,7 +112,11 @@ impl Engine {
         let mut shifts = found.shifts(from, to);
         // A turn that the edge cuts would begin at another moment each time.
         shifts.retain(|s| s.from > from && s.to < to);
-        Ok(calendar(&name, &shifts, &format!("{}/on-call", self.inner.options.public_url), now))
+        let url = match self.inner.options.public_url.as_str() {
+            "" => String::new(),
+            here => format!("{here}/on-call"),
+        };
+        Ok(calendar(&name, &shifts, &url, now))
     }
 }
 
