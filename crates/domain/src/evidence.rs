@@ -282,6 +282,9 @@ pub struct Usage {
     /// Share of answers cut off at the limit of tokens.
     #[serde(default)]
     pub cut_off: Option<Estimate>,
+    /// Share of tools’ runs that failed.
+    #[serde(default)]
+    pub tool_errors: Option<Estimate>,
 }
 
 /// One version of a model or of its prompt, within a window.

@@ -272,6 +272,10 @@ pub fn usage(rows: &Rows) -> Usage {
         errors,
         refusals: of(&REFUSED),
         cut_off: of(&CUT_OFF),
+        tool_errors: sum("feature.tools")
+            .zip(sum("feature.tool_errors"))
+            .filter(|(runs, _)| *runs > 0.0)
+            .map(|(runs, failed)| share(failed.clamp(0.0, runs) as u64, runs as u64)),
     }
 }
 

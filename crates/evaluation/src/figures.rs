@@ -58,6 +58,7 @@ pub fn figures(report: &WindowReport) -> Vec<Figure> {
     add("errors", report.usage.errors, Some(false));
     add("refusals", report.usage.refusals, Some(false));
     add("cut_off", report.usage.cut_off, Some(false));
+    add("tool_errors", report.usage.tool_errors, Some(false));
     add("cost", report.usage.cost.map(|v| plain(v, n)), Some(false));
     add("volume", Some(plain(n as f64, n)), None);
     all

@@ -453,7 +453,7 @@ fn usage(view: &ModelView, newest: &WindowReport) -> Option<AnyView> {
             <dt>"Cost"</dt><dd><b>{show(now.cost)}</b><span class="hint">{format!(" {each} an answer")}</span></dd>
             <dt>"Latency p50, p95, p99"</dt><dd>{format!("{}, {}, {} ms", show(now.latency_ms_p50), show(now.latency_ms_p95), show(now.latency_ms_p99))}</dd>
             {now.first_token_ms_p50.map(|p50| view! { <dt>"First token p50, p95"</dt><dd>{format!("{}, {} ms", format::compact(p50), show(now.first_token_ms_p95))}<span class="hint">{now.token_ms_p50.map(|each| format!(" then {} ms a token", format::compact(each)))}</span></dd> })}
-            {[("Calls that failed", now.errors), ("Answers refused", now.refusals), ("Answers cut off", now.cut_off)].into_iter().filter_map(|(what, share)| share.map(|e| view! { <dt>{what}</dt><dd><b>{format::percent(e.value)}</b><span class="hint">{format!(" {}–{} of {}", format::percent(e.low), format::percent(e.high), format::count(e.n as f64))}</span></dd> })).collect::<Vec<_>>()}
+            {[("Calls that failed", now.errors), ("Answers refused", now.refusals), ("Answers cut off", now.cut_off), ("Tools that failed", now.tool_errors)].into_iter().filter_map(|(what, share)| share.map(|e| view! { <dt>{what}</dt><dd><b>{format::percent(e.value)}</b><span class="hint">{format!(" {}–{} of {}", format::percent(e.low), format::percent(e.high), format::count(e.n as f64))}</span></dd> })).collect::<Vec<_>>()}
         </dl>
     };
     Some(

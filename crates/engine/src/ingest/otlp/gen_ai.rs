@@ -4,6 +4,8 @@
 //! A call becomes an event of its model, as a prediction is: so a model that answers in words has the same
 //! pages, windows and questions as one that answers in numbers.
 
+use std::collections::HashMap;
+
 use domain::Timestamp;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -76,6 +78,14 @@ pub struct Call {
     pub trace: String,
     pub session: Option<String>,
     pub text: Option<String>,
+    pub tools: Tools,
+}
+
+/// Tools that ran for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tools {
+    pub runs: u32,
+    pub failed: u32,
 }
 
 /// What an evaluator found of an answer.
@@ -100,6 +110,8 @@ pub struct ToolRun {
     pub environment: String,
     pub service: String,
     pub tool: String,
+    pub trace: String,
+    pub began: Timestamp,
     /// When it ended.
     pub at: Timestamp,
     pub seconds: f64,
@@ -113,6 +125,40 @@ pub struct Found {
     pub evaluations: Vec<Evaluation>,
     pub tools: Vec<ToolRun>,
 }
+
+impl Found {
+    /// Counts each run of a tool for the call that asked for it, the last of its trace that began before it, and
+    /// for the agents that were at work then. What comes in another request than its call is counted for none.
+    pub fn count_tools(&mut self) {
+        if self.tools.is_empty() {
+            return;
+        }
+        let mut of_trace: HashMap<&str, Vec<(Timestamp, usize)>> = HashMap::new();
+        for (place, call) in self.calls.iter().enumerate() {
+            of_trace.entry(&call.trace).or_default().push((call.at, place));
+        }
+        of_trace.values_mut().for_each(|calls| calls.sort_unstable());
+        let mut counted = vec![Tools::default(); self.calls.len()];
+        for run in &self.tools {
+            let calls = of_trace.get(run.trace.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let before = &calls[..calls.partition_point(|(began, _)| *began <= run.began)];
+            let near = before.iter().rev().take(CALLS_LOOKED_AT).map(|(_, place)| *place);
+            let asked = near.clone().find(|place| !self.calls[*place].agent);
+            let at_work = near.filter(|place| {
+                let call = &self.calls[*place];
+                call.agent && run.began.0 <= call.at.0 + (call.latency_ms * 1000.0) as i64
+            });
+            for place in at_work.chain(asked) {
+                counted[place].runs += 1;
+                counted[place].failed += u32::from(run.failed);
+            }
+        }
+        self.calls.iter_mut().zip(counted).for_each(|(call, tools)| call.tools = tools);
+    }
+}
+
+/// Calls of a trace before a tool’s run that may have asked for it: a trace without end costs no more than others.
+const CALLS_LOOKED_AT: usize = 200;
 
 /// Reads what a span says of calls, evaluations and tools.
 pub fn of_span(span: &Span, source: &Source, privacy: &Privacy, all: &mut Found) {
@@ -138,6 +184,8 @@ pub fn of_span(span: &Span, source: &Source, privacy: &Privacy, all: &mut Found)
             environment: source.environment.clone(),
             service: source.service.clone(),
             tool: cut(&text(attributes, &["gen_ai.tool.name"]).unwrap_or_else(|| span.name.clone()), 100).to_string(),
+            trace: hex(&span.trace_id),
+            began: micros(span.start_time_unix_nano),
             at: micros(span.end_time_unix_nano),
             seconds: span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) as f64 / 1e9,
             failed: failed || text(attributes, &["error.type"]).is_some(),
@@ -177,6 +225,7 @@ pub fn of_span(span: &Span, source: &Source, privacy: &Privacy, all: &mut Found)
         trace,
         session: text(attributes, &["gen_ai.conversation.id", "session.id"]),
         text: privacy.keeps_text().then(said).flatten(),
+        tools: Tools::default(),
     });
 }
 
@@ -228,6 +277,7 @@ fn read_evaluation(
 mod tests {
     use opentelemetry_proto::tonic::common::v1::AnyValue;
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use opentelemetry_proto::tonic::trace::v1::Status;
 
     use super::*;
 
@@ -288,5 +338,42 @@ mod tests {
         let run = &tool.tools[0];
         assert_eq!((run.tool.as_str(), run.failed, run.seconds), ("search", true, 0.25));
         assert!(calls(vec![attribute("http.route", Value::StringValue("/".into()))]).is_empty());
+    }
+
+    #[test]
+    fn a_tool_counts_for_the_call_that_asked_for_it_and_for_its_agent() {
+        let text = |s: &str| Value::StringValue(s.into());
+        let call = |operation: &str, name: &str| {
+            let of = if operation == "invoke_agent" { "gen_ai.agent.name" } else { "gen_ai.request.model" };
+            vec![attribute("gen_ai.operation.name", text(operation)), attribute(of, text(name))]
+        };
+        let tool = || vec![attribute("gen_ai.operation.name", text("execute_tool"))];
+        let mut all = Found::default();
+        let mut add = |attributes: Vec<KeyValue>, trace: u8, from: u64, to: u64, failed: bool| {
+            let status = failed.then(|| Status { code: 2, ..Status::default() });
+            let (start, end) = (from * 1_000_000, to * 1_000_000);
+            let span = Span {
+                trace_id: vec![trace; 16],
+                start_time_unix_nano: start,
+                end_time_unix_nano: end,
+                status,
+                ..span(attributes)
+            };
+            of_span(&span, &Source::default(), &Privacy::default(), &mut all);
+        };
+        add(call("chat", "first"), 1, 10, 20, false);
+        add(tool(), 1, 20, 30, true);
+        add(call("chat", "second"), 1, 30, 40, false);
+        add(tool(), 1, 40, 50, false);
+        add(tool(), 1, 40, 45, false);
+        add(call("invoke_agent", "agent"), 1, 0, 60, false);
+        add(call("invoke_agent", "over"), 1, 0, 5, false);
+        add(tool(), 2, 40, 45, true);
+        all.count_tools();
+        let counted = |name: &str| all.calls.iter().find(|c| c.model == name).map(|c| (c.tools.runs, c.tools.failed));
+        assert_eq!(counted("first"), Some((1, 1)));
+        assert_eq!(counted("second"), Some((2, 0)));
+        assert_eq!(counted("agent"), Some((3, 1)));
+        assert_eq!(counted("over"), Some((0, 0)), "its work was done before");
     }
 }

@@ -357,6 +357,8 @@ fn call_schema() -> Schema {
             field("tokens_out", ColumnRole::TokensOut, true, "{token}"),
             field("tokens_cached", feature("tokens_cached"), true, "{token}"),
             field("cost", ColumnRole::Cost, true, "USD"),
+            field("tools", feature("tools"), true, ""),
+            field("tool_errors", feature("tool_errors"), true, ""),
             field("operation", feature("operation"), false, ""),
             field("provider", feature("provider"), false, ""),
             field("finish_reason", feature("finish_reason"), false, ""),
@@ -382,6 +384,8 @@ fn events_of(calls: &[Call]) -> EventBatch {
         "tokens.output",
         "feature.tokens_cached",
         "cost",
+        "feature.tools",
+        "feature.tool_errors",
     ];
     let mut rows = Rows::new(&words, &numbers);
     for call in calls {
@@ -396,7 +400,18 @@ fn events_of(calls: &[Call]) -> EventBatch {
             Some(call.trace.as_str()),
             call.session.as_deref(),
         ];
-        let numbers = [Some(call.latency_ms), call.first_token_ms, call.input, call.output, call.cached, call.cost];
+        // A call that runs no tool says nothing of tools.
+        let of_tools = |count: u32| (call.tools.runs > 0).then_some(f64::from(count));
+        let numbers = [
+            Some(call.latency_ms),
+            call.first_token_ms,
+            call.input,
+            call.output,
+            call.cached,
+            call.cost,
+            of_tools(call.tools.runs),
+            of_tools(call.tools.failed),
+        ];
         rows.push(call.id.clone(), call.at, &words, &numbers);
     }
     rows.finish()

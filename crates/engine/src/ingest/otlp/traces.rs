@@ -100,6 +100,7 @@ pub fn read(request: ExportTraceServiceRequest, privacy: &Privacy) -> Read {
             }
         }
     }
+    read.found.count_tools();
     read.spans = rows.into_iter().map(|(environment, rows)| (environment, rows.finish())).collect();
     read
 }
