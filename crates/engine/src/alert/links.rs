@@ -12,9 +12,10 @@ use crate::{Engine, EngineError, Result};
 
 /// A link that acknowledges holds this long.
 const LINK_HOLDS: i64 = 3 * DAY;
-/// A calendar shows turns that began since, and that end until.
-const CALENDAR_BACK: i64 = 60 * DAY;
-const CALENDAR_AHEAD: i64 = 180 * DAY;
+/// What a calendar shows moves on by so much at a time, or a turn that its edge cuts would begin at another
+/// moment each time it is read; and how long that is, from a step or two back.
+const CALENDAR_STEP: i64 = 30 * DAY;
+const CALENDAR: i64 = 9 * CALENDAR_STEP;
 const LINK_SECRET: &str = "alerts.link_secret";
 
 impl Engine {
@@ -108,10 +109,8 @@ impl Engine {
         let found = document.schedule(&name);
         let found = found.ok_or_else(|| EngineError::NotFound("this rotation is gone".into()))?;
         let now = self.now();
-        let (from, to) = (now.plus(-CALENDAR_BACK), now.plus(CALENDAR_AHEAD));
-        let mut shifts = found.shifts(from, to);
-        // A turn that the edge cuts would begin at another moment each time.
-        shifts.retain(|s| s.from > from && s.to < to);
+        let from = Timestamp((now.0.div_euclid(CALENDAR_STEP) - 1) * CALENDAR_STEP);
+        let shifts = found.shifts(from, from.plus(CALENDAR));
         let url = match self.inner.options.public_url.as_str() {
             "" => String::new(),
             here => format!("{here}/on-call"),
