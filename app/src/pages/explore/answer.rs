@@ -13,8 +13,8 @@ use crate::components::panel::Empty;
 use crate::components::state::encoded;
 use crate::components::zone::Here;
 
-/// The lines, and what they were before where that is asked for.
-pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, drawn: Drawn) -> AnyView {
+/// The lines, and what they were before where that is asked for; `ways` offers other drawings.
+pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, drawn: Drawn, ways: AnyView) -> AnyView {
     if view.lines.is_empty() {
         return view! { <section class="panel"><Empty title="Nothing answers to this in the range" text="The query is right, but no series has a sample there. Choose a longer range, or other labels."/></section> }.into_any();
     }
@@ -31,7 +31,7 @@ pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, drawn: Dr
     let values = move || values(&found.0, found.1.as_ref(), marked.get(), unit);
     view! {
         <section class="panel" aria-label="Chart">
-            <header class="ph"><h2 class="mono cutq">{view.query.clone()}</h2><span class="sub">{sub}</span></header>
+            <header class="ph"><h2 class="mono cutq">{view.query.clone()}</h2><span class="sub">{sub}</span><div class="act">{ways}</div></header>
             <div class="pb"><Chart spec title=view.query.clone() description left/>{legend}</div>
             {left_out.map(|text| view! { <footer class="pf"><span class="hint">{text}</span></footer> })}
         </section>

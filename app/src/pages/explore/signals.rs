@@ -71,6 +71,14 @@ pub fn Signals() -> impl IntoView {
         |metric| async move { if metric.is_empty() { Vec::new() } else { metric_labels(metric).await.unwrap_or_default() } },
     );
     let asked = move || (query.get(), pins.get(), place.get());
+    let looked = move || Looked {
+        place: place.get(),
+        query: query.get(),
+        pins: pins.get(),
+        look: look.get(),
+        draw: draw.get(),
+        before: before.get(),
+    };
     let find = RwSignal::new(String::new());
     let field = NodeRef::<Input>::new();
     let finder = NodeRef::<Input>::new();
@@ -106,7 +114,7 @@ pub fn Signals() -> impl IntoView {
                         (!query.is_empty()).then(|| builder(&query, &labels, &place, &pins))
                     })}</Transition>
                 </form>
-                {move || (!query.get().is_empty()).then(|| looks(&place.get(), &query.get(), &pins.get(), &[look.get(), draw.get(), before.get()]))}
+                {move || (!query.get().is_empty()).then(|| looks(&looked()))}
                 <Transition fallback=Loading>{awaited(move || place.get(), move || closer, |place, closer| match closer {
                     None => ().into_any(),
                     Some(Ok(Closer::Analysis(view))) => super::closer::analysis(&view),
@@ -114,11 +122,12 @@ pub fn Signals() -> impl IntoView {
                     Some(Ok(Closer::Companions(view))) => super::closer::companions(&view, &place),
                     Some(Err(error)) => view! { <Failed error/> }.into_any(),
                 })}</Transition>
-                <Transition fallback=Loading>{awaited(move || (asked(), draw.get()), move || async move { (flagged.await, answer.await) }, |((query, pins, place), draw), (flagged, answer)| {
-                    happened(&flagged, Subject { environment: place.environment, signal: query, ..Subject::default() });
+                <Transition fallback=Loading>{awaited(looked, move || async move { (flagged.await, answer.await) }, |looked, (flagged, answer)| {
+                    let (environment, signal) = (looked.place.environment.clone(), looked.query.clone());
+                    happened(&flagged, Subject { environment, signal, ..Subject::default() });
                     match answer {
-                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), Drawn::named(&draw)),
-                        Ok(None) if !pins.is_empty() => ().into_any(),
+                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), Drawn::named(&looked.draw), ways_to_draw(&looked)),
+                        Ok(None) if !looked.pins.is_empty() => ().into_any(),
                         Ok(None) => view! { <section class="panel"><Empty title="Choose a metric, or ask in PromQL" text="Functions of Prometheus work here: rate, histogram_quantile, sum by, topk and the others that dashboards use."/></section> }.into_any(),
                         Err(error) => view! { <Failed error/> }.into_any(),
                     }
@@ -137,25 +146,45 @@ enum Closer {
     Unusual(UnusualView),
 }
 
-/// Ways to look at what was asked for. `chosen`: the look, the drawing, what it is compared with.
-fn looks(place: &Place, query: &str, pins: &str, chosen: &[String; 3]) -> impl IntoView + use<> {
-    let href = |look: &str, draw: &str, before: &str| {
+/// What was asked for and how it is looked at, as the address says it.
+struct Looked {
+    place: Place,
+    query: String,
+    pins: String,
+    look: String,
+    draw: String,
+    /// What it is compared with.
+    before: String,
+}
+
+impl Looked {
+    /// The address of the same looked at otherwise.
+    fn link(&self, look: &str, draw: &str, before: &str) -> String {
+        let (query, pins) = (self.query.as_str(), self.pins.as_str());
         let own = [("view", "signals"), ("q", query), ("look", look), ("draw", draw), ("cmp", before), ("pin", pins)];
-        with(place, &own)
-    };
-    let [look, draw, before] = chosen.each_ref().map(String::as_str);
+        with(&self.place, &own)
+    }
+}
+
+fn ways_to_draw(looked: &Looked) -> AnyView {
+    let ways = Drawn::ALL.map(|way| {
+        let href = looked.link(&looked.look, way.name(), &looked.before);
+        view! { <a href=href aria-current=(way.name() == looked.draw).then_some("true")>{way.title()}</a> }
+    });
+    view! { <nav class="seg sm" aria-label="Drawn as">{ways.into_iter().collect::<Vec<_>>()}</nav> }.into_any()
+}
+
+fn looks(looked: &Looked) -> impl IntoView + use<> {
+    let Looked { place, query, pins, look, draw, before } = looked;
     let link = |words: &'static str, href: String, on: bool| {
         view! { <a class="btn sm" href=href aria-current=on.then_some("true")>{words}</a> }
     };
     let ways = [("", "Lines"), ("closer", "Look closer"), ("companions", "What moved with it")]
-        .map(|(value, words)| link(words, href(value, draw, before), value == look));
-    let drawn = Drawn::ALL.map(|way| {
-        view! { <a href=href(look, way.name(), before) aria-current=(way.name() == draw).then_some("true")>{way.title()}</a> }
-    });
+        .map(|(value, words)| link(words, looked.link(value, draw, before), value == look));
     // A second click takes the comparison away.
     let compared = [("1d", "A day before"), ("7d", "A week before")].map(|(value, words)| {
         let on = value == before;
-        link(words, href(look, draw, if on { "" } else { value }), on)
+        link(words, looked.link(look, draw, if on { "" } else { value }), on)
     });
     let rule = place.link_to("/rules/new", &[("signal", query)]);
     let known = read(pins);
@@ -169,7 +198,6 @@ fn looks(place: &Place, query: &str, pins: &str, chosen: &[String; 3]) -> impl I
             <nav class="row gap-8" aria-label="Ways to look at it">{ways.into_iter().collect::<Vec<_>>()}</nav>
             <nav class="row gap-8" aria-label="Compare with">{compared.into_iter().collect::<Vec<_>>()}</nav>
             <span class="grow"></span>
-            <nav class="seg sm" aria-label="Drawn as">{drawn.into_iter().collect::<Vec<_>>()}</nav>
             {pin}<a class="btn sm" href=rule><Icon name="slid" small=true/>"Make a rule"</a>
         </div>
     }
