@@ -163,7 +163,7 @@ fn bars(view: &QueryView, unit: Unit) -> ChartSpec {
     ChartSpec::fit(HEIGHT, Axis::Time, unit, marks.collect(), true)
 }
 
-/// A row a line: darker is more.
+/// A row a line; the ramp goes from the least value to the greatest.
 fn heat(view: &QueryView) -> Option<ChartSpec> {
     let (low, high) = extent(view)?;
     let (means, width) = means(view, COLUMNS);
