@@ -30,11 +30,12 @@ impl Axis {
     }
 }
 
-fn words(title: &str) -> String {
-    if title.chars().count() <= LETTERS_MAX {
-        return title.to_string();
+/// A text in so many letters at most.
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_string();
     }
-    let cut: String = title.chars().take(LETTERS_MAX - 1).collect();
+    let cut: String = text.chars().take(most - 1).collect();
     format!("{}…", cut.trim_end())
 }
 
@@ -44,12 +45,12 @@ fn lane(name: &str, bars: &[Bar], axis: &Axis, place: &Place) -> AnyView {
         bars.iter().map(|b| (axis.share(b.from), b.to.map_or(1.0, |t| axis.share(t)))).collect();
     // Words that would run out of the page stand left of their bar.
     let late = |i: usize| {
-        let room = words(&bars[i].title).chars().count() as f64 * LETTER;
+        let room = shortened(&bars[i].title, LETTERS_MAX).chars().count() as f64 * LETTER;
         shares[i].0 + room > 1.0 && shares[i].0 > room
     };
     let extents: Vec<(i64, i64)> = (0..bars.len())
         .map(|i| {
-            let room = words(&bars[i].title).chars().count() as f64 * LETTER + 0.01;
+            let room = shortened(&bars[i].title, LETTERS_MAX).chars().count() as f64 * LETTER + 0.01;
             let (from, to) = shares[i];
             let (from, to) = if late(i) { (from - room, to) } else { (from, to.max(from + room)) };
             ((from * 1e6) as i64, (to * 1e6) as i64)
@@ -76,7 +77,7 @@ fn lane(name: &str, bars: &[Bar], axis: &Axis, place: &Place) -> AnyView {
             );
             let until = bar.to.map_or_else(|| "open".to_string(), |to| format!("until {}", to.here().clock()));
             let title = format!("{}, since {}, {until}{}", bar.title, bar.from.here().date_clock_zone(), if bar.quiet { ", silenced" } else { "" });
-            view! { <a class=class style=style href=place.link(&bar.href) title=title.clone()><span>{words(&bar.title)}</span></a> }
+            view! { <a class=class style=style href=place.link(&bar.href) title=title.clone()><span>{shortened(&bar.title, LETTERS_MAX)}</span></a> }
         })
         .collect();
     let more = rows.iter().filter(|row| **row >= ROWS_MAX).count();
@@ -96,12 +97,12 @@ pub fn timeline(timeline: &Timeline, flags: &[Flag], range: TimeRange, place: &P
         .map(|(i, flag)| {
             let share = axis.share(flag.at);
             let next = named.get(i + 1).map_or(1.0, |n| axis.share(n.at));
-            let room = words(&flag.title).chars().count() as f64 * LETTER;
+            let room = shortened(&flag.title, LETTERS_MAX).chars().count() as f64 * LETTER;
             let hot = share + room > 1.0 && share > room;
             let class = if hot { "cf hot" } else { "cf" };
             let width = if hot { String::new() } else { format!(";max-width:max(20px,{:.2}%)", (next - share) * 100.0) };
             let title = format!("{} {}", flag.at.here().date_clock_zone(), flag.title);
-            view! { <span class=class style=format!("left:{:.2}%{width}", share * 100.0) title=title><Icon name="flag" small=true/><span class="flw">{words(&flag.title)}</span></span> }
+            view! { <span class=class style=format!("left:{:.2}%{width}", share * 100.0) title=title><Icon name="flag" small=true/><span class="flw">{shortened(&flag.title, LETTERS_MAX)}</span></span> }
         })
         .collect();
     let grid: Vec<(f64, String)> = ticks::times(axis.from, axis.from + axis.span, &zone());

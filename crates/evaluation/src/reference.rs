@@ -162,11 +162,13 @@ pub fn display_name(column: &str) -> String {
 
 fn prepare(data: Cow<'_, ColumnData>) -> Option<ReferenceValues> {
     let data = match data {
-        Cow::Owned(ColumnData::Number(values)) => return Some(Numbers::of(sorted_owned(values))),
+        Cow::Owned(ColumnData::Number(values)) => {
+            return Some(ReferenceValues::Numeric(Numbers::of(sorted_owned(values))));
+        }
         other => other,
     };
     match data.as_ref() {
-        ColumnData::Number(values) => Some(Numbers::of(sorted_finite(values))),
+        ColumnData::Number(values) => Some(ReferenceValues::Numeric(Numbers::of(sorted_finite(values)))),
         ColumnData::Category { codes, dictionary } => {
             let mut counts = vec![0_u64; dictionary.len()];
             codes.iter().filter(|c| **c != MISSING).for_each(|c| counts[*c as usize] += 1);
@@ -181,14 +183,14 @@ fn prepare(data: Cow<'_, ColumnData>) -> Option<ReferenceValues> {
 }
 
 impl Numbers {
-    fn of(sorted: Vec<f64>) -> ReferenceValues {
-        ReferenceValues::Numeric(Numbers {
+    fn of(sorted: Vec<f64>) -> Numbers {
+        Numbers {
             shown: Bins::shown(&sorted),
             deciles: Bins::of(binning::decile_edges(&sorted), &sorted),
             doane: Bins::of(binning::doane_edges(&sorted), &sorted),
             ranks: OnceLock::new(),
             sorted,
-        })
+        }
     }
 }
 
@@ -200,9 +202,8 @@ impl Bins {
 
     /// The histogram that people see: what lies beyond its edges counts in the outer bins.
     fn shown(sorted: &[f64]) -> Bins {
-        let mut bins = Bins { edges: shown_edges(sorted), shares: Vec::new() };
-        bins.shares = bins.shares_with_beyond(sorted);
-        bins
+        let edges = shown_edges(sorted);
+        Bins { shares: Bins::of(open(&edges), sorted).shares, edges }
     }
 
     pub fn shares_with_beyond(&self, sorted: &[f64]) -> Vec<f64> {

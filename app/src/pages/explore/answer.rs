@@ -3,7 +3,7 @@
 use domain::telemetry::QueryView;
 use leptos::prelude::*;
 
-use super::drawn::{Drawn, class_of, places, unit_of};
+use super::drawn::{Drawn, class_of, mean, places, unit_of};
 use crate::charts::chart::Chart;
 use crate::charts::shared::use_shared;
 use crate::charts::spark::Spark;
@@ -57,17 +57,17 @@ fn values(view: &QueryView, then: Option<&(i64, QueryView)>, marked: Option<(f64
             let spark = view! { <Spark values=line.values.clone() label=format!("{} over the range", line.label) class=class_of(i) height=18/> };
             let figures = match marked {
                 Some((from, to)) => {
-                    let (now, n) = mean(&places, &line.values, from, to);
-                    let (before, _) = mean(&places, &line.values, from - (to - from), from);
+                    let (now, n) = mean_within(&places, &line.values, from, to);
+                    let (before, _) = mean_within(&places, &line.values, from - (to - from), from);
                     view! { <td class="num v">{cell(now)}</td><td class="num">{cell(before)}</td><td class="num">{change(before, now)}</td><td class="num">{n}</td> }.into_any()
                 }
                 None => {
-                    let (all, n) = mean(&places, &line.values, f64::MIN, f64::MAX);
+                    let (all, n) = mean_within(&places, &line.values, f64::MIN, f64::MAX);
                     let present = || line.values.iter().flatten().copied();
                     let (low, high) = (present().reduce(f64::min), present().reduce(f64::max));
                     let was = then.map(|(_, before)| {
                         let was = before.lines.iter().find(|l| l.label == line.label);
-                        let was = was.and_then(|l| mean(&places, &l.values, f64::MIN, f64::MAX).0);
+                        let was = was.and_then(|l| mean_within(&places, &l.values, f64::MIN, f64::MAX).0);
                         view! { <td class="num">{cell(was)}</td><td class="num">{change(was, all)}</td> }
                     });
                     view! { <td class="num v">{cell(present().last())}</td><td class="num">{cell(all)}</td>{was}<td class="num">{cell(low)}</td><td class="num">{cell(high)}</td><td class="num">{n}</td> }.into_any()
@@ -100,10 +100,9 @@ fn values(view: &QueryView, then: Option<&(i64, QueryView)>, marked: Option<(f64
 }
 
 /// The mean of what is there from one place to before another, and of how many points.
-fn mean(places: &[f64], values: &[Option<f64>], from: f64, to: f64) -> (Option<f64>, usize) {
+fn mean_within(places: &[f64], values: &[Option<f64>], from: f64, to: f64) -> (Option<f64>, usize) {
     let inside = places.iter().zip(values).filter(|(at, _)| (from..to).contains(*at));
-    let (sum, n) = inside.filter_map(|(_, v)| *v).fold((0.0, 0_usize), |(sum, n), v| (sum + v, n + 1));
-    ((n > 0).then(|| sum / n as f64), n)
+    mean(inside.filter_map(|(_, v)| v.as_ref()))
 }
 
 #[cfg(test)]
@@ -113,8 +112,8 @@ mod tests {
     #[test]
     fn a_mean_is_of_what_is_there_between_two_instants() {
         let (places, values) = ([0.0, 1.0, 2.0, 3.0], [Some(1.0), None, Some(3.0), Some(8.0)]);
-        assert_eq!(mean(&places, &values, 0.0, 3.0), (Some(2.0), 2));
-        assert_eq!(mean(&places, &values, 1.0, 2.0), (None, 0));
-        assert_eq!(mean(&places, &values, f64::MIN, f64::MAX), (Some(4.0), 3));
+        assert_eq!(mean_within(&places, &values, 0.0, 3.0), (Some(2.0), 2));
+        assert_eq!(mean_within(&places, &values, 1.0, 2.0), (None, 0));
+        assert_eq!(mean_within(&places, &values, f64::MIN, f64::MAX), (Some(4.0), 3));
     }
 }

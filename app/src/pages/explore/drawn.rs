@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use crate::charts::heat::{STEPS, cells, ramp};
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::charts::stack::{Layer, piled};
+use crate::charts::timeline::shortened;
 
 /// Classes of lines, told apart by colour and named beside each value.
 const CLASSES: [&str; 6] = ["k1", "k2", "k3", "k4", "k5", "k6"];
@@ -14,7 +15,7 @@ const HEIGHT: f64 = 260.0;
 /// Bars of a chart, or columns of a heat map, at most.
 const COLUMNS: usize = 120;
 /// Letters of a row’s name.
-const NAME: usize = 18;
+const NAME: usize = 19;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Drawn {
@@ -100,6 +101,12 @@ fn values(view: &QueryView) -> impl Iterator<Item = f64> {
     view.lines.iter().flat_map(|l| l.values.iter().flatten().copied())
 }
 
+/// The mean of some values, and how many they are.
+pub(super) fn mean<'a>(values: impl Iterator<Item = &'a f64>) -> (Option<f64>, usize) {
+    let (sum, n) = values.fold((0.0, 0_usize), |(sum, n), v| (sum + v, n + 1));
+    ((n > 0).then(|| sum / n as f64), n)
+}
+
 /// The least and the greatest value; `None` where there is none.
 fn extent(view: &QueryView) -> Option<(f64, f64)> {
     Some((values(view).reduce(f64::min)?, values(view).reduce(f64::max)?))
@@ -141,11 +148,7 @@ fn stack(view: &QueryView, unit: Unit) -> Option<ChartSpec> {
 fn means(view: &QueryView, most: usize) -> (Vec<Vec<Option<f64>>>, f64) {
     let points = view.lines.iter().map(|l| l.values.len()).max().unwrap_or(0);
     let together = points.div_ceil(most.max(1)).max(1);
-    let mean = |part: &[Option<f64>]| {
-        let (sum, n) = part.iter().flatten().fold((0.0, 0_usize), |(sum, n), v| (sum + v, n + 1));
-        (n > 0).then(|| sum / n as f64)
-    };
-    let of_line = |line: &QueryLine| line.values.chunks(together).map(mean).collect();
+    let of_line = |line: &QueryLine| line.values.chunks(together).map(|part| mean(part.iter().flatten()).0).collect();
     (view.lines.iter().map(of_line).collect(), together as f64 * view.step * 1e6)
 }
 
@@ -179,12 +182,8 @@ fn heat(view: &QueryView) -> Option<ChartSpec> {
     let height = (count as f64 * 24.0).clamp(60.0, 480.0);
     let mut spec = ChartSpec::fit(height, Axis::Time, Unit::Compact, cells(rows), true);
     spec.y = (0.0, count as f64);
-    let name = |label: &str| {
-        let short: String = label.chars().take(NAME).collect();
-        if short.len() < label.len() { format!("{short}…") } else { short }
-    };
     let named = view.lines.iter().enumerate();
-    spec.rows = named.map(|(row, line)| ((count - 1 - row) as f64 + 0.5, name(&line.label))).collect();
+    spec.rows = named.map(|(row, line)| ((count - 1 - row) as f64 + 0.5, shortened(&line.label, NAME))).collect();
     Some(spec)
 }
 

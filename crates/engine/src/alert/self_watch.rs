@@ -15,9 +15,6 @@ use crate::{Engine, Result};
 
 /// How often its signals are written.
 pub(super) const EVERY: i64 = 15 * SECOND;
-/// Measurements behind a percentile.
-const REMEMBERED: usize = 1000;
-
 /// What was measured since the last writing, and the last messages.
 #[derive(Default)]
 pub(super) struct Watch(Mutex<Measured>);
@@ -25,7 +22,33 @@ pub(super) struct Watch(Mutex<Measured>);
 #[derive(Default)]
 struct Measured {
     slowest_turn: f64,
-    deliveries: VecDeque<f64>,
+    deliveries: Lately,
+}
+
+/// The last so many measurements, in seconds.
+#[derive(Default)]
+pub(super) struct Lately(VecDeque<f64>);
+
+impl Lately {
+    /// Measurements behind a percentile.
+    const MOST: usize = 1000;
+
+    pub fn add(&mut self, seconds: f64) {
+        if self.0.len() >= Lately::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(seconds);
+    }
+
+    pub fn last(&self) -> Option<f64> {
+        self.0.back().copied()
+    }
+
+    /// `None` of nothing.
+    pub fn percentile(&self, share: f64) -> Option<f64> {
+        let sorted = sorted_finite(&self.0.iter().copied().collect::<Vec<_>>());
+        (!sorted.is_empty()).then(|| quantile_sorted(&sorted, share))
+    }
 }
 
 impl Watch {
@@ -37,24 +60,15 @@ impl Watch {
     /// A message arrived so many seconds after it was decided.
     pub fn delivered(&self, seconds: f64) {
         let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if measured.deliveries.len() >= REMEMBERED {
-            measured.deliveries.pop_front();
-        }
-        measured.deliveries.push_back(seconds);
+        measured.deliveries.add(seconds);
     }
 
     /// The slowest turn since the last time, and the 99th percentile of the last deliveries.
     fn take(&self) -> (f64, Option<f64>) {
         let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let slowest = std::mem::take(&mut measured.slowest_turn);
-        (slowest, percentile(&measured.deliveries, 0.99))
+        (slowest, measured.deliveries.percentile(0.99))
     }
-}
-
-/// `None` of nothing.
-pub(super) fn percentile(seconds: &VecDeque<f64>, share: f64) -> Option<f64> {
-    let sorted = sorted_finite(&seconds.iter().copied().collect::<Vec<_>>());
-    (!sorted.is_empty()).then(|| quantile_sorted(&sorted, share))
 }
 
 impl Engine {

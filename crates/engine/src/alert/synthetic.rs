@@ -4,8 +4,7 @@
 //!
 //! It has a board of its own, so no list, incident or count of people knows it, and the outbox forgets it.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use domain::Timestamp;
 use domain::alert::config::{Alerting, Destination, Receiver, Route};
@@ -16,7 +15,7 @@ use domain::time::{MINUTE, SECOND};
 use store::{Decided, Outgoing};
 
 use super::board::{Board, Surroundings};
-use super::self_watch::percentile;
+use super::self_watch::Lately;
 use crate::collect::reading;
 use crate::people::random_text;
 use crate::{Engine, Result};
@@ -25,8 +24,6 @@ use crate::{Engine, Result};
 const EVERY: i64 = 30 * SECOND;
 /// What has not arrived by then counts as having taken this long.
 const LOST: i64 = MINUTE;
-/// Journeys behind the percentile: eight hours of them.
-const REMEMBERED: usize = 1000;
 const SAMPLE: &str = "plimsoll_synthetic_alert_sent";
 const RECEIVER: &str = "synthetic";
 /// No address that anybody could set: those begin with `http`.
@@ -40,7 +37,7 @@ struct Course {
     /// When the next one sets out.
     next: Timestamp,
     on_its_way: Option<Journey>,
-    took: VecDeque<f64>,
+    took: Lately,
 }
 
 #[derive(Clone)]
@@ -64,7 +61,7 @@ impl Synthetic {
 
     /// Seconds that the last journey took, and the 99th percentile of the last ones.
     pub fn took(&self) -> Option<(f64, f64)> {
-        self.with(|c| Some((*c.took.back()?, percentile(&c.took, 0.99)?)))
+        self.with(|c| Some((c.took.last()?, c.took.percentile(0.99)?)))
     }
 }
 
@@ -72,10 +69,7 @@ impl Course {
     /// The one on its way is over, after so long.
     fn over(&mut self, took: i64) {
         self.on_its_way = None;
-        if self.took.len() >= REMEMBERED {
-            self.took.pop_front();
-        }
-        self.took.push_back(took as f64 / 1e6);
+        self.took.add(took as f64 / 1e6);
     }
 }
 
@@ -83,9 +77,12 @@ fn nowhere() -> Destination {
     Destination::Webhook { url: ADDRESS.into(), secret: String::new() }
 }
 
+/// The key of [`nowhere`], asked for with each message that is sent.
+static KEY: LazyLock<String> = LazyLock::new(|| nowhere().key());
+
 /// Whether a message of the outbox is one of these.
 pub(crate) fn is_synthetic(message: &Outgoing) -> bool {
-    message.destination == nowhere().key()
+    message.destination == *KEY
 }
 
 impl Engine {
@@ -96,7 +93,7 @@ impl Engine {
         let journey = synthetic.with(|c| c.on_its_way.clone());
         match journey {
             Some(journey) if now.0 - journey.began.0 >= LOST => {
-                self.store.commit(&[Decided::Forgotten { destination: nowhere().key() }]).await?;
+                self.store.commit(&[Decided::Forgotten { destination: KEY.clone() }]).await?;
                 synthetic.with(|c| c.over(LOST));
             }
             Some(journey) if journey.sent => {}
@@ -148,7 +145,7 @@ impl Engine {
 
     /// The sender has it.
     pub(crate) async fn synthetic_arrived(&self) -> Result<()> {
-        self.store.commit(&[Decided::Forgotten { destination: nowhere().key() }]).await?;
+        self.store.commit(&[Decided::Forgotten { destination: KEY.clone() }]).await?;
         let now = self.now();
         self.inner.alerts.synthetic.with(|c| {
             if let Some(journey) = c.on_its_way.clone().filter(|j| j.sent) {
