@@ -112,10 +112,18 @@ test('a schema, windows and a baseline are changed on the page of a model', asyn
   await page.getByRole('button', { name: 'Save columns' }).click();
   await expect(page.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible();
   await page.getByLabel('Weight of income').fill('much');
+  await page.getByLabel('Role of income').selectOption({ label: 'Prediction' });
   await page.getByRole('button', { name: 'Save columns' }).click();
   await expect(page.getByRole('alert')).toContainText('the weight of “income” is a number from 0');
+  // What was refused stays as it was filled in, also when the page is drawn again with something newer.
+  for (const title of ['Credit risk, north', 'Credit risk']) {
+    await page.getByLabel('Title').fill(title);
+    await page.getByRole('form', { name: 'General' }).getByRole('button', { name: 'Save' }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(title);
+  }
+  await expect(page.getByLabel('Weight of income')).toHaveValue('much');
+  await expect(page.getByLabel('Role of income')).toHaveValue('prediction');
   await page.getByLabel('Weight of income').fill('');
-  await page.getByLabel('Role of income').selectOption({ label: 'Prediction' });
   await page.getByRole('button', { name: 'Save columns' }).click();
   await expect(page.getByRole('alert')).toContainText('both read as Prediction');
   await open(page, `${plimsoll.url}/models/credit-risk/setup`);

@@ -7,6 +7,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::traces::trace_link;
 use super::{DEFAULT, carried, more, with};
+use crate::components::form::initially;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
@@ -46,7 +47,7 @@ pub fn Logs() -> impl IntoView {
         ("fatal", "fatal"),
     ]
     .into_iter()
-    .map(|(value, words)| view! { <option value=value selected=value == first.severity>{words}</option> })
+    .map(|(value, words)| view! { <option {..initially("selected", value == first.severity)} value=value>{words}</option> })
     .collect();
     view! {
         <form class="panel qb" action="/explore" method="get" role="search" aria-label="Find lines">

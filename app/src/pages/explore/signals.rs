@@ -14,6 +14,7 @@ use super::pinned::{MOST, Pinned, read, turned};
 use super::plain::Plain;
 use super::{DEFAULT, carried, parameter, with};
 use crate::charts::shared::happened;
+use crate::components::form::initially;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
@@ -230,7 +231,7 @@ fn tree(names: &[MetricName], find: &str, query: &str, pins: &str, place: &Place
                 })
                 .collect();
             Some(view! {
-                <li><details open=open><summary><Icon name="right" small=true/><span>{layer.title()}</span><span class="n">{count}</span></summary>
+                <li><details {..initially("open", open)}><summary><Icon name="right" small=true/><span>{layer.title()}</span><span class="n">{count}</span></summary>
                 <ul>{items}{(more > 0).then(|| view! { <li class="hint">{format!("and {more} more: type to find them")}</li> })}</ul></details></li>
             })
         })

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{DEFAULT, carried, encoded, more, with};
+use crate::components::form::initially;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
@@ -42,7 +43,7 @@ pub fn Traces() -> impl IntoView {
     let first = asked(String::new(), move |name| query.with_untracked(|q| q.get(name)).unwrap_or_default());
     let every = !first.roots;
     let option = |value: &'static str, words: &'static str, of: &str| {
-        view! { <option value=value selected=value == of>{words}</option> }
+        view! { <option {..initially("selected", value == of)} value=value>{words}</option> }
     };
     view! {
         <form class="panel qb" action="/explore" method="get" role="search" aria-label="Find traces">

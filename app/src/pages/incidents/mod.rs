@@ -13,7 +13,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_navigate;
 
 use crate::components::alert::{Avatar, Sev};
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
@@ -38,7 +38,7 @@ pub fn Incidents() -> impl IntoView {
     let found = reading(|| (), move || live.alerts.get(), |()| incidents());
     let priorities: Vec<_> = Priority::ALL
         .into_iter()
-        .map(|p| view! { <option value=p.name() selected=p == Priority::P3>{p.name()}" "{p.title()}</option> })
+        .map(|p| view! { <option {..initially("selected", p == Priority::P3)} value=p.name()>{p.name()}" "{p.title()}</option> })
         .collect();
     view! {
         <Title text="Incidents"/>

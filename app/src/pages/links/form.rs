@@ -6,7 +6,7 @@ use domain::share::{ShareText, SharedPage};
 use domain::time::{DAY, RangeChoice};
 use leptos::prelude::*;
 
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Failed;
 use crate::components::state::{Place, use_place};
@@ -83,7 +83,7 @@ pub fn NewLink(of: Memo<String>, make: Make) -> impl IntoView {
         .collect();
     let holds: Vec<_> = HOLDS
         .into_iter()
-        .map(|(value, words)| view! { <option value=value selected=value == HOLDS_USUALLY>{words}</option> })
+        .map(|(value, words)| view! { <option {..initially("selected", value == HOLDS_USUALLY)} value=value>{words}</option> })
         .collect();
     let title = move || text.with(|t| t.as_ref().map_or("a page".to_string(), |t| t.page.title()));
     view! {

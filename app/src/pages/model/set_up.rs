@@ -14,7 +14,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map};
 
 use super::ModelTabs;
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::reading::awaited;
@@ -137,7 +137,7 @@ fn page(view: &ModelSetUpView, role: Role, acts: Acts) -> impl IntoView + use<> 
 
 fn option(value: &str, words: String, current: bool) -> impl IntoView + use<> {
     let value = value.to_string();
-    view! { <option value=value selected=current>{words}</option> }
+    view! { <option {..initially("selected", current)} value=value>{words}</option> }
 }
 
 fn general(model: &Model, act: Change) -> AnyView {

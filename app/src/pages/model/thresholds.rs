@@ -12,7 +12,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::{ModelTabs, address};
 use crate::charts::chart::Chart;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
 use crate::components::reading::awaited;
@@ -199,7 +199,7 @@ fn editor(
     let rule = preview.threshold;
     let options: Vec<_> = RULES
         .into_iter()
-        .map(|(value, words)| view! { <option value=value selected=value == kind(&rule)>{words}</option> })
+        .map(|(value, words)| view! { <option {..initially("selected", value == kind(&rule))} value=value>{words}</option> })
         .collect();
     let (lower, upper) = match rule {
         ThresholdRule::Fixed { lower, upper } => (lower, upper),
@@ -244,7 +244,7 @@ fn editor(
             <div class="row gap-12 wrap">
                 <label class="f"><span>"Counts when outside in"</span><input class="in num" name="windows" type="number" min="1" max="10" value=windows.to_string()/></label>
                 <label class="f"><span>"of the last windows"</span><input class="in num" name="of" type="number" min="1" max="10" value=of.to_string()/></label>
-                <label class="f"><span>"Judged"</span><select class="in" name="on"><option value="on" selected=on>"yes"</option><option value="off" selected=!on>"no"</option></select></label>
+                <label class="f"><span>"Judged"</span><select class="in" name="on"><option {..initially("selected", on)} value="on">"yes"</option><option {..initially("selected", !on)} value="off">"no"</option></select></label>
                 <label class="f"><span>"Then"</span><select class="in" name="keep"><option value="no">"only try it"</option>{allowed.then(|| view! { <option value="yes">"keep it"</option> })}</select></label>
             </div>
             <div class="row gap-8"><button class="btn pri" type="submit">"Apply"</button>

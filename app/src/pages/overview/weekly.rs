@@ -3,7 +3,7 @@
 use domain::summary::Weekly as Plan;
 use leptos::prelude::*;
 
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Failed;
 use crate::components::zone::{Here, zone};
@@ -51,18 +51,18 @@ fn Form(plan: Plan, receivers: Vec<String>) -> impl IntoView {
     let on = !plan.receiver.is_empty();
     let names: Vec<_> = receivers
         .into_iter()
-        .map(|name| view! { <option value=name.clone() selected=name == plan.receiver>{name.clone()}</option> })
+        .map(|name| view! { <option {..initially("selected", name == plan.receiver)} value=name.clone()>{name.clone()}</option> })
         .collect();
     let days: Vec<_> = (0_u8..)
         .zip(DAYS)
-        .map(|(day, name)| view! { <option value=day.to_string() selected=day == plan.day>{name}</option> })
+        .map(|(day, name)| view! { <option {..initially("selected", day == plan.day)} value=day.to_string()>{name}</option> })
         .collect();
     let hours: Vec<_> = (0..24_u8)
-        .map(|hour| view! { <option value=hour.to_string() selected=hour == plan.hour>{format!("{hour:02}:00")}</option> })
+        .map(|hour| view! { <option {..initially("selected", hour == plan.hour)} value=hour.to_string()>{format!("{hour:02}:00")}</option> })
         .collect();
     let ways: Vec<_> = [("now", "now, once"), ("weekly", "each week"), ("never", "no more")]
         .into_iter()
-        .map(|(way, words)| view! { <option value=way selected=way == if on { "weekly" } else { "now" }>{words}</option> })
+        .map(|(way, words)| view! { <option {..initially("selected", way == if on { "weekly" } else { "now" })} value=way>{words}</option> })
         .collect();
     let last =
         plan.sent.map(|at| view! { <p class="hint">{format!("The last left {}.", at.here().date_clock_zone())}</p> });

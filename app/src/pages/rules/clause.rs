@@ -6,7 +6,7 @@ use domain::time::{DAY, HOUR, MINUTE, parse_span, span_text};
 use leptos::prelude::*;
 
 use super::plain::{FUNCTIONS, Plain};
-use crate::components::form::Sent;
+use crate::components::form::{Sent, initially};
 
 const KINDS: [(&str, &str); 6] = [
     ("signal", "a value"),
@@ -123,7 +123,7 @@ pub fn clause(id: usize, title: Signal<String>, condition: &Condition, remove: A
     let changes: Vec<(&str, String)> = ChangeKind::ALL.iter().map(|k| (k.name(), k.title().to_lowercase())).collect();
     let changes: Vec<_> = changes
         .into_iter()
-        .map(|(name, title)| view! { <option value=name selected=name == f.change>{title}</option> })
+        .map(|(name, title)| view! { <option {..initially("selected", name == f.change)} value=name>{title}</option> })
         .collect();
     let joined: Vec<(&str, &str)> = COMPARES.iter().map(|c| (c.0, c.1)).collect();
     let name = |of: &str| field(id, of);
@@ -137,7 +137,7 @@ pub fn clause(id: usize, title: Signal<String>, condition: &Condition, remove: A
             <span hidden=no_number><input class="in sm" name=name("value") inputmode="decimal" aria-label="Limit" value=f.value/></span>
             <span hidden=no_days><span>"learnt of"</span><input class="in sm" name=name("days") inputmode="numeric" aria-label="Days it is learnt from" value=f.days/><span>"days"</span></span>
             <span hidden=without(&["verdict"])><span>"of the model"</span><input class="in" name=name("model") aria-label="Model" autocomplete="off" value=f.model.clone()/><span>", namely"</span><input class="in" name=name("figure") aria-label="Figure" placeholder="any" autocomplete="off" value=f.figure/><span>", is out of its thresholds"</span></span>
-            <span hidden=without(&["change"])><span>"of kind"</span><select class="in" name=name("change") aria-label="Kind of change"><option value="" selected=f.change.is_empty()>"any"</option>{changes}</select><span>"in the system"</span><input class="in" name=name("system") aria-label="System" placeholder="any" autocomplete="off" value=f.model/></span>
+            <span hidden=without(&["change"])><span>"of kind"</span><select class="in" name=name("change") aria-label="Kind of change"><option {..initially("selected", f.change.is_empty())} value="">"any"</option>{changes}</select><span>"in the system"</span><input class="in" name=name("system") aria-label="System" placeholder="any" autocomplete="off" value=f.model/></span>
             <span hidden=without(&["anomaly", "forecast", "change"])><span>{move || match kind.get().as_str() { "anomaly" => "by the last", _ => "within" }}</span><input class="in sm" name=name("span") aria-label="Span of time" placeholder="1d" value=f.span/></span>
             {remove}
         </div>
@@ -217,7 +217,9 @@ fn written(function: &str, metric: &str, labels: &str, over: &str) -> Result<Str
 
 pub fn options(all: &[(&'static str, &'static str)], chosen: &str) -> Vec<AnyView> {
     all.iter()
-        .map(|(name, title)| view! { <option value=*name selected=*name == chosen>{*title}</option> }.into_any())
+        .map(|(name, title)| {
+            view! { <option {..initially("selected", *name == chosen)} value=*name>{*title}</option> }.into_any()
+        })
         .collect()
 }
 

@@ -13,7 +13,7 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 use super::clause::{self, options};
 use super::fields::{JOINS, clauses, joined, read};
 use super::tried::{Try, backtest};
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::panel::{Failed, Loading};
@@ -308,16 +308,17 @@ fn no_data(text: &RuleText) -> AnyView {
 fn then(text: &RuleText) -> AnyView {
     let severities: Vec<_> = Severity::ALL
         .into_iter()
-        .map(|s| view! { <option value=s.name() selected=s == text.severity>{s.name()}</option> })
+        .map(|s| view! { <option {..initially("selected", s == text.severity)} value=s.name()>{s.name()}</option> })
         .collect();
     let urgencies: Vec<_> = Urgency::ALL
         .into_iter()
-        .map(|u| view! { <option value=u.name() selected=u == text.urgency>{u.name()}</option> })
+        .map(|u| view! { <option {..initially("selected", u == text.urgency)} value=u.name()>{u.name()}</option> })
         .collect();
-    let mut priorities =
-        vec![view! { <option value="" selected=text.priority.is_none()>"computed"</option> }.into_any()];
+    let mut priorities = vec![
+        view! { <option {..initially("selected", text.priority.is_none())} value="">"computed"</option> }.into_any(),
+    ];
     priorities.extend(Priority::ALL.into_iter().map(|p| {
-        view! { <option value=p.name() selected=text.priority == Some(p)>{p.name()}" "{p.title()}</option> }.into_any()
+        view! { <option {..initially("selected", text.priority == Some(p))} value=p.name()>{p.name()}" "{p.title()}</option> }.into_any()
     }));
     let labels: Vec<String> = text.labels.iter().map(|(n, v)| Matcher::equal(n, v).text()).collect();
     let summary = text.annotations.get("summary").cloned().unwrap_or_default();

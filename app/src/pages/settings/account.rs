@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::Settings;
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::note::written;
@@ -81,11 +81,11 @@ fn Look(of: Preferences) -> impl IntoView {
     };
     let themes: Vec<_> = [(Theme::System, "As the system is set"), (Theme::Light, "Light"), (Theme::Dark, "Dark")]
         .into_iter()
-        .map(|(theme, words)| view! { <option value=theme.name() selected=theme == of.theme>{words}</option> })
+        .map(|(theme, words)| view! { <option {..initially("selected", theme == of.theme)} value=theme.name()>{words}</option> })
         .collect();
     let starts: Vec<_> = STARTS
         .into_iter()
-        .map(|(path, words)| view! { <option value=path selected=path == of.start>{words}</option> })
+        .map(|(path, words)| view! { <option {..initially("selected", path == of.start)} value=path>{words}</option> })
         .collect();
     let zone_field = NodeRef::<leptos::html::Input>::new();
     let fill = move || {

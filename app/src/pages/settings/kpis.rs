@@ -8,7 +8,7 @@ use domain::{Timestamp, format};
 use leptos::prelude::*;
 
 use super::Settings;
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::server_functions::evaluation::{kpis, set_kpis, weigh_health, weights_of_health};
 use crate::server_functions::views::overview;
@@ -85,11 +85,11 @@ fn line(i: usize, kpi: Option<&Kpi>) -> AnyView {
     };
     let layers: Vec<_> = Layer::ALL
         .into_iter()
-        .map(|l| view! { <option value=l.name() selected=kpi.map_or(l == Layer::Business, |k| k.layer == l)>{l.title()}</option> })
+        .map(|l| view! { <option {..initially("selected", kpi.map_or(l == Layer::Business, |k| k.layer == l))} value=l.name()>{l.title()}</option> })
         .collect();
     let units: Vec<_> = UNITS
         .into_iter()
-        .map(|(value, words, unit)| view! { <option value=value selected=kpi.is_some_and(|k| k.unit == unit)>{words}</option> })
+        .map(|(value, words, unit)| view! { <option {..initially("selected", kpi.is_some_and(|k| k.unit == unit))} value=value>{words}</option> })
         .collect();
     let more = kpi.is_none_or(|k| k.higher_is_better);
     let parts = [
@@ -122,7 +122,7 @@ fn line(i: usize, kpi: Option<&Kpi>) -> AnyView {
             {parts.into_iter().collect::<Vec<_>>()}
             <label class="f"><span>"Layer"</span><select class="in" name=name("layer")>{layers}</select></label>
             <label class="f"><span>"Shown as"</span><select class="in" name=name("unit")>{units}</select></label>
-            <label class="f"><span>"Better is"</span><select class="in" name=name("better")><option value="more" selected=more>"more"</option><option value="less" selected=!more>"less"</option></select></label>
+            <label class="f"><span>"Better is"</span><select class="in" name=name("better")><option {..initially("selected", more)} value="more">"more"</option><option {..initially("selected", !more)} value="less">"less"</option></select></label>
         </fieldset>
     }
     .into_any()

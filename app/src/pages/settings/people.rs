@@ -5,7 +5,7 @@ use domain::{Role, Timestamp};
 use leptos::prelude::*;
 
 use super::{Settings, listed};
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Loading;
 use crate::components::status::Status;
@@ -30,7 +30,13 @@ pub fn People() -> impl IntoView {
             <tr>
                 <th scope="row">{p.name.clone()}</th><td class="mono">{p.email.clone()}</td>
                 <td><select class="in sm" aria-label=format!("Role of {}", p.name)
-                    on:change=move |ev| { if let Some(role) = Role::parse(&event_target_value(&ev)) { change.dispatch((id, role, disabled)); } }>{roles(current)}</select></td>
+                    on:change=move |ev| {
+                        // It shows what holds: the new role once it is in force, the old one when it is refused.
+                        let select: web_sys::HtmlSelectElement = event_target(&ev);
+                        let chosen = Role::parse(&select.value());
+                        select.set_value(current.name());
+                        if let Some(role) = chosen { change.dispatch((id, role, disabled)); }
+                    }>{roles(current)}</select></td>
                 <td>{p.last_seen_at.map_or_else(|| "never".to_string(), Timestamp::date_clock)}</td>
                 <td>{access}</td>
                 <td class="num"><button class="btn xs" type="button" on:click=move |_| { change.dispatch((id, current, !disabled)); }>{if disabled { "Enable" } else { "Disable" }}</button></td>
@@ -74,6 +80,6 @@ pub fn People() -> impl IntoView {
 fn roles(current: Role) -> Vec<impl IntoView> {
     Role::ALL
         .into_iter()
-        .map(|role| view! { <option value=role.name() selected=role == current>{role.title()}</option> })
+        .map(|role| view! { <option {..initially("selected", role == current)} value=role.name()>{role.title()}</option> })
         .collect()
 }

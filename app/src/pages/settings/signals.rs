@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{Settings, listed};
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, initially, outcome};
 use crate::components::panel::Loading;
 use crate::components::state::encoded;
 use crate::server_functions::telemetry::{known_signals, note_signal};
@@ -82,7 +82,7 @@ type Save = Action<(String, SignalNote), Result<(), crate::server_functions::Fai
 fn about(signal: SignalKnown, save: Save) -> AnyView {
     let layers: Vec<_> = Layer::ALL
         .into_iter()
-        .map(|l| view! { <option value=l.name() selected=l == signal.layer>{l.title()}</option> })
+        .map(|l| view! { <option {..initially("selected", l == signal.layer)} value=l.name()>{l.title()}</option> })
         .collect();
     let now = match signal.higher_is_better {
         Some(true) => Better::Higher,
@@ -91,7 +91,7 @@ fn about(signal: SignalKnown, save: Save) -> AnyView {
     };
     let better: Vec<_> = BETTER
         .into_iter()
-        .map(|(of, name, words)| view! { <option value=name selected=of == now>{words}</option> })
+        .map(|(of, name, words)| view! { <option {..initially("selected", of == now)} value=name>{words}</option> })
         .collect();
     let name = signal.name.clone();
     view! {
