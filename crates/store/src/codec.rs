@@ -134,10 +134,9 @@ pub(crate) fn encode_column(data: &ColumnData) -> Vec<u8> {
             let body = postcard::to_stdvec(&(&dictionary, codes.len() as u64)).unwrap_or_default();
             let mut payload = (body.len() as u32).to_le_bytes().to_vec();
             payload.extend_from_slice(&body);
-            // One, two or four bytes a code; the greatest stands for missing.
-            match dictionary.len() {
-                0..255 => payload.extend(codes.iter().map(|c| *c as u8)),
-                255..65_535 => payload.extend(codes.iter().flat_map(|c| (*c as u16).to_le_bytes())),
+            match code_width(dictionary.len()) {
+                1 => payload.extend(codes.iter().map(|c| *c as u8)),
+                2 => payload.extend(codes.iter().flat_map(|c| (*c as u16).to_le_bytes())),
                 _ => payload.extend(codes.iter().flat_map(|c| c.to_le_bytes())),
             }
             seal(FORMAT_CATEGORY, pack(&payload, 3))
@@ -186,15 +185,52 @@ pub(crate) fn decode_column(blob: &[u8]) -> Result<ColumnData> {
     }
 }
 
+/// One row of a column, as a column of one row.
+pub(crate) fn decode_cell(blob: &[u8], row: usize) -> Result<ColumnData> {
+    if let (FORMAT_CATEGORY, payload) = open(blob)? {
+        let bytes = unpack(payload)?;
+        // The words are not made texts of: there may be as many as rows.
+        let (dictionary, rows, packed): (Vec<&str>, usize, &[u8]) = category_parts(&bytes)?;
+        let width = code_width(dictionary.len());
+        let code = packed.get(row * width..(row + 1) * width).filter(|_| row < rows).ok_or_else(cut_category)?;
+        let code = code.iter().rev().fold(0_u32, |code, byte| (code << 8) | u32::from(*byte));
+        if code == u32::MAX >> (32 - 8 * width) {
+            return Ok(ColumnData::Category { codes: vec![MISSING], dictionary: Vec::new() });
+        }
+        let word = dictionary.get(code as usize).ok_or_else(cut_category)?;
+        return Ok(ColumnData::Category { codes: vec![0], dictionary: vec![word.to_string()] });
+    }
+    let column = decode_column(blob)?;
+    if row < column.len() { Ok(column.take(&[row])) } else { Err(damaged("a column is cut short")) }
+}
+
+fn cut_category() -> StoreError {
+    damaged("a category column is cut short")
+}
+
+/// Bytes of a code; the greatest code stands for missing.
+fn code_width(words: usize) -> usize {
+    match words {
+        0..255 => 1,
+        255..65_535 => 2,
+        _ => 4,
+    }
+}
+
+/// Words, number of rows and codes of an unpacked category column.
+fn category_parts<'a, W: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(Vec<W>, usize, &'a [u8])> {
+    let (size, rest) = bytes.split_at_checked(4).ok_or_else(cut_category)?;
+    let size = u32::from_le_bytes(size.try_into().map_err(|_| cut_category())?) as usize;
+    let (head, packed) = rest.split_at_checked(size).ok_or_else(cut_category)?;
+    let (dictionary, rows): (Vec<W>, u64) = postcard::from_bytes(head).map_err(|_| cut_category())?;
+    Ok((dictionary, rows as usize, packed))
+}
+
 fn decode_category(bytes: &[u8]) -> Result<ColumnData> {
-    let short = || damaged("a category column is cut short");
-    let (size, rest) = bytes.split_at_checked(4).ok_or_else(short)?;
-    let size = u32::from_le_bytes(size.try_into().map_err(|_| short())?) as usize;
-    let (head, packed) = rest.split_at_checked(size).ok_or_else(short)?;
-    let (dictionary, rows): (Vec<String>, u64) = postcard::from_bytes(head).map_err(|_| short())?;
-    let codes: Vec<u32> = match dictionary.len() {
-        0..255 => packed.iter().map(|b| if *b == u8::MAX { MISSING } else { u32::from(*b) }).collect(),
-        255..65_535 => packed
+    let (dictionary, rows, packed): (Vec<String>, usize, &[u8]) = category_parts(bytes)?;
+    let codes: Vec<u32> = match code_width(dictionary.len()) {
+        1 => packed.iter().map(|b| if *b == u8::MAX { MISSING } else { u32::from(*b) }).collect(),
+        2 => packed
             .chunks_exact(2)
             .map(|b| u16::from_le_bytes([b[0], b[1]]))
             .map(|c| if c == u16::MAX { MISSING } else { u32::from(c) })
@@ -202,8 +238,8 @@ fn decode_category(bytes: &[u8]) -> Result<ColumnData> {
         _ => packed.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
     };
     let valid = codes.iter().all(|c| *c == MISSING || (*c as usize) < dictionary.len());
-    if codes.len() as u64 != rows || !valid {
-        return Err(short());
+    if codes.len() != rows || !valid {
+        return Err(cut_category());
     }
     Ok(ColumnData::Category { codes, dictionary })
 }
@@ -514,6 +550,12 @@ impl LabelColumn {
             received: vec![i64::MIN; rows],
         }
     }
+
+    /// One row alone; `None` where there are fewer.
+    pub(crate) fn row(&self, row: usize) -> Option<LabelColumn> {
+        let (time, received) = self.times.get(row).zip(self.received.get(row)).filter(|_| row < self.values.len())?;
+        Some(LabelColumn { values: self.values.take(&[row]), times: vec![*time], received: vec![*received] })
+    }
 }
 
 pub(crate) fn encode_labels(labels: &LabelColumn) -> Vec<u8> {
@@ -537,6 +579,7 @@ pub(crate) fn decode_anything(bytes: &[u8]) {
     for body in [payload.to_vec(), packed] {
         let blob = seal(format, body);
         let _ = decode_column(&blob).map(|column| column.missing());
+        let _ = decode_cell(&blob, payload.len() / 2);
         let _ = (decode_ints(&blob), decode_ids(&blob), decode_labels(&blob), decode_samples(&blob));
         let _ = (decode_points(&blob), decode_rows::<domain::event::EventBatch>(&blob), decode_filter(&blob));
     }
@@ -568,9 +611,12 @@ mod tests {
         fn categories_come_back_as_they_went(values in prop::collection::vec(prop::option::of("[a-e]{0,3}|\\PC{0,4}"), 0..600)) {
             let data = category(&values);
             let back = decode_column(&encode_column(&data)).expect("decodes");
+            let blob = encode_column(&category(&values));
             for (row, value) in values.iter().enumerate() {
                 prop_assert_eq!(&back.text(row), value);
+                prop_assert_eq!(&decode_cell(&blob, row).expect("decodes").text(0), value);
             }
+            prop_assert!(decode_cell(&blob, values.len()).is_err());
         }
 
         #[test]
@@ -633,6 +679,9 @@ mod tests {
             let back = decode_column(&encode_column(&category(&values))).expect("decodes");
             assert_eq!(back.text(words - 1), values[words - 1]);
             assert_eq!(back.text(words), None);
+            let blob = encode_column(&category(&values));
+            let cell = |row: usize| decode_cell(&blob, row).expect("decodes").text(0);
+            assert_eq!((cell(words - 1), cell(words)), (values[words - 1].clone(), None));
         }
     }
 }

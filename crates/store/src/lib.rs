@@ -19,6 +19,7 @@ mod labels;
 mod leases;
 mod mentions;
 mod models;
+mod one;
 mod people;
 mod predicate;
 mod query;

@@ -70,15 +70,16 @@ impl Default for Spread {
 }
 
 impl Spread {
-    fn add(&mut self, value: f64) {
-        if value.is_nan() {
-            return;
+    fn of(values: &[f64]) -> Spread {
+        let mut spread = Spread::default();
+        for value in values.iter().filter(|v| !v.is_nan()) {
+            spread.count += 1;
+            spread.sum += value;
+            spread.min = spread.min.min(*value);
+            spread.max = spread.max.max(*value);
         }
-        self.count += 1;
-        self.sum += value;
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.sketch.add(value);
+        spread.sketch.add_all(values);
+        spread
     }
 
     fn merge(&mut self, other: &Spread) {
@@ -252,16 +253,20 @@ fn groups_of(frame: &Frame, question: &Aggregate) -> Groups {
         }
         keys = next;
     }
-    let mut groups: Vec<(u64, Spread)> = keys.iter().map(|_| Default::default()).collect();
     let numbers = question.column.as_deref().and_then(|name| frame.numbers(name));
-    for (row, place) in places.iter().enumerate() {
-        let (rows, spread) = &mut groups[*place];
-        *rows += 1;
-        if let Some(numbers) = numbers {
-            spread.add(numbers[row]);
-        }
+    // The numbers of a group side by side, for they are counted together.
+    let mut counts = vec![0_usize; keys.len()];
+    places.iter().for_each(|place| counts[*place] += 1);
+    let ends: Vec<usize> = counts.iter().scan(0, |end, n| Some(*end += n).map(|()| *end)).collect();
+    let mut next: Vec<usize> = ends.iter().zip(&counts).map(|(end, n)| end - n).collect();
+    let mut sorted = vec![0.0; if numbers.is_some() { places.len() } else { 0 }];
+    for (place, value) in places.iter().zip(numbers.unwrap_or_default()) {
+        sorted[next[*place]] = *value;
+        next[*place] += 1;
     }
-    keys.into_iter().zip(groups).filter(|(_, (rows, _))| *rows > 0).collect()
+    let spread = |i: usize| numbers.map(|_| Spread::of(&sorted[ends[i] - counts[i]..ends[i]])).unwrap_or_default();
+    let whole = keys.into_iter().enumerate().filter(|(i, _)| counts[*i] > 0);
+    whole.map(|(i, key)| (key, (counts[i] as u64, spread(i)))).collect()
 }
 
 /// A number that rows of one key share within a part.

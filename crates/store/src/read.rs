@@ -15,9 +15,9 @@ use rayon::prelude::*;
 
 use crate::background::in_background;
 use crate::catalogue::{NEWER_SEGMENTS, Segment, Segments};
-use crate::codec::{self, IdColumn};
+use crate::codec;
 use crate::database::{Value, params};
-use crate::identity::{IdFilter, id_hash};
+use crate::identity::IdFilter;
 use crate::labels::Overlay;
 use crate::models::Stream;
 use crate::predicate::Predicate;
@@ -333,74 +333,9 @@ impl Store {
         })
     }
 
-    /// The event of an id, with everything known of it.
-    pub async fn read_event(&self, stream: &Stream, id: &str) -> Result<Option<Frame>> {
-        let read = Read::of(TimeRange::ALL, Columns::All).with_ids().with_labels();
-        // Labels first, as in every reading: what is merged meanwhile is then found where it was merged to.
-        let overlay = match stream.model_id {
-            Some(model_id) => self.label_overlay(model_id).await?,
-            None => Overlay::default(),
-        };
-        let fresh = self
-            .database
-            .fetch("SELECT seq, body FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
-            .await?;
-        let segments = self.catalogue(stream).await?;
-        let hash = id_hash(id);
-        for segment in segments.list.iter().filter(|s| s.spans(id)) {
-            let Some(filter) = self.id_filter(stream, segment.id).await? else {
-                continue;
-            };
-            if !filter.may_contain(hash) {
-                continue;
-            }
-            let ids = self.segment_ids(stream, segment.id).await?;
-            let Some(row) = ids.find(&[id])[0] else {
-                continue;
-            };
-            let blobs = self.segment_blobs(stream, std::slice::from_ref(segment), &read, &overlay).await?;
-            let Some(Some(blobs)) = blobs.into_iter().next() else {
-                return Ok(None);
-            };
-            let frame = tokio::task::block_in_place(|| decode_segment(segment.id, &blobs, &read, &overlay))?;
-            return Ok(Some(frame.slice(row, row + 1)));
-        }
-        for row in fresh.iter().rev() {
-            if row.int(0)? <= segments.through {
-                continue;
-            }
-            let batch: EventBatch = codec::decode_rows(&row.blob(1)?)?;
-            if let Some(place) = batch.ids.iter().position(|known| known == id) {
-                return Ok(Some(fresh_frame(batch.take(&[place]), &read, &overlay)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The filter of a segment's ids; `None` when the segment is gone.
-    pub(crate) async fn id_filter(&self, stream: &Stream, segment: i64) -> Result<Option<Arc<IdFilter>>> {
-        if let Some(filter) = self.catalogue.filter(segment) {
-            return Ok(Some(filter));
-        }
-        const SQL: &str = "SELECT id_filter FROM segment WHERE bucket = $1 AND id = $2";
-        let Some(row) = self.database.fetch_one(SQL, params![stream.bucket(), segment]).await? else {
-            return Ok(None);
-        };
-        let filter = Arc::new(IdFilter::read(&row.blob(0)?));
-        self.catalogue.keep_filter(segment, filter.clone());
-        Ok(Some(filter))
-    }
-
-    pub(crate) async fn segment_ids(&self, stream: &Stream, segment: i64) -> Result<IdColumn> {
-        const SQL: &str = "SELECT body FROM segment_column WHERE bucket = $1 AND segment_id = $2 AND name = '#id'";
-        let row = self.database.fetch_one(SQL, params![stream.bucket(), segment]).await?;
-        let row = row.ok_or_else(|| StoreError::Corrupt(format!("segment {segment} lacks its ids")))?;
-        codec::decode_id_column(&row.blob(0)?)
-    }
-
     /// The columns of some segments as kept. `None` for a segment that no row can meet the predicates
     /// of, and for one that retention has removed meanwhile.
-    async fn segment_blobs(
+    pub(crate) async fn segment_blobs(
         &self,
         stream: &Stream,
         segments: &[Arc<Segment>],
@@ -547,7 +482,8 @@ fn filter_place(segment: i64, filter: &str) -> i64 {
     if filter == words::WORDS { -2 * segment } else { -2 * segment - 1 }
 }
 
-type Blobs = Vec<(String, Vec<u8>)>;
+/// The columns of a segment by name, as they are kept.
+pub(crate) type Blobs = Vec<(String, Vec<u8>)>;
 
 /// Does a piece of work on each of some things, beside one another unless it is to be gentle.
 fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
@@ -593,7 +529,7 @@ fn decode_segment(segment: i64, blobs: &Blobs, read: &Read, overlay: &Overlay) -
     Ok(finish(frame, read))
 }
 
-fn fresh_frame(batch: EventBatch, read: &Read, overlay: &Overlay) -> Frame {
+pub(crate) fn fresh_frame(batch: EventBatch, read: &Read, overlay: &Overlay) -> Frame {
     let EventBatch { ids, times, mut columns } = batch;
     if let Some(names) = read.names() {
         columns.retain(|c| names.contains(c.name.as_str()));

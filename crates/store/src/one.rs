@@ -1,0 +1,125 @@
+//! One event by its id: found by what each segment says of its ids, and read alone.
+//!
+//! Segments are asked before the fresh log, which costs reading all of it. A row that compaction moves between the
+//! two questions would be in neither answer, so segments that came meanwhile are asked last.
+
+use std::sync::Arc;
+
+use domain::TimeRange;
+use domain::event::{Column, ColumnData, EventBatch};
+
+use crate::catalogue::Segment;
+use crate::codec::{self, IdColumn, LabelColumn};
+use crate::database::params;
+use crate::identity::{IdFilter, id_hash};
+use crate::labels::Overlay;
+use crate::models::Stream;
+use crate::read::{Blobs, Columns, Frame, Read, fresh_frame};
+use crate::{Result, Store, StoreError};
+
+impl Store {
+    /// The event of an id, with everything known of it.
+    pub async fn read_event(&self, stream: &Stream, id: &str) -> Result<Option<Frame>> {
+        // Labels first, as in every reading: what is merged meanwhile is then found where it was merged to.
+        let overlay = match stream.model_id {
+            Some(model_id) => self.label_overlay(model_id).await?,
+            None => Overlay::default(),
+        };
+        let before = self.catalogue(stream).await?;
+        if let Some(found) = self.event_in(stream, &before.list, id, &overlay).await? {
+            return Ok(Some(found));
+        }
+        const FRESH: &str = "SELECT body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq DESC";
+        for row in self.database.fetch(FRESH, params![stream.id, before.through]).await? {
+            let batch: EventBatch = codec::decode_rows(&row.blob(0)?)?;
+            if let Some(place) = batch.ids.iter().position(|known| known == id) {
+                return Ok(Some(fresh_frame(batch.take(&[place]), &whole(), &overlay)));
+            }
+        }
+        let after = self.catalogue(stream).await?;
+        if after.through == before.through {
+            return Ok(None);
+        }
+        let newest = before.list.iter().map(|s| s.id).max().unwrap_or(0);
+        let came: Vec<Arc<Segment>> = after.list.iter().filter(|s| s.id > newest).cloned().collect();
+        self.event_in(stream, &came, id, &overlay).await
+    }
+
+    async fn event_in(
+        &self,
+        stream: &Stream,
+        segments: &[Arc<Segment>],
+        id: &str,
+        overlay: &Overlay,
+    ) -> Result<Option<Frame>> {
+        let hash = id_hash(id);
+        for segment in segments.iter().filter(|s| s.spans(id)) {
+            let Some(filter) = self.id_filter(stream, segment.id).await? else {
+                continue;
+            };
+            if !filter.may_contain(hash) {
+                continue;
+            }
+            let ids = self.segment_ids(stream, segment.id).await?;
+            let Some(row) = ids.find(&[id])[0] else {
+                continue;
+            };
+            let blobs = self.segment_blobs(stream, std::slice::from_ref(segment), &whole(), overlay).await?;
+            let Some(Some(blobs)) = blobs.into_iter().next() else {
+                return Ok(None);
+            };
+            return tokio::task::block_in_place(|| one_row(segment.id, &blobs, row, id, overlay)).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The filter of a segment's ids; `None` when the segment is gone.
+    pub(crate) async fn id_filter(&self, stream: &Stream, segment: i64) -> Result<Option<Arc<IdFilter>>> {
+        if let Some(filter) = self.catalogue.filter(segment) {
+            return Ok(Some(filter));
+        }
+        const SQL: &str = "SELECT id_filter FROM segment WHERE bucket = $1 AND id = $2";
+        let Some(row) = self.database.fetch_one(SQL, params![stream.bucket(), segment]).await? else {
+            return Ok(None);
+        };
+        let filter = Arc::new(IdFilter::read(&row.blob(0)?));
+        self.catalogue.keep_filter(segment, filter.clone());
+        Ok(Some(filter))
+    }
+
+    pub(crate) async fn segment_ids(&self, stream: &Stream, segment: i64) -> Result<IdColumn> {
+        const SQL: &str = "SELECT body FROM segment_column WHERE bucket = $1 AND segment_id = $2 AND name = '#id'";
+        let row = self.database.fetch_one(SQL, params![stream.bucket(), segment]).await?;
+        let row = row.ok_or_else(|| StoreError::Corrupt(format!("segment {segment} lacks its ids")))?;
+        codec::decode_id_column(&row.blob(0)?)
+    }
+}
+
+fn whole() -> Read {
+    Read::of(TimeRange::ALL, Columns::All).with_ids().with_labels()
+}
+
+fn one_row(segment: i64, blobs: &Blobs, row: usize, id: &str, overlay: &Overlay) -> Result<Frame> {
+    let short = || StoreError::Corrupt(format!("segment {segment} has a column shorter than its ids"));
+    let mut frame = Frame { ids: vec![id.to_string()], ..Frame::default() };
+    let mut label = LabelColumn::empty(1);
+    for (name, body) in blobs {
+        match name.as_str() {
+            "#time" => frame.times = vec![*codec::decode_times(body)?.get(row).ok_or_else(short)?],
+            "#label" => label = codec::decode_labels(body)?.row(row).ok_or_else(short)?,
+            // Ids, fingerprints, and filters that only help to find.
+            name if name.starts_with('#') => {}
+            name => {
+                let data: ColumnData = codec::decode_cell(body, row)?;
+                frame.columns.push(Column { name: name.to_string(), data });
+            }
+        }
+    }
+    if frame.times.is_empty() {
+        return Err(StoreError::Corrupt(format!("segment {segment} lacks its times")));
+    }
+    overlay.apply(Some(segment), &frame.ids, &mut label);
+    frame.label_times = label.times.iter().map(|t| domain::Timestamp(*t)).collect();
+    frame.labels = Some(label.values);
+    Ok(frame)
+}
