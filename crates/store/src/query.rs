@@ -257,14 +257,19 @@ fn groups_of(frame: &Frame, question: &Aggregate) -> Groups {
     // The numbers of a group side by side, for they are counted together.
     let mut counts = vec![0_usize; keys.len()];
     places.iter().for_each(|place| counts[*place] += 1);
-    let ends: Vec<usize> = counts.iter().scan(0, |end, n| Some(*end += n).map(|()| *end)).collect();
-    let mut next: Vec<usize> = ends.iter().zip(&counts).map(|(end, n)| end - n).collect();
+    let mut starts = Vec::with_capacity(keys.len());
+    let mut end = 0;
+    for n in &counts {
+        starts.push(end);
+        end += n;
+    }
+    let mut next = starts.clone();
     let mut sorted = vec![0.0; if numbers.is_some() { places.len() } else { 0 }];
     for (place, value) in places.iter().zip(numbers.unwrap_or_default()) {
         sorted[next[*place]] = *value;
         next[*place] += 1;
     }
-    let spread = |i: usize| numbers.map(|_| Spread::of(&sorted[ends[i] - counts[i]..ends[i]])).unwrap_or_default();
+    let spread = |i: usize| numbers.map(|_| Spread::of(&sorted[starts[i]..starts[i] + counts[i]])).unwrap_or_default();
     let whole = keys.into_iter().enumerate().filter(|(i, _)| counts[*i] > 0);
     whole.map(|(i, key)| (key, (counts[i] as u64, spread(i)))).collect()
 }
