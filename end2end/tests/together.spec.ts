@@ -110,6 +110,18 @@ test('a chart is read, marked, noted and shown as a table by keys alone', async 
   await expect(page.getByRole('table', { name: /orders_open/ })).toBeVisible();
 });
 
+test('keys stay on a chart that is drawn again with what came meanwhile', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/explore?q=system_memory_utilization&from=now-15m`);
+  const live = chart(page, /system_memory_utilization/);
+  await live.focus();
+  const drawn = await live.locator('svg').innerHTML();
+  await expect.poll(() => live.locator('svg').innerHTML()).not.toBe(drawn);
+  await expect(live).toBeFocused();
+  await page.keyboard.press('ArrowLeft');
+  await expect(page.locator('.tip')).toContainText('UTC');
+});
+
 test('a query is drawn beside what it was, in each way there is, and against what was before the mark', async ({ page }) => {
   const errors = complaints(page);
   await signIn(page, plimsoll, mara);

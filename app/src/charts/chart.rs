@@ -5,6 +5,7 @@
 //! chart of the page moves a line, and the one under the pointer says values.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use domain::happening::Flag;
 use domain::time::RangeChoice;
@@ -25,6 +26,7 @@ use super::shared::{Draft, Happened, Ranged, ReadOnly, use_shared};
 use super::spec::{Axis, ChartSpec, Mark};
 use super::{flags, ticks};
 use crate::components::icons::Icon;
+use crate::components::lasting::reachable;
 use crate::components::state::{Place, use_place};
 use crate::components::zone::zone;
 
@@ -247,35 +249,44 @@ pub fn Chart(
     let words: Vec<_> = spec.marks.iter().filter_map(|mark| said_by(&spec, mark)).collect();
     let table = data_table(&spec, &series, &title);
     let tip = {
-        let (axis, unit, series) = (spec.axis.clone(), spec.unit, series.clone());
+        let (axis, unit, series) = (spec.axis.clone(), spec.unit, Arc::new(series.clone()));
         let can_go = !deeper.is_empty();
+        let told = Memo::new(move |_| at.get().is_some() && is_over() && marked_here().is_none());
+        // Drawn once; a move then changes its place and the words of its values, and nothing else of it.
         move || {
-            let x = at.get().filter(|_| is_over() && marked_here().is_none())?;
-            let share = (share(x) * 100.0).clamp(0.0, 100.0);
-            // Opposite the pointer, never over the newest values.
-            let side = if share > 50.0 {
-                format!("right:{:.2}%;margin-right:10px", 100.0 - share)
-            } else {
-                format!("left:{share:.2}%;margin-left:10px")
-            };
-            let rows: Vec<_> = series
-                .iter()
-                .map(|s| {
-                    let text = s.at(x, apart).map_or_else(|| "no data".to_string(), |v| unit.show(v));
-                    view! { <dt><i class=format!("key {}", s.class)></i>{s.name.clone()}</dt><dd>{text}</dd> }
-                })
-                .collect();
-            let how = match (can_go, writable) {
-                (true, _) => Some("click: look closer · drag: mark"),
-                (false, true) => Some("drag: mark · shift-click: note"),
-                (false, false) => None,
-            };
-            Some(view! {
-                <div class="tip" style=format!("{side};top:6px")>
-                    <div class="tm">{place_name(&axis, x)}</div>
-                    <dl>{rows}</dl>
-                    {how.map(|how| view! { <div class="how">{how}</div> })}
-                </div>
+            told.get().then(|| {
+                let side = move || {
+                    let share = at.get().map_or(0.0, |x| (share(x) * 100.0).clamp(0.0, 100.0));
+                    // Opposite the pointer, never over the newest values.
+                    if share > 50.0 {
+                        format!("top:6px;right:{:.2}%;margin-right:10px", 100.0 - share)
+                    } else {
+                        format!("top:6px;left:{share:.2}%;margin-left:10px")
+                    }
+                };
+                let value = |i: usize| {
+                    let series = series.clone();
+                    let words = move |x| series[i].at(x, apart).map_or_else(|| "no data".to_string(), |v| unit.show(v));
+                    move || at.get().map(&words)
+                };
+                let rows: Vec<_> = series
+                    .iter()
+                    .enumerate()
+                    .map(|(i, s)| view! { <dt><i class=format!("key {}", s.class)></i>{s.name.clone()}</dt><dd>{value(i)}</dd> })
+                    .collect();
+                let how = match (can_go, writable) {
+                    (true, _) => Some("click: look closer · drag: mark"),
+                    (false, true) => Some("drag: mark · shift-click: note"),
+                    (false, false) => None,
+                };
+                let axis = axis.clone();
+                view! {
+                    <div class="tip" style=side>
+                        <div class="tm">{move || at.get().map(|x| place_name(&axis, x))}</div>
+                        <dl>{rows}</dl>
+                        {how.map(|how| view! { <div class="how">{how}</div> })}
+                    </div>
+                }
             })
         }
     };
@@ -327,7 +338,7 @@ pub fn Chart(
                     {ranged.then(|| view! { <button type="button" on:click=move |_| zoomed_out()>"Zoom out"</button> })}
                 </div>
             </details>
-            <div node_ref=plot class="plot" class:tm=timed style=format!("--h:{:.0}px;--pl:{left}px;--pr:{right}px", spec.height) tabindex="0" role="group"
+            <div {..reachable()} node_ref=plot class="plot" class:tm=timed style=format!("--h:{:.0}px;--pl:{left}px;--pr:{right}px", spec.height) role="group"
                 aria-label=format!("{title}; arrow keys read the points, t shows the table")
                 on:pointerdown=on_down on:pointermove=on_move on:pointerup=on_up on:pointercancel=move |_| down.set_value(None)
                 on:pointerleave=move |_| at.set(None) on:dblclick=move |_| zoom_out() on:keydown=on_key

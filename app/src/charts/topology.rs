@@ -4,6 +4,7 @@ use domain::telemetry::Topology;
 use domain::{Status as Of, format};
 use leptos::prelude::*;
 
+use crate::components::lasting::reachable;
 use crate::components::state::Place;
 use crate::components::status::Shape;
 
@@ -105,7 +106,7 @@ pub fn topology(map: &Topology, place: &Place, most: usize) -> AnyView {
         .collect();
     let size = format!("height:{}px;min-width:{}px", deep * ROW, wide * COLUMN);
     view! {
-        <div class="tpw" tabindex="0" role="group" aria-label="Map of calls">
+        <div {..reachable()} class="tpw" role="group" aria-label="Map of calls">
             <div class="topo" style=size><svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{lines}</svg>{boxes}</div>
         </div>
     }

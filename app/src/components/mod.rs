@@ -5,6 +5,7 @@ pub mod form;
 pub mod frame;
 pub mod icons;
 pub mod keys;
+pub mod lasting;
 pub mod live;
 pub mod modal;
 pub mod note;

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{DEFAULT, carried, encoded, more, with};
-use crate::components::form::initially;
+use crate::components::lasting::initially;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};

@@ -13,9 +13,10 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_navigate;
 
 use crate::components::alert::{Avatar, Sev};
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
+use crate::components::lasting::initially;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
 use crate::components::reading::reading;

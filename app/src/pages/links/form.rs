@@ -6,8 +6,9 @@ use domain::share::{ShareText, SharedPage};
 use domain::time::{DAY, RangeChoice};
 use leptos::prelude::*;
 
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
+use crate::components::lasting::initially;
 use crate::components::panel::Failed;
 use crate::components::state::{Place, use_place};
 use crate::pages::shared;

@@ -14,8 +14,9 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map};
 
 use super::ModelTabs;
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
+use crate::components::lasting::initially;
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::reading::awaited;
 use crate::components::status::Status;

@@ -3,8 +3,9 @@
 use domain::summary::Weekly as Plan;
 use leptos::prelude::*;
 
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
+use crate::components::lasting::initially;
 use crate::components::panel::Failed;
 use crate::components::zone::{Here, zone};
 use crate::server_functions::shares::{send_summary, set_weekly_summary, weekly_summary};

@@ -6,7 +6,8 @@ use domain::time::{DAY, HOUR, MINUTE, parse_span, span_text};
 use leptos::prelude::*;
 
 use super::plain::{FUNCTIONS, Plain};
-use crate::components::form::{Sent, initially};
+use crate::components::form::Sent;
+use crate::components::lasting::initially;
 
 const KINDS: [(&str, &str); 6] = [
     ("signal", "a value"),

@@ -13,9 +13,10 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 use super::clause::{self, options};
 use super::fields::{JOINS, clauses, joined, read};
 use super::tried::{Try, backtest};
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
+use crate::components::lasting::{initially, reachable};
 use crate::components::panel::{Failed, Loading};
 use crate::components::reading::awaited;
 use crate::server_functions::Failure;
@@ -280,7 +281,7 @@ fn when(
             <div class="sent mt-12"><span>"for at least"</span><input class="in sm" name="for" aria-label="For at least" placeholder="at once" value=wait/><span>"; goes on firing for"</span><input class="in sm" name="keep" aria-label="Goes on firing for" placeholder="no longer" value=keep/></div>
             <div class="row mt-12 wrap"><button class="btn ghost xs" type="button" hidden=move || when.coded.get() on:click=move |_| when.add()><Icon name="plus" small=true/>"And condition"</button>
             <button class="btn ghost xs" type="button" on:click=turn>{move || if when.coded.get() { "In words" } else { "As code" }}</button></div>
-            <div class="formula mt-12" tabindex="0" aria-label="The rule in one line">{said}</div>
+            <div {..reachable()} class="formula mt-12" aria-label="The rule in one line">{said}</div>
             <p class="hint mt-4">"What fires for the third time within an hour is held open by itself: 5 minutes, then 10, 20, up to an hour."</p>
         </section>
     }

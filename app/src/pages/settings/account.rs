@@ -7,8 +7,9 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::Settings;
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
+use crate::components::lasting::initially;
 use crate::components::live::use_live;
 use crate::components::note::written;
 use crate::components::panel::{Empty, Failed};

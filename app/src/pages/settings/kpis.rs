@@ -8,7 +8,8 @@ use domain::{Timestamp, format};
 use leptos::prelude::*;
 
 use super::Settings;
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
+use crate::components::lasting::initially;
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::server_functions::evaluation::{kpis, set_kpis, weigh_health, weights_of_health};
 use crate::server_functions::views::overview;

@@ -5,8 +5,9 @@ use domain::{Role, Timestamp};
 use leptos::prelude::*;
 
 use super::{Settings, listed};
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
+use crate::components::lasting::initially;
 use crate::components::panel::Loading;
 use crate::components::status::Status;
 use crate::server_functions::admin::{change_person, create_person, people};

@@ -7,7 +7,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{Settings, listed};
-use crate::components::form::{Sent, initially, outcome};
+use crate::components::form::{Sent, outcome};
+use crate::components::lasting::initially;
 use crate::components::panel::Loading;
 use crate::components::state::encoded;
 use crate::server_functions::telemetry::{known_signals, note_signal};
