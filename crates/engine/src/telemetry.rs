@@ -360,39 +360,48 @@ impl Engine {
         trace: Option<&str>,
         session: Option<&str>,
     ) -> Result<BTreeMap<&'static str, Vec<Value>>> {
-        let mut said = BTreeMap::new();
-        for (name, kind, by_id) in [
-            ("feedback", EventKind::Feedback, "prediction_id"),
-            ("business", EventKind::Business, "prediction_id"),
-            ("evaluations", EventKind::Evaluation, "response_id"),
-        ] {
-            let Some(stream) = self.store.existing_telemetry_stream(kind, environment).await? else {
+        let of = |kind, by_id| {
+            let joins = [(by_id, Some(id)), ("trace_id", trace), ("session_id", session)];
+            self.said_in(kind, environment, joins)
+        };
+        let (feedback, business, evaluations) = tokio::try_join!(
+            of(EventKind::Feedback, "prediction_id"),
+            of(EventKind::Business, "prediction_id"),
+            of(EventKind::Evaluation, "response_id"),
+        )?;
+        let all = [("feedback", feedback), ("business", business), ("evaluations", evaluations)];
+        Ok(all.into_iter().filter(|(_, found)| !found.is_empty()).collect())
+    }
+
+    async fn said_in(
+        &self,
+        kind: EventKind,
+        environment: &str,
+        joins: [(&str, Option<&str>); 3],
+    ) -> Result<Vec<Value>> {
+        let mut found: Vec<Value> = Vec::new();
+        let Some(stream) = self.store.existing_telemetry_stream(kind, environment).await? else {
+            return Ok(found);
+        };
+        for (column, value) in joins {
+            let Some(value) = value.filter(|v| !v.is_empty()) else {
                 continue;
             };
-            let mut found: Vec<Value> = Vec::new();
-            let joins = [(by_id, Some(id)), ("trace_id", trace), ("session_id", session)];
-            for (column, value) in joins {
-                let Some(value) = value.filter(|v| !v.is_empty()) else {
-                    continue;
-                };
-                if kind == EventKind::Evaluation && column == "session_id" {
-                    continue;
-                }
-                let wanted = Predicate::OneOf { column: column.into(), values: vec![value.to_string()] };
-                let read = Read { predicates: vec![wanted], ..Read::of(TimeRange::ALL, Columns::All) }.with_ids();
-                let frame = self.store.newest_events(&stream, &read, 100).await?;
-                for row in 0..frame.rows() {
-                    let one = record(&frame, row);
-                    if !found.contains(&one) {
-                        found.push(one);
-                    }
-                }
+            // An evaluation is of an answer, never of all of a session.
+            if kind == EventKind::Evaluation && column == "session_id" {
+                continue;
             }
-            if !found.is_empty() {
-                said.insert(name, found);
+            let wanted = Predicate::OneOf { column: column.into(), values: vec![value.to_string()] };
+            let read = Read { predicates: vec![wanted], ..Read::of(TimeRange::ALL, Columns::All) }.with_ids();
+            let frame = self.store.newest_events(&stream, &read, 100).await?;
+            for row in 0..frame.rows() {
+                let one = record(&frame, row);
+                if !found.contains(&one) {
+                    found.push(one);
+                }
             }
         }
-        Ok(said)
+        Ok(found)
     }
 }
 

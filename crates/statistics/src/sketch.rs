@@ -12,6 +12,8 @@ const BUCKETS: usize = 2048;
 pub struct Sketch {
     accuracy: f64,
     gamma_ln: f64,
+    /// Buckets to a factor of e.
+    per_ln: f64,
     positive: BTreeMap<i32, u64>,
     negative: BTreeMap<i32, u64>,
     zero: u64,
@@ -24,9 +26,11 @@ impl Sketch {
     /// `accuracy`: relative error of every quantile, between 1e-5 and 0.5.
     pub fn new(accuracy: f64) -> Sketch {
         let accuracy = if accuracy.is_nan() { 0.01 } else { accuracy.clamp(1e-5, 0.5) };
+        let gamma_ln = ((1.0 + accuracy) / (1.0 - accuracy)).ln();
         Sketch {
             accuracy,
-            gamma_ln: ((1.0 + accuracy) / (1.0 - accuracy)).ln(),
+            gamma_ln,
+            per_ln: 1.0 / gamma_ln,
             positive: BTreeMap::new(),
             negative: BTreeMap::new(),
             zero: 0,
@@ -54,7 +58,10 @@ impl Sketch {
     }
 
     fn bucket(&self, value: f64) -> i32 {
-        (value.abs().ln() / self.gamma_ln).ceil() as i32
+        let place = value.abs().ln() * self.per_ln;
+        // Rounded up without asking the mathematical library, which is a call for each value on plain x86-64.
+        let whole = place as i32;
+        whole + i32::from(place > f64::from(whole))
     }
 
     /// Adds many values, as [`Sketch::add`] would one by one where no more than `BUCKETS` buckets a side are needed,
@@ -76,18 +83,19 @@ impl Sketch {
             values.iter().for_each(|v| self.add(*v));
             return;
         }
-        let mut counts = [vec![0_u64; width], vec![0_u64; width]];
+        let (mut above, mut below) = (vec![0_u64; width], vec![0_u64; width]);
         for value in values {
             if plain(value) {
-                counts[usize::from(*value < 0.0)][(self.bucket(*value) - first) as usize] += 1;
+                let counts = if *value > 0.0 { &mut above } else { &mut below };
+                counts[(self.bucket(*value) - first) as usize] += 1;
                 self.count += 1;
                 (self.least, self.greatest) = (self.least.min(*value), self.greatest.max(*value));
             } else {
                 self.add(*value);
             }
         }
-        for (side, counts) in [&mut self.positive, &mut self.negative].into_iter().zip(&counts) {
-            for (place, n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+        for (side, counts) in [(&mut self.positive, above), (&mut self.negative, below)] {
+            for (place, n) in counts.into_iter().enumerate().filter(|(_, n)| *n > 0) {
                 *side.entry(first + place as i32).or_insert(0) += n;
             }
             shorten(side);

@@ -200,8 +200,40 @@ pub(crate) fn decode_cell(blob: &[u8], row: usize) -> Result<ColumnData> {
         let word = dictionary.get(code as usize).ok_or_else(cut_category)?;
         return Ok(ColumnData::Category { codes: vec![0], dictionary: vec![word.to_string()] });
     }
+    if let (FORMAT_NUMBER, payload) = open(blob)? {
+        return Ok(ColumnData::Number(vec![number_at(payload, row)?]));
+    }
     let column = decode_column(blob)?;
     if row < column.len() { Ok(column.take(&[row])) } else { Err(damaged("a column is cut short")) }
+}
+
+/// One of some whole numbers.
+pub(crate) fn decode_int(blob: &[u8], row: usize) -> Result<i64> {
+    match open(blob)? {
+        (FORMAT_INTS, payload) => number_at(payload, row),
+        (other, _) => Err(damaged(&format!("format {other} where whole numbers were expected"))),
+    }
+}
+
+/// One of some numbers; those after it are not decompressed.
+fn number_at<T: pco::data_types::Number + Default>(bytes: &[u8], row: usize) -> Result<T> {
+    use pco::standalone::{DecompressorItem, FileDecompressor};
+    /// Numbers come in steps of so many.
+    const STEP: usize = 256;
+    let wrong = |e: pco::errors::PcoError| damaged(&format!("numbers do not decompress ({e})"));
+    let (file, mut rest) = FileDecompressor::new(bytes).map_err(wrong)?;
+    let mut left = row;
+    while let DecompressorItem::Chunk(mut chunk) = file.chunk_decompressor::<T, _>(rest).map_err(wrong)? {
+        let here = chunk.n();
+        let mut numbers = vec![T::default(); (left.min(here - 1) + 1).next_multiple_of(STEP).min(here)];
+        chunk.read(&mut numbers).map_err(wrong)?;
+        if left < here {
+            return Ok(numbers[left]);
+        }
+        left -= here;
+        rest = chunk.into_src();
+    }
+    Err(damaged("numbers are cut short"))
 }
 
 fn cut_category() -> StoreError {
@@ -550,17 +582,18 @@ impl LabelColumn {
             received: vec![i64::MIN; rows],
         }
     }
-
-    /// One row alone; `None` where there are fewer.
-    pub(crate) fn row(&self, row: usize) -> Option<LabelColumn> {
-        let (time, received) = self.times.get(row).zip(self.received.get(row)).filter(|_| row < self.values.len())?;
-        Some(LabelColumn { values: self.values.take(&[row]), times: vec![*time], received: vec![*received] })
-    }
 }
 
 pub(crate) fn encode_labels(labels: &LabelColumn) -> Vec<u8> {
     let parts = (encode_column(&labels.values), encode_ints(&labels.times), encode_ints(&labels.received));
     encode_rows(&parts)
+}
+
+/// The label of one row, as a column of one row.
+pub(crate) fn decode_label(blob: &[u8], row: usize) -> Result<LabelColumn> {
+    let (values, times, received): (Vec<u8>, Vec<u8>, Vec<u8>) = decode_rows(blob)?;
+    let (time, received) = (decode_int(&times, row)?, decode_int(&received, row)?);
+    Ok(LabelColumn { values: decode_cell(&values, row)?, times: vec![time], received: vec![received] })
 }
 
 pub(crate) fn decode_labels(blob: &[u8]) -> Result<LabelColumn> {
@@ -579,7 +612,7 @@ pub(crate) fn decode_anything(bytes: &[u8]) {
     for body in [payload.to_vec(), packed] {
         let blob = seal(format, body);
         let _ = decode_column(&blob).map(|column| column.missing());
-        let _ = decode_cell(&blob, payload.len() / 2);
+        let _ = (decode_cell(&blob, payload.len() / 2), decode_label(&blob, 3));
         let _ = (decode_ints(&blob), decode_ids(&blob), decode_labels(&blob), decode_samples(&blob));
         let _ = (decode_points(&blob), decode_rows::<domain::event::EventBatch>(&blob), decode_filter(&blob));
     }
@@ -604,6 +637,12 @@ mod tests {
             let ColumnData::Number(back) = decode_column(&encode_column(&data)).expect("decodes") else { panic!("numbers") };
             let ColumnData::Number(sent) = data else { panic!("numbers") };
             prop_assert!(sent.iter().zip(&back).all(|(a, b)| a.to_bits() == b.to_bits()));
+            let blob = encode_column(&ColumnData::Number(sent.clone()));
+            for (row, number) in sent.iter().enumerate() {
+                let ColumnData::Number(one) = decode_cell(&blob, row).expect("decodes") else { panic!("a number") };
+                prop_assert_eq!(one.iter().map(|n| n.to_bits()).collect::<Vec<_>>(), vec![number.to_bits()]);
+            }
+            prop_assert!(decode_cell(&blob, sent.len()).is_err());
             prop_assert_eq!(sent.len(), back.len());
         }
 

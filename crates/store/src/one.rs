@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use domain::TimeRange;
-use domain::event::{Column, ColumnData, EventBatch};
+use domain::event::{Column, EventBatch};
+use domain::{TimeRange, Timestamp};
 
 use crate::catalogue::Segment;
 use crate::codec::{self, IdColumn, LabelColumn};
@@ -14,7 +14,7 @@ use crate::database::params;
 use crate::identity::{IdFilter, id_hash};
 use crate::labels::Overlay;
 use crate::models::Stream;
-use crate::read::{Blobs, Columns, Frame, Read, fresh_frame};
+use crate::read::{Blobs, Columns, Frame, Read, beside, fresh_frame};
 use crate::{Result, Store, StoreError};
 
 impl Store {
@@ -68,7 +68,7 @@ impl Store {
             let Some(Some(blobs)) = blobs.into_iter().next() else {
                 return Ok(None);
             };
-            return tokio::task::block_in_place(|| one_row(segment.id, &blobs, row, id, overlay)).map(Some);
+            return one_row(segment.id, &blobs, row, id, overlay).map(Some);
         }
         Ok(None)
     }
@@ -100,26 +100,23 @@ fn whole() -> Read {
 }
 
 fn one_row(segment: i64, blobs: &Blobs, row: usize, id: &str, overlay: &Overlay) -> Result<Frame> {
-    let short = || StoreError::Corrupt(format!("segment {segment} has a column shorter than its ids"));
-    let mut frame = Frame { ids: vec![id.to_string()], ..Frame::default() };
-    let mut label = LabelColumn::empty(1);
-    for (name, body) in blobs {
-        match name.as_str() {
-            "#time" => frame.times = vec![*codec::decode_times(body)?.get(row).ok_or_else(short)?],
-            "#label" => label = codec::decode_labels(body)?.row(row).ok_or_else(short)?,
-            // Ids, fingerprints, and filters that only help to find.
-            name if name.starts_with('#') => {}
-            name => {
-                let data: ColumnData = codec::decode_cell(body, row)?;
-                frame.columns.push(Column { name: name.to_string(), data });
-            }
-        }
-    }
-    if frame.times.is_empty() {
-        return Err(StoreError::Corrupt(format!("segment {segment} lacks its times")));
-    }
-    overlay.apply(Some(segment), &frame.ids, &mut label);
-    frame.label_times = label.times.iter().map(|t| domain::Timestamp(*t)).collect();
-    frame.labels = Some(label.values);
-    Ok(frame)
+    let cell = |(name, body): &(String, Vec<u8>)| -> Result<Option<Column>> {
+        // Ids, fingerprints, and filters that only help to find, are not the event's.
+        let own = !name.starts_with('#');
+        own.then(|| Ok(Column { name: name.clone(), data: codec::decode_cell(body, row)? })).transpose()
+    };
+    let columns: Vec<Option<Column>> =
+        beside(blobs.iter().collect(), false, cell).into_iter().collect::<Result<_>>()?;
+    let named = |wanted: &str| blobs.iter().find(|(name, _)| name == wanted).map(|(_, body)| body);
+    let time = named("#time").ok_or_else(|| StoreError::Corrupt(format!("segment {segment} lacks its times")))?;
+    let mut label = named("#label").map_or_else(|| Ok(LabelColumn::empty(1)), |body| codec::decode_label(body, row))?;
+    let ids = vec![id.to_string()];
+    overlay.apply(Some(segment), &ids, &mut label);
+    Ok(Frame {
+        ids,
+        times: vec![Timestamp(codec::decode_int(time, row)?)],
+        columns: columns.into_iter().flatten().collect(),
+        label_times: label.times.iter().map(|t| Timestamp(*t)).collect(),
+        labels: Some(label.values),
+    })
 }

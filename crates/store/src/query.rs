@@ -237,6 +237,11 @@ impl Store {
 /// Groups the rows of one part. Rows are told apart by small numbers; only each group's key becomes
 /// text.
 fn groups_of(frame: &Frame, question: &Aggregate) -> Groups {
+    let numbers = question.column.as_deref().and_then(|name| frame.numbers(name));
+    if question.group_by.is_empty() {
+        let all = (frame.rows() as u64, numbers.map(Spread::of).unwrap_or_default());
+        return if all.0 > 0 { HashMap::from([(Vec::new(), all)]) } else { HashMap::new() };
+    }
     let mut places: Vec<usize> = vec![0; frame.rows()];
     let mut keys: Vec<Vec<GroupKey>> = vec![Vec::new()];
     for grouping in &question.group_by {
@@ -253,7 +258,6 @@ fn groups_of(frame: &Frame, question: &Aggregate) -> Groups {
         }
         keys = next;
     }
-    let numbers = question.column.as_deref().and_then(|name| frame.numbers(name));
     // The numbers of a group side by side, for they are counted together.
     let mut counts = vec![0_usize; keys.len()];
     places.iter().for_each(|place| counts[*place] += 1);
@@ -270,8 +274,7 @@ fn groups_of(frame: &Frame, question: &Aggregate) -> Groups {
         next[*place] += 1;
     }
     let spread = |i: usize| numbers.map(|_| Spread::of(&sorted[starts[i]..starts[i] + counts[i]])).unwrap_or_default();
-    let whole = keys.into_iter().enumerate().filter(|(i, _)| counts[*i] > 0);
-    whole.map(|(i, key)| (key, (counts[i] as u64, spread(i)))).collect()
+    keys.into_iter().enumerate().map(|(i, key)| (key, (counts[i] as u64, spread(i)))).collect()
 }
 
 /// A number that rows of one key share within a part.

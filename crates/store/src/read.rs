@@ -486,7 +486,7 @@ fn filter_place(segment: i64, filter: &str) -> i64 {
 pub(crate) type Blobs = Vec<(String, Vec<u8>)>;
 
 /// Does a piece of work on each of some things, beside one another unless it is to be gentle.
-fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
+pub(crate) fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
     if gentle {
         return in_background(|| things.into_iter().map(work).collect());
     }
