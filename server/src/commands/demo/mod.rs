@@ -4,6 +4,7 @@
 //! The sample is from the US Census Bureau's public-use microdata; `server/demo/README.md` tells
 //! where it comes from. Nothing in the product depends on it.
 
+mod past;
 pub mod simulator;
 mod world;
 
@@ -59,6 +60,7 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
         println!("the demonstration is there already; `plimsoll demo --remove` removes it");
         return Ok(0);
     }
+    let alone = engine.store.models().await.map_err(text)?.is_empty();
     let mapping = Mapping { label: Some("employed".into()), ignore: vec!["year".into()], ..Mapping::default() };
     // Three years of real rows end now, thirty times as fast.
     let last = domain::Timestamp::parse("2018-12-31T23:59:59Z").unwrap_or_default();
@@ -90,6 +92,8 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
     engine.update_model(&Actor::Local, MODEL, change).await.map_err(text)?;
     simulator::prepare(engine).await?;
     world::prepare(engine).await?;
+    past::hour(engine).await?;
+    past::days(engine, alone).await?;
     engine.store.set_setting(simulator::SETTING, "on").await.map_err(text)?;
     engine.maintain().await.map_err(text)?;
     engine.evaluate().await.map_err(text)?;

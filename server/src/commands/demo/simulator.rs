@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::io::Cursor;
 use std::time::Duration;
 
-use domain::model::Mapping;
-use domain::model::ModelChange;
+use domain::model::{Mapping, ModelChange};
+use domain::time::MINUTE;
 use domain::{Actor, Timestamp};
 use engine::Engine;
 use engine::ingest::{Body, Envelope};
@@ -27,7 +27,10 @@ pub const MODELS: [(&str, &str); 3] = [
 /// Set while the demonstration is there.
 pub const SETTING: &str = "demonstration";
 const EVERY: Duration = Duration::from_secs(2);
-const ROWS: usize = 40;
+/// Rows of a model in a round.
+pub(super) const ROWS: usize = 20;
+/// Rounds in a minute.
+pub(super) const ROUNDS: i64 = 60 / EVERY.as_secs() as i64;
 /// How long the truth takes, in rounds.
 const LABEL_ROUNDS: usize = 30;
 
@@ -44,8 +47,13 @@ fn choose<'a>(words: &[&'a str]) -> &'a str {
     words[(uniform() * words.len() as f64) as usize % words.len()]
 }
 
+/// Whether incomes arrive late and at a quarter at an instant: three minutes in every twenty.
+pub(super) fn accident_at(at: Timestamp) -> bool {
+    at.0.div_euclid(MINUTE) % 20 < 3
+}
+
 /// One row and its truth. `accident`: what reaches the model is wrong; the world is as it was.
-fn row(model: &str, id: &str, at: Timestamp, accident: bool) -> (Value, i64) {
+pub(super) fn row(model: &str, id: &str, at: Timestamp, accident: bool) -> (Value, i64) {
     let (features, merit) = match model {
         "credit-risk" => {
             let income = normal(3200.0, 900.0).max(400.0).round();
@@ -113,7 +121,7 @@ pub async fn prepare(engine: &Engine) -> Result<(), String> {
 pub async fn run(engine: Engine, stop: CancellationToken) {
     let boot = engine.now().0;
     let mut waiting: VecDeque<Vec<(&str, String, i64)>> = VecDeque::new();
-    let mut before = false;
+    let mut before = accident_at(engine.now());
     for round in 0_u64.. {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -123,7 +131,7 @@ pub async fn run(engine: Engine, stop: CancellationToken) {
             continue;
         }
         let now = engine.now();
-        let accident = now.0 / 60_000_000 % 20 < 3;
+        let accident = accident_at(now);
         let mut truths = Vec::new();
         for (model, _) in MODELS {
             let mut rows = Vec::new();
@@ -141,12 +149,12 @@ pub async fn run(engine: Engine, stop: CancellationToken) {
         }
         if accident != before {
             before = accident;
-            if let Err(error) = world::turn(&engine, accident).await {
+            if let Err(error) = world::turn(&engine, now, accident).await {
                 tracing::warn!(%error, "the simulator could not tell of a change");
             }
         }
         let share = EVERY.as_secs_f64() / 3600.0;
-        if let Err(error) = world::round(&engine, &truths, share, accident).await {
+        if let Err(error) = world::round(&engine, now, &truths, share).await {
             tracing::warn!(%error, "the simulator could not send what surrounds the models");
         }
         waiting.push_back(truths);

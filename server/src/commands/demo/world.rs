@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde_json::{Value, json};
 use store::{Columns, Frame, Read, Stream};
 
-use super::simulator::{lines, normal, uniform};
+use super::simulator::{accident_at, lines, normal, uniform};
 use crate::commands::text;
 
 /// What changes of the demonstration name as their source, and what their ids begin with.
@@ -98,8 +98,8 @@ fn trace(system: &str, calls: &[Call], now: Timestamp, accident: bool) -> Vec<Va
 }
 
 /// What people make of one answer, if they say anything.
-fn feedback(model: &str, prediction: &str, accident: bool) -> Option<Value> {
-    let (asked, chance) = (uniform(), uniform());
+fn feedback(model: &str, prediction: &str, at: Timestamp) -> Option<Value> {
+    let (asked, chance, accident) = (uniform(), uniform(), accident_at(at));
     let said = match model {
         "support-assistant" if asked < 0.10 => {
             if chance < 0.88 {
@@ -131,7 +131,8 @@ fn feedback(model: &str, prediction: &str, accident: bool) -> Option<Value> {
         }
         _ => return None,
     };
-    Some(json!({"model": model, "system": model, "prediction_id": prediction, "feedback": said}))
+    Some(json!({"model": model, "system": model, "prediction_id": prediction, "feedback": said,
+        "timestamp": at.to_string()}))
 }
 
 /// What a round, or an hour of the past, is worth.
@@ -232,28 +233,36 @@ async fn others(engine: &Engine, stream: &Stream) -> store::Result<bool> {
 }
 
 /// A change as the accident begins or ends.
-pub async fn turn(engine: &Engine, accident: bool) -> Result<(), String> {
+pub async fn turn(engine: &Engine, at: Timestamp, accident: bool) -> Result<(), String> {
     let (title, version) =
         if accident { ("income-feed 3.8 goes live", "3.8") } else { ("income-feed back to 3.7", "3.7") };
-    let id = format!("{SOURCE}-{}", engine.now().0);
+    let id = format!("{SOURCE}-{}", at.0);
     let change = json!({"id": id, "kind": "deploy", "title": title, "service": "income-feed", "system": "credit-risk",
-        "environment": PRODUCTION, "version": version, "author": "simulator"});
+        "environment": PRODUCTION, "version": version, "author": "simulator", "at": at.to_string()});
     engine.ingest_changes(&Actor::Local, SOURCE, change.to_string().as_bytes()).await.map(|_| ()).map_err(text)
 }
 
-/// One round: traces of each flow, what people make of the answers just given, and money.
-pub async fn round(engine: &Engine, answers: &[(&str, String, i64)], share: f64, accident: bool) -> Result<(), String> {
-    let now = engine.now();
-    let flows = FLOWS.iter().flat_map(|flow| (0..TRACES).map(move |_| flow));
-    let spans: Vec<Value> = flows.flat_map(|(system, calls)| trace(system, calls, now, accident)).collect();
+/// Traces of each flow that end at some instants.
+pub async fn calls(engine: &Engine, ends: &[Timestamp]) -> Result<(), String> {
+    let flows = ends.iter().flat_map(|at| FLOWS.iter().map(move |flow| (*at, flow)));
+    let each = flows.flat_map(|flow| std::iter::repeat_n(flow, TRACES));
+    let spans: Vec<Value> = each.flat_map(|(at, (system, calls))| trace(system, calls, at, accident_at(at))).collect();
     let request: ExportTraceServiceRequest = serde_json::from_value(json!({"resourceSpans": spans})).map_err(text)?;
-    engine.otlp_traces(&Actor::Local, request).await.map_err(text)?;
-    let said: Vec<Value> = answers.iter().filter_map(|(model, id, _)| feedback(model, id, accident)).collect();
-    let about = About::default();
-    engine.ingest_feedback(&Actor::Local, &about, None, lines(&said)).await.map_err(text)?;
-    let money = money(now, share, accident);
-    engine.ingest_business(&Actor::Local, &about, None, lines(&money)).await.map_err(text)?;
-    Ok(())
+    engine.otlp_traces(&Actor::Local, request).await.map(|_| ()).map_err(text)
+}
+
+/// What people make of some answers: model, id and when.
+pub async fn opinions(engine: &Engine, answers: impl Iterator<Item = (&str, &str, Timestamp)>) -> Result<(), String> {
+    let said: Vec<Value> = answers.filter_map(|(model, id, at)| feedback(model, id, at)).collect();
+    engine.ingest_feedback(&Actor::Local, &About::default(), None, lines(&said)).await.map(|_| ()).map_err(text)
+}
+
+/// One round: traces of each flow, what people make of the answers just given, and money.
+pub async fn round(engine: &Engine, now: Timestamp, answers: &[(&str, String, i64)], share: f64) -> Result<(), String> {
+    calls(engine, &[now]).await?;
+    opinions(engine, answers.iter().map(|(model, id, _)| (*model, id.as_str(), now))).await?;
+    let money = money(now, share, accident_at(now));
+    engine.ingest_business(&Actor::Local, &About::default(), None, lines(&money)).await.map(|_| ()).map_err(text)
 }
 
 #[cfg(test)]
