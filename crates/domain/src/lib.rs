@@ -30,6 +30,7 @@ pub mod prices;
 pub mod problem;
 pub mod share;
 pub mod signal;
+pub mod span;
 pub mod summary;
 pub mod telemetry;
 pub mod time;

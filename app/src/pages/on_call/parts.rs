@@ -405,5 +405,5 @@ pub fn whole(document: Action<(), Result<Alerting, Failure>>, change: Change, wr
         }
     }
     };
-    view! { <Panel title="Everything" sub="intervals, inhibitions, waits" span="c-12"><p class="mid mb-12">"Spans are microseconds. What leads nowhere is refused with its place."</p>{text}</Panel> }.into_any()
+    view! { <Panel title="Everything" sub="intervals, inhibitions, waits" span="c-12"><p class="mid mb-12">"All of it in one document. What leads nowhere is refused with its place."</p>{text}</Panel> }.into_any()
 }

@@ -19,11 +19,17 @@ pub struct Route {
     pub receiver: String,
     /// Labels that make a group; `...` is every label, each alert a group of its own.
     pub group_by: Option<Vec<String>>,
-    /// Microseconds before a new group is told of.
+    /// Before a new group is told of.
+    #[serde(with = "crate::span::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub group_wait: Option<i64>,
     /// Between two messages of a group that changed.
+    #[serde(with = "crate::span::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub group_interval: Option<i64>,
     /// Between two messages of one that did not.
+    #[serde(with = "crate::span::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub repeat_interval: Option<i64>,
     /// The siblings behind this one are asked too.
     #[serde(rename = "continue")]
@@ -307,7 +313,9 @@ pub struct Alerting {
     pub intervals: Vec<TimeInterval>,
     pub policies: Vec<Policy>,
     pub schedules: Vec<Schedule>,
-    /// Microseconds after which a posted alert without an end counts as over.
+    /// After which a posted alert without an end counts as over.
+    #[serde(with = "crate::span")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub resolve_timeout: i64,
     /// Told every [`WATCHDOG_EVERY`] that Plimsoll lives; empty is nobody.
     pub watchdog: String,

@@ -17,7 +17,9 @@ pub struct Policy {
     pub steps: Vec<Step>,
     /// How often the steps are gone through again.
     pub repeat: u32,
-    /// Microseconds for which an acknowledgement holds; `None` for as long as the alert fires.
+    /// For which an acknowledgement holds; `None` for as long as the alert fires.
+    #[serde(with = "crate::span::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub acknowledged_for: Option<i64>,
 }
 
@@ -25,7 +27,9 @@ pub struct Policy {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Microseconds after the step before, or after the group was told of.
+    /// After the step before, or after the group was told of.
+    #[serde(with = "crate::span")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub after: i64,
     pub targets: Vec<Target>,
 }

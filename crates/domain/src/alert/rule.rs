@@ -278,13 +278,16 @@ pub struct RuleText {
     #[serde(default = "yes")]
     pub enabled: bool,
     pub condition: Condition,
-    /// Microseconds it must hold.
-    #[serde(default, rename = "for")]
+    /// It must hold for so long.
+    #[serde(default, rename = "for", with = "crate::span")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub pending: i64,
-    #[serde(default)]
+    #[serde(default, with = "crate::span")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub keep_firing_for: i64,
-    /// Microseconds between two evaluations.
-    #[serde(default = "every")]
+    /// Between two evaluations.
+    #[serde(default = "every", with = "crate::span")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub every: i64,
     #[serde(default)]
     pub no_data: NoData,
