@@ -7,6 +7,26 @@ use std::collections::BTreeMap;
 
 /// Buckets a side; beyond that those nearest to zero are joined, whose error then grows.
 const BUCKETS: usize = 2048;
+/// Values whose buckets are found together.
+const AT_ONCE: usize = 256;
+
+/// The natural logarithm of a positive number that is neither subnormal nor infinite, to 1e-13: the series of the
+/// inverse hyperbolic tangent. The library's is a call for each value, and exact to a bit that no bucket needs.
+fn ln(value: f64) -> f64 {
+    const EXPONENT: u32 = 52;
+    const MANTISSA: u64 = (1 << EXPONENT) - 1;
+    let bits = value.to_bits();
+    let fraction = f64::from_bits((bits & MANTISSA) | 1.0_f64.to_bits());
+    // Around one, where the series is short.
+    let large = fraction > std::f64::consts::SQRT_2;
+    let fraction = if large { fraction * 0.5 } else { fraction };
+    let exponent = (bits >> EXPONENT) as i32 - 1023 + i32::from(large);
+    let s = (fraction - 1.0) / (fraction + 1.0);
+    let z = s * s;
+    let series = [1.0 / 15.0, 1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+    let sum = series.into_iter().fold(0.0, |sum, factor| sum * z + factor);
+    f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * s * sum
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sketch {
@@ -58,7 +78,7 @@ impl Sketch {
     }
 
     fn bucket(&self, value: f64) -> i32 {
-        let place = value.abs().ln() * self.per_ln;
+        let place = ln(value.abs()) * self.per_ln;
         // Rounded up without asking the mathematical library, which is a call for each value on plain x86-64.
         let whole = place as i32;
         whole + i32::from(place > f64::from(whole))
@@ -69,8 +89,10 @@ impl Sketch {
     pub fn add_all(&mut self, values: &[f64]) {
         let plain = |value: &f64| value.is_finite() && value.abs() >= 1e-300;
         let (mut lowest, mut highest) = (f64::INFINITY, 0.0_f64);
+        let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.iter().filter(|v| plain(v)) {
             (lowest, highest) = (lowest.min(value.abs()), highest.max(value.abs()));
+            (least, greatest) = (least.min(*value), greatest.max(*value));
         }
         if lowest > highest {
             values.iter().for_each(|v| self.add(*v));
@@ -84,22 +106,31 @@ impl Sketch {
             return;
         }
         let (mut above, mut below) = (vec![0_u64; width], vec![0_u64; width]);
-        for value in values {
-            if plain(value) {
-                let counts = if *value > 0.0 { &mut above } else { &mut below };
-                counts[(self.bucket(*value) - first) as usize] += 1;
-                self.count += 1;
-                (self.least, self.greatest) = (self.least.min(*value), self.greatest.max(*value));
-            } else {
-                self.add(*value);
+        let mut places = [0_i32; AT_ONCE];
+        for values in values.chunks(AT_ONCE) {
+            // A loop of its own: with nothing else in it, several values are worked on at once.
+            for (place, value) in places.iter_mut().zip(values) {
+                *place = self.bucket(*value).clamp(first, last) - first;
+            }
+            for (place, value) in places.iter().zip(values) {
+                if plain(value) {
+                    let counts = if *value > 0.0 { &mut above } else { &mut below };
+                    counts[*place as usize] += 1;
+                } else {
+                    self.add(*value);
+                }
             }
         }
+        let mut counted = 0;
         for (side, counts) in [(&mut self.positive, above), (&mut self.negative, below)] {
             for (place, n) in counts.into_iter().enumerate().filter(|(_, n)| *n > 0) {
                 *side.entry(first + place as i32).or_insert(0) += n;
+                counted += n;
             }
             shorten(side);
         }
+        self.count += counted;
+        (self.least, self.greatest) = (self.least.min(least), self.greatest.max(greatest));
     }
 
     /// Takes another sketch in. False, and nothing done, where its accuracy is another.
@@ -174,6 +205,14 @@ mod tests {
             let mut at_once = of(&values[..cut]);
             at_once.add_all(&values[cut..]);
             prop_assert_eq!(at_once, whole);
+        }
+    }
+
+    #[test]
+    fn the_logarithm_is_the_librarys_to_a_hair() {
+        let numbers = (-1000..1000).flat_map(|e| [1.0, 1.2, 1.414_213, 1.414_214, 1.9].map(|m| m * 2.0_f64.powi(e)));
+        for value in numbers {
+            assert!((ln(value) - value.ln()).abs() <= 1e-13 * value.ln().abs().max(1.0), "{value}");
         }
     }
 
