@@ -72,7 +72,8 @@ pub enum Condition {
     /// The newest values do not belong.
     Anomaly {
         query: String,
-        #[serde(default = "day")]
+        #[serde(default = "day", with = "crate::span")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         lookback: i64,
     },
     /// The limit will be crossed within a time.
@@ -80,8 +81,11 @@ pub enum Condition {
         query: String,
         compare: Compare,
         value: f64,
+        #[serde(with = "crate::span")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         within: i64,
-        #[serde(default = "week")]
+        #[serde(default = "week", with = "crate::span")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         lookback: i64,
     },
     /// A model's newest closed window lies outside its own adaptive thresholds; of the [`Figures`] named.
@@ -98,6 +102,8 @@ pub enum Condition {
         kind: Option<ChangeKind>,
         #[serde(default)]
         system: String,
+        #[serde(with = "crate::span")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         within: i64,
     },
     /// All hold for the same labels.
