@@ -20,16 +20,16 @@ use crate::commands::text;
 const MINUTES: i64 = 60;
 /// Hours of figures.
 const HOURS: i64 = 30 * 24;
-/// The truth of the last of them is still to come.
-const UNKNOWN: i64 = MINUTE;
 
 /// The last hour, minute by minute.
 pub async fn hour(engine: &Engine) -> Result<(), String> {
     let now = engine.now();
     let between = MINUTE / (ROUNDS * ROWS as i64);
-    let known =
-        Envelope { mapping: Mapping { label: Some("label".into()), ..Mapping::default() }, ..Envelope::default() };
     for minute in (1..=MINUTES).rev() {
+        // The truth of the last minute is still to come.
+        let known = minute > 1;
+        let mapping = Mapping { label: known.then(|| "label".into()), ..Mapping::default() };
+        let envelope = Envelope { mapping, ..Envelope::default() };
         let start = now.plus(-minute * MINUTE);
         for (model, _) in MODELS {
             let mut rows = Vec::new();
@@ -37,13 +37,16 @@ pub async fn hour(engine: &Engine) -> Result<(), String> {
             for i in 0..ROUNDS * ROWS as i64 {
                 let (id, at) = (format!("past-{minute}-{i}"), start.plus(i * between));
                 let (mut row, truth) = row(model, &id, at, accident_at(at) && model == "credit-risk");
-                if at < now.plus(-UNKNOWN) {
+                if known {
                     row["label"] = json!(truth);
                 }
                 rows.push(row);
                 answers.push((id, at));
             }
-            engine.ingest_predictions(&Actor::Local, model, &known, None, lines(&rows), |_| ()).await.map_err(text)?;
+            engine
+                .ingest_predictions(&Actor::Local, model, &envelope, None, lines(&rows), |_| ())
+                .await
+                .map_err(text)?;
             world::opinions(engine, answers.iter().map(|(id, at)| (model, id.as_str(), *at))).await?;
         }
         let ends: Vec<Timestamp> = (0..ROUNDS).map(|round| start.plus(round * MINUTE / ROUNDS)).collect();
