@@ -17,7 +17,7 @@ use crate::identity::{IdFilter, fingerprints, id_hash};
 use crate::models::Stream;
 use crate::sql::with_rows;
 use crate::writer::KNOWN_FOR;
-use crate::{Result, SEGMENT_ROWS, Store, words};
+use crate::{Result, SEGMENT_ROWS, Store, StoreError, words};
 
 /// Rows taken in one go: bounds memory and the length of the write.
 const TAKE_ROWS: usize = 2 * SEGMENT_ROWS;
@@ -174,6 +174,13 @@ impl Store {
             .await?;
         // Somebody else was here: dropping the transaction undoes both.
         if gone as usize == taken { transaction.commit().await } else { Ok(()) }
+    }
+
+    async fn segment_ids(&self, stream: &Stream, segment: i64) -> Result<codec::IdColumn> {
+        const SQL: &str = "SELECT body FROM segment_column WHERE bucket = $1 AND segment_id = $2 AND name = '#id'";
+        let row = self.database.fetch_one(SQL, params![stream.bucket(), segment]).await?;
+        let row = row.ok_or_else(|| StoreError::Corrupt(format!("segment {segment} lacks its ids")))?;
+        codec::decode_id_column(&row.blob(0)?)
     }
 
     /// Rows whose id is kept already, in segments too old for the writer to have looked there.

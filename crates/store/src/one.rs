@@ -9,7 +9,7 @@ use domain::event::{Column, EventBatch};
 use domain::{TimeRange, Timestamp};
 
 use crate::catalogue::Segment;
-use crate::codec::{self, IdColumn, LabelColumn};
+use crate::codec::{self, LabelColumn};
 use crate::database::params;
 use crate::identity::{IdFilter, id_hash};
 use crate::labels::Overlay;
@@ -20,12 +20,14 @@ use crate::{Result, Store, StoreError};
 impl Store {
     /// The event of an id, with everything known of it.
     pub async fn read_event(&self, stream: &Stream, id: &str) -> Result<Option<Frame>> {
-        // Labels first, as in every reading: what is merged meanwhile is then found where it was merged to.
-        let overlay = match stream.model_id {
-            Some(model_id) => self.label_overlay(model_id).await?,
-            None => Overlay::default(),
+        // Labels before any column, as in every reading: what is merged meanwhile is then found where it was merged to.
+        let labels = async {
+            match stream.model_id {
+                Some(model_id) => self.label_overlay(model_id).await,
+                None => Ok(Overlay::default()),
+            }
         };
-        let before = self.catalogue(stream).await?;
+        let (overlay, before) = tokio::try_join!(labels, self.catalogue(stream))?;
         if let Some(found) = self.event_in(stream, &before.list, id, &overlay).await? {
             return Ok(Some(found));
         }
@@ -60,15 +62,14 @@ impl Store {
             if !filter.may_contain(hash) {
                 continue;
             }
-            let ids = self.segment_ids(stream, segment.id).await?;
-            let Some(row) = ids.find(&[id])[0] else {
-                continue;
-            };
             let blobs = self.segment_blobs(stream, std::slice::from_ref(segment), &whole(), overlay).await?;
             let Some(Some(blobs)) = blobs.into_iter().next() else {
                 return Ok(None);
             };
-            return one_row(segment.id, &blobs, row, id, overlay).map(Some);
+            let ids = codec::decode_id_column(column(segment.id, &blobs, "#id")?)?;
+            if let Some(row) = ids.find(&[id])[0] {
+                return one_row(segment.id, &blobs, row, id, overlay).map(Some);
+            }
         }
         Ok(None)
     }
@@ -86,17 +87,16 @@ impl Store {
         self.catalogue.keep_filter(segment, filter.clone());
         Ok(Some(filter))
     }
-
-    pub(crate) async fn segment_ids(&self, stream: &Stream, segment: i64) -> Result<IdColumn> {
-        const SQL: &str = "SELECT body FROM segment_column WHERE bucket = $1 AND segment_id = $2 AND name = '#id'";
-        let row = self.database.fetch_one(SQL, params![stream.bucket(), segment]).await?;
-        let row = row.ok_or_else(|| StoreError::Corrupt(format!("segment {segment} lacks its ids")))?;
-        codec::decode_id_column(&row.blob(0)?)
-    }
 }
 
 fn whole() -> Read {
     Read::of(TimeRange::ALL, Columns::All).with_ids().with_labels()
+}
+
+fn column<'a>(segment: i64, blobs: &'a Blobs, name: &str) -> Result<&'a [u8]> {
+    let found = blobs.iter().find(|(known, _)| known == name);
+    let lacks = || StoreError::Corrupt(format!("segment {segment} lacks its column {name}"));
+    found.map(|(_, body)| body.as_slice()).ok_or_else(lacks)
 }
 
 fn one_row(segment: i64, blobs: &Blobs, row: usize, id: &str, overlay: &Overlay) -> Result<Frame> {
@@ -107,14 +107,14 @@ fn one_row(segment: i64, blobs: &Blobs, row: usize, id: &str, overlay: &Overlay)
     };
     let columns: Vec<Option<Column>> =
         beside(blobs.iter().collect(), false, cell).into_iter().collect::<Result<_>>()?;
-    let named = |wanted: &str| blobs.iter().find(|(name, _)| name == wanted).map(|(_, body)| body);
-    let time = named("#time").ok_or_else(|| StoreError::Corrupt(format!("segment {segment} lacks its times")))?;
-    let mut label = named("#label").map_or_else(|| Ok(LabelColumn::empty(1)), |body| codec::decode_label(body, row))?;
+    let time = codec::decode_int(column(segment, blobs, "#time")?, row)?;
+    let label = blobs.iter().find(|(name, _)| name == "#label");
+    let mut label = label.map_or_else(|| Ok(LabelColumn::empty(1)), |(_, body)| codec::decode_label(body, row))?;
     let ids = vec![id.to_string()];
     overlay.apply(Some(segment), &ids, &mut label);
     Ok(Frame {
         ids,
-        times: vec![Timestamp(codec::decode_int(time, row)?)],
+        times: vec![Timestamp(time)],
         columns: columns.into_iter().flatten().collect(),
         label_times: label.times.iter().map(|t| Timestamp(*t)).collect(),
         labels: Some(label.values),
