@@ -57,8 +57,13 @@ pub fn answer(view: &OverviewView) -> (String, String) {
         .take(2)
         .map(|s| {
             let urgent = view.attention.iter().find(|c| c.systems.contains(&s.system)).map(|c| c.title.clone());
-            let plain = view.cards.iter().find(|c| c.model.system == s.system).map(|c| c.plain.clone());
-            format!("{}: {}", s.title, urgent.map(|t| format!("{t}.")).or(plain).unwrap_or_default())
+            let card = view.cards.iter().find(|c| c.model.system == s.system);
+            // What a model's own figures say is plainer than the title of an incident.
+            let unwell = card.is_some_and(|c| c.layer.as_ref().is_some_and(|l| Status::of(l.score) < Status::Fair));
+            let plain = card.map(|c| c.plain.clone());
+            let title = urgent.map(|t| format!("{t}."));
+            let said = if unwell { plain.or(title) } else { title.or(plain) };
+            format!("{}: {}", s.title, said.unwrap_or_default())
         })
         .collect();
     let detail = match (said.join(" "), names(true).join(", ")) {

@@ -3,7 +3,7 @@
 //! The newest label received for an id is the one in force; the log keeps the earlier ones. A label
 //! whose event has not come yet waits as an orphan and is tried again on every newer segment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::event::{ColumnData, EventBatch, LabelBatch, MISSING, number_text};
@@ -175,7 +175,7 @@ impl Store {
         self.label_rows(SQL, model_id).await
     }
 
-    /// Labels that wait for an event that has not come.
+    /// Labels that wait for an event that had not come, into a segment or the fresh log, when they were merged last.
     pub async fn orphaned_labels(&self, model_id: i64) -> Result<u64> {
         const SQL: &str = "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_orphan WHERE model_id = $1";
         self.label_rows(SQL, model_id).await
@@ -252,7 +252,7 @@ impl Store {
         for id in placed {
             waiting.remove(&id);
         }
-        let dirty = self.fresh_spans(&streams, &waiting).await?;
+        let (dirty, in_fresh) = self.fresh_spans(&streams, &waiting).await?;
         let rest: Vec<(String, String, i64, i64)> =
             waiting.into_iter().map(|(id, (l, _))| (id, l.value, l.time, l.received)).collect();
 
@@ -279,7 +279,7 @@ impl Store {
                         model_id,
                         model_id,
                         newest,
-                        chunk.len() as i64,
+                        chunk.iter().filter(|(id, ..)| !in_fresh.contains(id)).count() as i64,
                         codec::encode_rows(&chunk),
                         chunk.iter().map(|(_, _, _, received)| *received).max().unwrap_or_default(),
                     ],
@@ -394,13 +394,14 @@ impl Store {
         })
     }
 
-    /// The spans of fresh rows that waiting labels speak of: their windows change too.
+    /// The spans of fresh rows that waiting labels speak of: their windows change too. And which labels those are.
     async fn fresh_spans(
         &self,
         streams: &[Stream],
         waiting: &HashMap<String, (Label, i64)>,
-    ) -> Result<Vec<(String, TimeRange)>> {
+    ) -> Result<(Vec<(String, TimeRange)>, HashSet<String>)> {
         let mut spans = Vec::new();
+        let mut found = HashSet::new();
         for stream in streams {
             let rows = self
                 .database
@@ -408,12 +409,13 @@ impl Store {
                 .await?;
             for row in rows {
                 let batch: EventBatch = codec::decode_rows(&row.blob(0)?)?;
-                let times =
-                    batch.ids.iter().zip(&batch.times).filter(|(id, _)| waiting.contains_key(*id)).map(|(_, t)| *t);
+                let known = || batch.ids.iter().zip(&batch.times).filter(|(id, _)| waiting.contains_key(*id));
+                let times = known().map(|(_, t)| *t);
+                found.extend(known().map(|(id, _)| id.clone()));
                 spans.extend(stream.dirty_key().zip(span_of(times)).map(|((_, key), span)| (key, span)));
             }
         }
-        Ok(spans)
+        Ok((spans, found))
     }
 }
 

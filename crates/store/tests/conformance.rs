@@ -164,6 +164,11 @@ async fn labels_meet_their_events_whichever_comes_first(database: TestDatabase) 
     store.append_labels(model.id, labels(&[(7, "0")]), Timestamp(103)).await.expect("kept");
     assert_eq!(labelled(7).await, Some("0".into()), "a label is seen before it is merged");
     assert_eq!(labelled(8).await, None);
+    store.append_events(&stream, rows(100, 110), Timestamp(104)).await.expect("kept");
+    store.append_labels(model.id, labels(&[(105, "1"), (900, "1")]), Timestamp(105)).await.expect("kept");
+    while store.merge_labels(model.id).await.expect("merges") > 0 {}
+    let waiting = store.orphaned_labels(model.id).await.expect("counts");
+    assert_eq!(waiting, 2, "a label of a row that no segment holds yet does not wait for it");
 }
 
 async fn a_relabel_replaces_the_label_and_marks_its_window(database: TestDatabase) {

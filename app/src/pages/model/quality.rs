@@ -1,7 +1,7 @@
 //! Quality: realised and estimated, calibration, confidence, the weakest segments, members, outcomes.
 
 use domain::evidence::figure_title;
-use domain::verdict::{Estimate, WindowReport, metric_title};
+use domain::verdict::{Confidence, Estimate, WindowReport, metric_title};
 use domain::view::ModelView;
 use domain::{Status as Of, format};
 use leptos::prelude::*;
@@ -329,19 +329,20 @@ fn calibration(view: &ModelView) -> AnyView {
 }
 
 fn confidence_chart(view: &ModelView) -> AnyView {
-    let windows: Vec<(f64, &domain::verdict::Confidence)> =
-        view.reports.iter().filter_map(|r| Some((middle(r), r.confidence.as_ref()?))).collect();
+    let windows: Vec<(f64, bool, &Confidence)> =
+        view.reports.iter().filter_map(|r| Some((middle(r), r.reference, r.confidence.as_ref()?))).collect();
     if windows.is_empty() {
         return view! { <Empty title="No probabilities" text="Send the probability of the predicted class to see how sure the model is."/> }.into_any();
     }
-    let marks = vec![
-        Mark::Band { class: "ci ka".into(), points: windows.iter().map(|(x, c)| (*x, c.p10, c.p90)).collect() },
-        Mark::Line {
-            name: "Median".into(),
-            class: "ka strong".into(),
-            points: windows.iter().map(|(x, c)| (*x, Some(c.p50))).collect(),
-        },
-    ];
+    // The baseline apart: where it was taken from the same hours, one line through both would go back and forth.
+    let (before, now): (Vec<_>, Vec<_>) = windows.into_iter().partition(|(_, reference, _)| *reference);
+    let median = |of: &[(f64, bool, &Confidence)]| of.iter().map(|(x, _, c)| (*x, Some(c.p50))).collect();
+    let mut marks = Vec::new();
+    if !before.is_empty() {
+        marks.push(Mark::Line { name: "Baseline".into(), class: "kt".into(), points: median(&before) });
+    }
+    marks.push(Mark::Band { class: "ci ka".into(), points: now.iter().map(|(x, _, c)| (*x, c.p10, c.p90)).collect() });
+    marks.push(Mark::Line { name: "Median".into(), class: "ka strong".into(), points: median(&now) });
     let spec = ChartSpec::fit(172.0, Axis::Time, Unit::Fixed(2), marks, false);
     view! { <Chart spec title="Confidence over time" description="median, 10 and 90 percentiles of each window"/> }
         .into_any()

@@ -142,12 +142,12 @@ impl Engine {
         let known: HashMap<String, (Priority, String)> =
             board.alerts.values().map(|a| (a.fingerprint.clone(), (a.priority, a.subject().to_string()))).collect();
         drop(board);
+        // Changes are told by themselves below, not once more for each incident that they may explain.
         let worth_a_line = |entry: &Entry| {
             matches!(
                 entry.kind,
                 EntryKind::Alert
                     | EntryKind::Acknowledged
-                    | EntryKind::Change
                     | EntryKind::Evidence
                     | EntryKind::Note
                     | EntryKind::Status

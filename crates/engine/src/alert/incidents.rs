@@ -155,7 +155,9 @@ impl Engine {
         }
         let onset = near.iter().filter_map(|f| board.alerts.get(f)).map(|a| a.starts_at).chain([alert.starts_at]).min();
         let subject = if alert.system().is_empty() { alert.subject() } else { alert.system() };
-        let title = if subject.is_empty() { alert.name().to_string() } else { format!("{subject}: {}", alert.name()) };
+        // The name of a rule that was made for a model says of which.
+        let told = subject.is_empty() || alert.name().contains(": ");
+        let title = if told { alert.name().to_string() } else { format!("{subject}: {}", alert.name()) };
         let by = if near.is_empty() { format!("the alert {}", alert.name()) } else { "correlation".to_string() };
         let systems = Some(alert.system().to_string()).filter(|s| !s.is_empty()).into_iter().collect();
         let incident = Incident {

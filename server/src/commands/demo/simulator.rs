@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use domain::model::{Mapping, ModelChange};
-use domain::time::MINUTE;
+use domain::time::{HOUR, MINUTE};
 use domain::{Actor, Timestamp};
 use engine::Engine;
 use engine::ingest::{Body, Envelope};
@@ -91,13 +91,13 @@ pub(super) fn lines(rows: &[Value]) -> Body {
     Body::Coming(Box::new(Cursor::new(text.into_bytes())))
 }
 
-/// Registers the three systems with a baseline of an untroubled hour.
+/// Registers the three systems with a baseline of an untroubled hour, the one before the last.
 pub async fn prepare(engine: &Engine) -> Result<(), String> {
     let now = engine.now();
     for (model, title) in MODELS {
         let mut rows = Vec::new();
         for i in 0..6000_i64 {
-            let at = now.plus(-(6000 - i) * 600_000);
+            let at = now.plus(-HOUR - (6000 - i) * 600_000);
             let (mut row, truth) = row(model, &format!("b-{i}"), at, false);
             row["label"] = json!(truth);
             rows.push(row);
