@@ -23,6 +23,8 @@ const QUIET: i64 = 5 * MINUTE;
 const TOGETHER_MANY: usize = 3;
 /// Names of an incident that are remembered for correlation.
 const NAMES_MAX: usize = 200;
+/// Incidents whose titles are read at the start: their alerts are listed with them.
+const TITLES: i64 = 500;
 /// The topology is learned anew after so long.
 const TOPOLOGY_FOR: i64 = MINUTE;
 /// What happened in an incident that a page shows.
@@ -64,11 +66,12 @@ fn remember(open: &mut Open, alert: &Alert, at: Timestamp) {
 }
 
 impl Engine {
-    /// Reads what is open, for correlation after a start.
+    /// Reads what is open, for correlation after a start, and what those are called that ended lately.
     pub(super) async fn load_incidents(&self) -> Result<()> {
         self.load_link_secret().await?;
         let mut open = Vec::new();
-        let mut titles = HashMap::new();
+        let lately = self.store.incidents(TimeRange::ALL, TITLES).await?;
+        let mut titles: HashMap<i64, String> = lately.into_iter().map(|i| (i.id, i.title)).collect();
         for incident in self.store.incidents_open().await? {
             let mut known = Open {
                 id: incident.id,
