@@ -97,7 +97,7 @@ test('a rule is tried on the past, kept, and fires', async ({ page }) => {
   await second.getByLabel('Span of time').press('Tab');
   await expect(page.getByLabel('The rule in one line')).toHaveText('queue_depth above 10 and a change happened');
   await page.getByRole('button', { name: 'As code' }).click();
-  await expect(page.getByLabel(/Condition as JSON/)).toHaveValue(/"is": "all"[^]*"within": 7200000000/);
+  await expect(page.getByLabel(/Condition as JSON/)).toHaveValue(/"is": "all"[^]*"within": "2h"/);
   await page.getByRole('button', { name: 'In words' }).first().click();
   await second.getByRole('button', { name: 'Remove condition 2' }).click();
   await expect(page.getByLabel('The rule in one line')).toHaveText('queue_depth above 10');
