@@ -59,7 +59,7 @@ pub fn answer(view: &OverviewView) -> (String, String) {
             let urgent = view.attention.iter().find(|c| c.systems.contains(&s.system)).map(|c| c.title.clone());
             let card = view.cards.iter().find(|c| c.model.system == s.system);
             // What a model's own figures say is plainer than the title of an incident.
-            let unwell = card.is_some_and(|c| c.layer.as_ref().is_some_and(|l| Status::of(l.score) < Status::Fair));
+            let unwell = card.and_then(|c| c.layer.as_ref()).is_some_and(|l| Status::of(l.score) < Status::Fair);
             let plain = card.map(|c| c.plain.clone());
             let title = urgent.map(|t| format!("{t}."));
             let said = if unwell { plain.or(title) } else { title.or(plain) };

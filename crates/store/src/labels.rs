@@ -409,9 +409,10 @@ impl Store {
                 .await?;
             for row in rows {
                 let batch: EventBatch = codec::decode_rows(&row.blob(0)?)?;
-                let known = || batch.ids.iter().zip(&batch.times).filter(|(id, _)| waiting.contains_key(*id));
-                let times = known().map(|(_, t)| *t);
-                found.extend(known().map(|(id, _)| id.clone()));
+                let known = batch.ids.into_iter().zip(batch.times).filter(|(id, _)| waiting.contains_key(id));
+                let (ids, times): (Vec<String>, Vec<Timestamp>) = known.unzip();
+                found.extend(ids);
+                let times = times.into_iter();
                 spans.extend(stream.dirty_key().zip(span_of(times)).map(|((_, key), span)| (key, span)));
             }
         }
