@@ -155,6 +155,9 @@ impl Query {
         if text.len() > 10_000 || depth(text) > 100 {
             return Err(QueryError::Syntax("the query is too long or too deep".into()));
         }
+        if let Some(span) = endless(text) {
+            return Err(QueryError::Syntax(format!("{span} is no span of time")));
+        }
         promql_parser::parser::parse(text).map(|expr| Query { expr }).map_err(QueryError::Syntax)
     }
 
@@ -195,6 +198,51 @@ fn depth(text: &str) -> usize {
     // A row of signs nests as brackets do.
     let signs = text.split(|c: char| !"-+ \t\n".contains(c)).map(str::len).max().unwrap_or(0);
     deepest.max(signs)
+}
+
+/// The longest span that a bare number says, in seconds.
+const SECONDS_MAX: f64 = 1e12;
+
+/// A bare number where a span of time stands (`[300]`, `[1h:60]`, `offset 60`) that is more seconds than there are,
+/// or none. The parser does not survive it.
+fn endless(text: &str) -> Option<&str> {
+    let (mut rest, mut within) = (text, false);
+    loop {
+        let at = rest.find(|c: char| "[:]\"'`#".contains(c) || c.is_ascii_alphabetic() || c == '_')?;
+        let (first, after) = (rest[at..].chars().next()?, &rest[at..]);
+        let end = match first {
+            '"' | '\'' | '`' => 1 + quoted(&after[1..], first),
+            '#' => after.find('\n').unwrap_or(after.len()),
+            '[' | ':' | ']' => 1,
+            _ => after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len()),
+        };
+        let (word, behind) = after.split_at(end);
+        rest = behind;
+        within = first == '[' || (within && first != ']');
+        if first == '[' || (within && first == ':') || word.eq_ignore_ascii_case("offset") {
+            let span = behind.trim_start().trim_start_matches(['+', '-']).trim_start();
+            let sign = |(i, c): (usize, char)| "+-".contains(c) && span[..i].ends_with(['e', 'E']);
+            let end = span.char_indices().find(|(i, c)| !c.is_ascii_alphanumeric() && *c != '.' && !sign((*i, *c)));
+            let span = &span[..end.map_or(span.len(), |(i, _)| i)];
+            if span.parse::<f64>().is_ok_and(|seconds| seconds.is_nan() || seconds > SECONDS_MAX) {
+                return Some(span);
+            }
+        }
+    }
+}
+
+/// Bytes up to the end of a text that began with this quote, the quote included.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (i, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quote != '`' => escaped = true,
+            c if c == quote => return i + 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// Which selector this is: where it lies in the query.

@@ -156,3 +156,29 @@ proptest! {
         prop_assert!((grown - (count - first)).abs() <= 1e-3 * (1.0 + count - first));
     }
 }
+
+#[test]
+fn a_bare_number_that_is_no_span_of_time_is_refused_by_name() {
+    for (query, span) in [
+        ("rate(a[99999999999999999999])", "99999999999999999999"),
+        ("a[ 1e30 ]", "1e30"),
+        ("a[5m:1e+30]", "1e+30"),
+        ("a offset -inf", "inf"),
+        ("a{x=\"]\"} OFFSET NaN", "NaN"),
+    ] {
+        let refused = Query::parse(query).map(|_| ()).expect_err(query).to_string();
+        assert!(refused.contains(&format!("{span} is no span of time")), "{query}: {refused}");
+    }
+    for query in [
+        "rate(a[300])",
+        "a[1h:60]",
+        "a offset 60",
+        "a > 1e300",
+        "a{x=\"[1e30]\"}",
+        "a:inf",
+        "a # [1e30",
+        "sum(a) > +Inf",
+    ] {
+        assert!(Query::parse(query).is_ok(), "{query}");
+    }
+}
