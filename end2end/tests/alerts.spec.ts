@@ -85,8 +85,16 @@ test('a rule is tried on the past, kept, and fires', async ({ page }) => {
   const first = page.getByRole('group', { name: 'Condition 1' });
   await first.getByLabel('Function').selectOption('newest value');
   await first.getByLabel('Over', { exact: true }).fill('');
-  await first.getByLabel('Signal', { exact: true }).fill('queue_depth');
+  // Of a model's figure it is known what it rests on, and the rule can ask for enough.
+  const surely = page.getByLabel('the whole 95 % interval lies beyond the limit');
+  await expect(surely).toBeHidden();
+  await first.getByLabel('Signal', { exact: true }).fill('model_accuracy');
   await first.getByLabel('Limit', { exact: true }).fill('10');
+  await first.getByLabel('Limit', { exact: true }).press('Tab');
+  await expect(surely).toBeChecked();
+  await page.getByRole('checkbox', { name: 'at least' }).check();
+  await expect(page.getByLabel('The rule in one line')).toHaveText('model_accuracy above 10, only if at least 200 events are behind it and its whole interval is beyond');
+  await first.getByLabel('Signal', { exact: true }).fill('queue_depth');
   await first.getByLabel('Limit', { exact: true }).press('Tab');
   await expect(page.getByLabel('The rule in one line')).toHaveText('queue_depth above 10');
   // A second condition, then without it again; in JSON, and back in words.
@@ -176,6 +184,36 @@ test('a silence shows what it would cover before it is made', async ({ page }) =
   await sample(page, 2);
   await open(page, `${plimsoll.url}/alerts?state=solved`);
   await expect(page.getByRole('link', { name: 'Queue long', exact: true })).toBeVisible({ timeout: 15_000 });
+});
+
+test('a rule that asks for no planned maintenance does not fire in one', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/rules`);
+  await page.getByRole('link', { name: 'Queue long', exact: true }).click();
+  await page.getByLabel(/^no planned maintenance covers it/).check();
+  await page.getByRole('button', { name: 'Save rule' }).click();
+  await expect(page.getByText('The rule is kept and in force.')).toBeVisible();
+  await open(page, `${plimsoll.url}/alerts/silences`);
+  await page.getByLabel('Matchers').fill('queue="mail"');
+  await page.getByLabel('Why').fill('the queue moves house');
+  await page.getByLabel('Planned maintenance').check();
+  await page.getByRole('button', { name: 'Silence' }).click();
+  await expect(page.getByText('The silence is made.')).toBeVisible();
+  await sample(page, 50);
+  const rule = page.getByRole('row', { name: /Queue long/ });
+  await open(page, `${plimsoll.url}/rules`);
+  await expect(rule).toContainText('only if no maintenance is on');
+  // The rule is looked at twice a second: by now it has found the value, and kept still.
+  await page.waitForTimeout(3000);
+  await page.reload();
+  await expect(rule).toContainText('quiet');
+  await open(page, `${plimsoll.url}/alerts/silences`);
+  await page.getByRole('row', { name: /the queue moves house/ }).getByRole('button', { name: 'End' }).click();
+  await expect(page.getByText('The silence is over.')).toBeVisible();
+  await open(page, `${plimsoll.url}/rules`);
+  await expect(rule).toContainText('1 firing', { timeout: 15_000 });
+  await sample(page, 2);
+  await expect(rule).toContainText('quiet', { timeout: 15_000 });
 });
 
 test('pages about alerts have no accessibility fault, light or dark', async ({ browser }) => {

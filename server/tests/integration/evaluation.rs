@@ -142,6 +142,7 @@ pub fn a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them(server: 
     let (seen, thought) = (realised["value"].as_f64().expect("seen"), estimated["value"].as_f64().expect("thought"));
     assert!(seen < thought - 0.05, "{seen} {thought}");
     assert!(again["revision"].as_i64().is_some_and(|r| r >= 2) && again["reason"] == "labels", "{again}");
+    a_figure_fires_when_enough_is_behind_it(&server, &admin, &again, realised);
     assert_eq!(again["drift"]["concept"], true, "{}", again["drift"]);
     assert!(again["drift"]["score"].as_f64().is_some_and(|s| s >= 0.5), "{}", again["drift"]);
     let weakest = again["segments"].as_array().and_then(|s| s.first()).expect("one is weaker");
@@ -220,6 +221,32 @@ pub fn a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them(server: 
         (income["finding"] == "none" || income["finding"] == "small").then_some(())
     });
     assert_eq!(send_json(&server, "PUT", &format!("{path}/baseline"), &admin, &json!({"rolling": "soon"})).status, 400);
+}
+
+/// A back-test of a limit that the figure of a window is below, and its interval is not.
+fn a_figure_fires_when_enough_is_behind_it(server: &Server, admin: &str, window: &Value, figure: &Value) {
+    let (value, high) = (figure["value"].as_f64().expect("a number"), figure["high"].as_f64().expect("a number"));
+    let after = window["range"]["to"].as_i64().expect("a time") + 1_800_000_000;
+    let query = "last_over_time(model_accuracy{model=\"credit\"}[1h])";
+    let fires = |limit: f64, only_if: Value| {
+        let limit = json!({"from": "fixed", "value": limit});
+        let condition = json!({"is": "signal", "query": query, "compare": "below", "limit": limit});
+        let rule = json!({"name": "low", "condition": condition, "only_if": only_if});
+        let answer = send_json(server, "POST", "/api/v1/alerting/backtest?days=7", admin, &rule);
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        let firings = answer.json()["firings"].as_array().cloned().unwrap_or_default();
+        firings.iter().any(|f| f["from"].as_i64() <= Some(after) && f["to"].as_i64() > Some(after))
+    };
+    let within = f64::midpoint(value, high);
+    until("the figure to be a signal", || fires(within, json!({})).then_some(()));
+    assert!(fires(within, json!({"events": 400})) && !fires(within, json!({"events": 401})));
+    assert!(!fires(within, json!({"surely": true})) && fires(high + 1e-6, json!({"surely": true})));
+    let condition =
+        json!({"is": "signal", "query": "queue_depth", "compare": "above", "limit": {"from": "fixed", "value": 1.0}});
+    let refused = json!({"name": "w", "condition": condition, "only_if": {"events": 5}});
+    let refused = send_json(server, "POST", "/api/v1/alerting/rules", admin, &refused);
+    assert_eq!(refused.status, 400);
+    assert!(String::from_utf8_lossy(&refused.body).contains("only models’ figures"));
 }
 
 pub fn what_moved_with_a_signal_is_found_across_layers(server: Server) {

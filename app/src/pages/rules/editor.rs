@@ -2,6 +2,7 @@
 
 use domain::alert::Labels;
 use domain::alert::matcher::Matcher;
+use domain::alert::only_if::OnlyIf;
 use domain::alert::priority::{Priority, Severity, Urgency};
 use domain::alert::rule::{Compare, Condition, EVERY, Limit, NoData, Rule, RuleText};
 use domain::telemetry::MetricName;
@@ -11,7 +12,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use super::clause::{self, options};
-use super::fields::{JOINS, clauses, joined, read};
+use super::fields::{JOINS, clauses, joined, of_figure, read};
 use super::tried::{Try, backtest};
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
@@ -39,6 +40,8 @@ fn blank(query: &str) -> RuleText {
         description: String::new(),
         enabled: true,
         condition: nothing_yet(query),
+        // Of what is an estimate, chance explains a good deal.
+        only_if: OnlyIf { surely: true, ..OnlyIf::default() },
         pending: 0,
         keep_firing_for: 0,
         every: EVERY,
@@ -134,9 +137,11 @@ fn editor(known: Option<Rule>, names: Vec<MetricName>, asked: String) -> AnyView
     });
     let said = Signal::derive(move || {
         current.with(|rule| {
-            rule.as_ref().map_or_else(|| "What is written above, in one line, once it is whole.".into(), in_one_line)
+            rule.as_ref()
+                .map_or_else(|| "What is written above, in one line, once it is whole.".into(), RuleText::words)
         })
     });
+    let figure = Signal::derive(move || current.with(|rule| rule.as_ref().is_some_and(|r| of_figure(&r.condition))));
     Effect::new(move |_| {
         let days = days.get();
         if let Some(rule) = current.get() {
@@ -165,7 +170,7 @@ fn editor(known: Option<Rule>, names: Vec<MetricName>, asked: String) -> AnyView
         <datalist id="metrics">{names.into_iter().map(|n| view! { <option value=n.name/> }).collect::<Vec<_>>()}</datalist>
         <div class="rg"><form class="panel form" aria-label="Rule" node_ref=conditions.form on:change=move |event| { take(&Sent::within(&event), false); }
             on:submit=move |event| { if let Some(rule) = take(&Sent::of(&event), true) { save.dispatch((id, rule)); } }>
-            {when(&text, conditions, changed, wrong, said)}{no_data(&text)}{then(&text)}
+            {when(&text, conditions, changed, wrong, said)}{only_if(&text, figure)}{no_data(&text)}{then(&text)}
             <section><div class="row"><label class="row grow"><input type="checkbox" class="sw" name="enabled" value="yes" checked=text.enabled/><span>"In force"</span></label><button class="btn pri" type="submit">"Save rule"</button></div></section>
         </form>
         <div class="col gap-16">{move || backtest(attempt, days, take_limit)}</div></div>
@@ -288,9 +293,23 @@ fn when(
     .into_any()
 }
 
-fn in_one_line(rule: &RuleText) -> String {
-    let wait = if rule.pending > 0 { format!(" for {}", span_text(rule.pending)) } else { String::new() };
-    format!("{}{wait}", rule.condition.words())
+/// Events asked for where somebody asks for some and does not say how many.
+const ENOUGH: u64 = 200;
+
+/// What has to hold besides. What a value rests on is only asked of figures.
+fn only_if(text: &RuleText, figure: Signal<bool>) -> AnyView {
+    let asked = text.only_if;
+    let events = if asked.events > 0 { asked.events } else { ENOUGH };
+    view! {
+        <section><fieldset class="oi"><legend class="h2l">"Only if"</legend>
+            <div hidden=move || !figure.get()>
+                <div class="ck"><input type="checkbox" id="enough" name="enough" value="yes" checked={asked.events > 0}/><span><label for="enough">"at least "</label><input class="in sm" name="events" inputmode="numeric" aria-label="Events at least" value=events/><label for="enough">" events are in the window"</label><span class="hint blk">"so a quiet night does not page anyone"</span></span></div>
+                <label class="ck"><input type="checkbox" name="surely" value="yes" checked=asked.surely/><span>"the whole 95 % interval lies beyond the limit"<span class="hint blk">"fires a little later, and seldom by chance"</span></span></label>
+            </div>
+            <label class="ck"><input type="checkbox" name="outside_maintenance" value="yes" checked=asked.outside_maintenance/><span>"no planned maintenance covers it"<span class="hint blk">"maintenance silences alerts in any case; so it does not fire either"</span></span></label>
+        </fieldset></section>
+    }
+    .into_any()
 }
 
 fn no_data(text: &RuleText) -> AnyView {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::alert::matcher::Matcher;
+use domain::alert::only_if::OnlyIf;
 use domain::alert::priority::{Priority, Severity, Urgency};
 use domain::alert::rule::{Condition, NoData, RuleText};
 use domain::time::parse_span;
@@ -57,6 +58,33 @@ fn span(sent: &Sent, name: &str) -> Result<i64, String> {
     }
 }
 
+/// Whether a condition looks at a model's figure, of which alone it is known what it rests on. The server reads
+/// the queries themselves and has the last word.
+pub fn of_figure(condition: &Condition) -> bool {
+    match condition {
+        Condition::Signal { query, .. } => query.contains("model_"),
+        Condition::Verdict { .. } => true,
+        Condition::All { of } | Condition::Any { of } | Condition::Unless { of } | Condition::AtLeast { of, .. } => {
+            of.iter().any(of_figure)
+        }
+        _ => false,
+    }
+}
+
+/// What has to hold besides. What is not shown is not asked.
+fn only_if(sent: &Sent, condition: &Condition) -> Result<OnlyIf, String> {
+    let ticked = |name: &str| !sent.text(name).is_empty();
+    let outside_maintenance = ticked("outside_maintenance");
+    if !of_figure(condition) {
+        return Ok(OnlyIf { outside_maintenance, ..OnlyIf::default() });
+    }
+    let events = match (ticked("enough"), sent.text("events").trim().replace([',', ' '], "")) {
+        (false, _) => 0,
+        (true, text) => text.parse().map_err(|_| format!("“{text}” is no number of events"))?,
+    };
+    Ok(OnlyIf { events, surely: ticked("surely"), outside_maintenance })
+}
+
 /// The rule that a form holds.
 ///
 /// # Errors
@@ -71,11 +99,13 @@ pub fn read(sent: &Sent, condition: Condition, before: &RuleText) -> Result<Rule
     } else {
         annotations.insert("summary".into(), summary);
     }
+    let only_if = only_if(sent, &condition)?;
     Ok(RuleText {
         name: sent.text("name"),
         description: sent.text("description"),
         enabled: !sent.text("enabled").is_empty(),
         condition,
+        only_if,
         pending: span(sent, "for")?,
         keep_firing_for: span(sent, "keep")?,
         every: before.every,

@@ -56,11 +56,10 @@ fn table(list: Vec<RuleState>) -> AnyView {
                 _ => (domain::Status::Good, "quiet".to_string()),
             };
             let priority = text.usual_priority();
-            let wait = if text.pending > 0 { format!(" for {}", format::duration(text.pending)) } else { String::new() };
             let took = s.evaluated.map_or(String::new(), |_| format!("{} ms", format::fixed(s.took_ms, 1)));
             view! {
                 <tr><td><Sev of=priority/></td><th scope="row" class="plain"><a href=format!("/rules/{}", s.rule.id)>{text.name.clone()}</a><span class="hint blk">{text.description.clone()}</span></th>
-                <td class="mono cond">{text.condition.words()}{wait}</td><td class="nw"><Status of=status text=words/><span class="hint blk">{s.problem.clone()}</span></td><td class="num">{s.found}</td><td class="num nw">{took}</td></tr>
+                <td class="mono cond">{text.words()}</td><td class="nw"><Status of=status text=words/><span class="hint blk">{s.problem.clone()}</span></td><td class="num">{s.found}</td><td class="num nw">{took}</td></tr>
             }
         })
         .collect();

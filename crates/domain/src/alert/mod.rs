@@ -17,6 +17,7 @@ pub mod interval;
 pub mod lifecycle;
 pub mod matcher;
 pub mod message;
+pub mod only_if;
 pub mod priority;
 pub mod rule;
 pub mod schedule;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lifecycle::{Phase, Seen, Timing, Turn, step as turn};
+use super::only_if::OnlyIf;
 use super::priority::{Priority, Severity, Urgency};
 use super::{ALERTNAME, Labels, labels_problem};
 use crate::Timestamp;
@@ -284,6 +285,8 @@ pub struct RuleText {
     #[serde(default = "yes")]
     pub enabled: bool,
     pub condition: Condition,
+    #[serde(default)]
+    pub only_if: OnlyIf,
     /// It must hold for so long.
     #[serde(default, rename = "for", with = "crate::span")]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
@@ -349,6 +352,19 @@ impl RuleText {
         self.priority.unwrap_or_else(computed)
     }
 
+    /// What it looks for, what must hold besides and for how long, in one line.
+    pub fn words(&self) -> String {
+        let besides = match self.only_if.words() {
+            words if words.is_empty() => String::new(),
+            words => format!(", only if {}", words.join(" and ")),
+        };
+        let wait = match self.pending {
+            0 => String::new(),
+            pending => format!(" for {}", crate::time::span_text(pending)),
+        };
+        format!("{}{wait}{besides}", self.condition.words())
+    }
+
     pub fn timing(&self) -> Timing {
         Timing { pending: self.pending, keep: self.keep_firing_for }
     }
@@ -370,7 +386,7 @@ impl RuleText {
         if texts.map(String::len).any(|n| n > 4000) || self.annotations.len() > 32 {
             return Some("texts of a rule have at most 4000 bytes".into());
         }
-        self.condition.problem(0)
+        self.only_if.problem().or_else(|| self.condition.problem(0))
     }
 
     /// The labels of an alert of this rule about a series.

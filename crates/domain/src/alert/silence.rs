@@ -66,6 +66,13 @@ impl Silence {
     }
 }
 
+/// What the planned maintenances among some silences cover, of those that are on at an instant.
+#[cfg(feature = "decide")]
+pub fn maintenance(silences: &[Silence], now: Timestamp) -> Vec<super::matcher::Matchers> {
+    let on = silences.iter().filter(|s| s.maintenance && s.state(now) == SilenceState::Active);
+    on.filter_map(|s| super::matcher::Matchers::of(&s.matchers).ok()).collect()
+}
+
 /// Active silences, found by one label where a matcher names its value: 1,000 silences over 10,000 alerts
 /// would otherwise be 10 million comparisons a tick.
 #[cfg(feature = "decide")]

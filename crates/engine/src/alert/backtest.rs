@@ -2,15 +2,16 @@
 
 use domain::alert::Labels;
 use domain::alert::lifecycle::{Seen, Timing};
+use domain::alert::matcher::Matchers;
 use domain::alert::rule::{
     AgainstIncidents, Backtest, Compare, Condition, NoData, OtherLimit, PastFiring, RuleText, replay,
 };
+use domain::alert::silence::Silence;
 use domain::incident::Incident;
 use domain::signal::Sample;
 use domain::time::{DAY, HOUR, MINUTE};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 
-use super::observe::outside;
 use super::past::{Moments, Past, Track};
 use super::rules::checked;
 use crate::{Engine, Result};
@@ -38,7 +39,11 @@ impl Engine {
         let incidents = self.store.incidents(range, 500).await?;
         let moments = Moments::of(&text.condition, range);
         let range = TimeRange { from: moments.first, to: range.to };
-        let mut past = self.past_of(&text.condition, moments).await?;
+        let mut past = self.past_of(&text.condition, text.only_if, moments).await?;
+        if text.only_if.outside_maintenance {
+            let silences = self.store.silences(range.from).await?;
+            past.tracks.iter_mut().for_each(|track| spare(track, text, &silences, moments));
+        }
         if moments.step * (moments.count as i64) < i64::from(days.clamp(1, 90)) * DAY {
             let span = domain::format::duration(range.micros());
             past.remarks.push(format!("Its values are so close together that the last {span} were replayed."));
@@ -62,6 +67,14 @@ impl Engine {
         test.took_ms = begun.elapsed().as_secs_f64() * 1000.0;
         Ok(test)
     }
+}
+
+/// Keeps a track from firing while a planned maintenance covered what it is about.
+fn spare(track: &mut Track, text: &RuleText, silences: &[Silence], moments: Moments) {
+    let labels = text.labels_of(&track.labels);
+    let covers = |s: &&Silence| s.maintenance && Matchers::of(&s.matchers).is_ok_and(|m| m.matches(&labels));
+    let span = |s: &Silence| moments.from(s.starts_at)..moments.from(s.ends_at);
+    track.spared.extend(silences.iter().filter(covers).map(span));
 }
 
 /// What the rule would have done with what was found.
@@ -102,8 +115,8 @@ fn other_limit(
     incidents: &[Incident],
     own: Option<f64>,
 ) -> OtherLimit {
-    let held =
-        |t: &Track| t.values.iter().map(|v| v.is_finite().then(|| outside(t.side, *v, (limit, limit)))).collect();
+    let at = |t: &Track, i: usize| t.values[i].is_finite().then(|| t.beyond(i, (limit, limit), text.only_if));
+    let held = |t: &Track| (0..moments.count).map(|i| at(t, i)).collect();
     let moved: Vec<Track> = tracks.iter().map(|t| Track { holds: held(t), ..t.clone() }).collect();
     let (firings, _) = firings(&moved, text.timing(), NoData::Ignore, moments, incidents);
     let current = own.is_some_and(|own| (own - limit).abs() < 1e-12);
@@ -137,9 +150,10 @@ fn firings(
             .holds
             .iter()
             .zip(&nothing)
-            .map(|(holds, nothing)| match holds {
-                Some(true) => Seen::Holds,
-                Some(false) => Seen::HoldsNot,
+            .enumerate()
+            .map(|(place, (holds, nothing))| match holds {
+                Some(true) if !track.is_spared(place) => Seen::Holds,
+                Some(_) => Seen::HoldsNot,
                 None if *nothing && no_data == NoData::Keep => Seen::Unknown,
                 None => Seen::Gone,
             })

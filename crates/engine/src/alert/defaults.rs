@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::Actor;
 use domain::alert::Labels;
+use domain::alert::only_if::OnlyIf;
 use domain::alert::priority::{Severity, Urgency};
 use domain::alert::rule::{Compare, Condition, EVERY, Limit, NoData, RuleText};
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
@@ -19,6 +20,7 @@ fn rule(name: &str, description: &str, condition: Condition, pending: i64, summa
         description: description.into(),
         enabled: true,
         condition,
+        only_if: OnlyIf::default(),
         pending,
         keep_firing_for: 0,
         every: 10 * SECOND,

@@ -19,6 +19,7 @@ mod links;
 mod observe;
 mod past;
 mod presence;
+mod rests_on;
 mod rules;
 mod self_watch;
 mod settings;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use domain::alert::lifecycle::{Instance, Phase, Seen, Timing, Turn, damping, step};
 use domain::alert::rule::{Found, NoData, Rule};
+use domain::alert::silence::maintenance;
 use domain::alert::view::EntryKind;
 use domain::alert::{Alert, Labels, Source, fingerprint};
 use domain::time::{DAY, MINUTE, SECOND};
@@ -287,7 +289,7 @@ impl Engine {
         for rule in due {
             let begun = std::time::Instant::now();
             let at = self.now();
-            let found = self.observe(&rule.text.condition, at).await;
+            let found = self.observe(&rule.text.condition, rule.text.only_if, at).await;
             let took = begun.elapsed().as_micros() as i64;
             let problem = found.as_ref().err().map(ToString::to_string);
             let evaluated = Evaluated {
@@ -354,8 +356,11 @@ impl Engine {
         let mut states = board.states.remove(&rule.id).unwrap_or_default();
         let before = states.clone();
         let mut seen: Vec<(Labels, Seen, Option<Found>)> = Vec::new();
-        for one in found {
+        let outside = rule.text.only_if.outside_maintenance;
+        let planned = if outside { maintenance(&board.silences, now) } else { Vec::new() };
+        for mut one in found {
             let labels = rule.text.labels_of(&one.labels);
+            one.holds &= !planned.iter().any(|covers| covers.matches(&labels));
             let now_seen = if one.holds { Seen::Holds } else { Seen::HoldsNot };
             // Most of what is looked at is well: nothing is known of it and nothing has to be.
             if one.holds || states.contains_key(&fingerprint(&labels)) {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use domain::alert::Labels;
+use domain::alert::only_if::OnlyIf;
 use domain::alert::rule::{Compare, Condition, Figures, Found, Limit, combine};
 use domain::model::Model;
 use domain::signal::Layer;
@@ -17,6 +18,7 @@ use domain::{Actor, TimeRange, Timestamp, environment, format};
 use evaluation::series::{crosses, unusual};
 use promql::{Grid, NAME, Query, Value};
 
+use super::rests_on::{self, figure_asked_for, verdict_allowed};
 use crate::{Engine, EngineError, Result};
 
 /// Steps on which limits are learnt.
@@ -210,11 +212,14 @@ impl Engine {
     pub(super) fn observe<'a>(
         &'a self,
         condition: &'a Condition,
+        only_if: OnlyIf,
         now: Timestamp,
     ) -> Pin<Box<dyn Future<Output = Result<Vec<Found>>> + Send + 'a>> {
         Box::pin(async move {
             match condition {
-                Condition::Signal { query, compare, limit } => self.observe_signal(query, *compare, *limit, now).await,
+                Condition::Signal { query, compare, limit } => {
+                    self.observe_signal(query, *compare, *limit, only_if, now).await
+                }
                 Condition::Absent { query } => {
                     let holds = self.values_at(query, now).await?.is_empty();
                     let labels = labels_asked_for(query);
@@ -250,7 +255,7 @@ impl Engine {
                     }))
                 }
                 Condition::Verdict { model, figure, environment } => {
-                    self.observe_verdict(model, figure, environment, now).await
+                    self.observe_verdict((model, figure, environment), only_if, now).await
                 }
                 Condition::Change { kind, system, within } => {
                     let range = TimeRange { from: now.plus(-within), to: now.plus(MINUTE) };
@@ -280,7 +285,7 @@ impl Engine {
                 | Condition::AtLeast { of, .. } => {
                     let mut parts = Vec::with_capacity(of.len());
                     for part in of {
-                        parts.push(self.observe(part, now).await?);
+                        parts.push(self.observe(part, only_if, now).await?);
                     }
                     Ok(combine(condition, parts))
                 }
@@ -288,7 +293,14 @@ impl Engine {
         })
     }
 
-    async fn observe_signal(&self, query: &str, compare: Compare, limit: Limit, now: Timestamp) -> Result<Vec<Found>> {
+    async fn observe_signal(
+        &self,
+        query: &str,
+        compare: Compare,
+        limit: Limit,
+        only_if: OnlyIf,
+        now: Timestamp,
+    ) -> Result<Vec<Found>> {
         let values = self.values_at(query, now).await?;
         let fixed = match limit {
             Limit::Fixed { value } => Some((value, value)),
@@ -299,27 +311,35 @@ impl Engine {
             None if compare == Compare::Returned => None,
             None => Some(self.learnt(query, compare, limit, now).await?),
         };
-        Ok(values
-            .into_iter()
-            .filter_map(|(labels, value)| {
-                let limits = match (&fixed, &learnt) {
-                    (Some(limits), _) => *limits,
-                    (None, None) => (f64::NAN, f64::NAN),
+        let figure = only_if.asks_evidence().then(|| figure_asked_for(query)).flatten();
+        let mut found = Vec::with_capacity(values.len());
+        for (labels, value) in values {
+            let limits = match (&fixed, &learnt) {
+                (Some(limits), _) => *limits,
+                (None, None) => (f64::NAN, f64::NAN),
+                (None, Some(learnt)) => match learnt.get(&labels) {
+                    Some(limits) => *limits,
                     // Too little is known of this series yet: it is not judged.
-                    (None, Some(learnt)) => *learnt.get(&labels)?,
-                };
-                let (limit, against) = against(compare, limits);
-                Some(Found { holds: outside(compare, value, limits), labels, value: Some(value), limit, against })
-            })
-            .collect())
+                    None => continue,
+                },
+            };
+            let (limit, mut against) = against(compare, limits);
+            let mut holds = outside(compare, value, limits);
+            if let Some(figure) = figure.as_ref().filter(|_| holds) {
+                let evidence = self.rests_on(figure, &labels).await?;
+                holds = only_if.allows(evidence, compare, limits);
+                against = [against, evidence.map_or_else(String::new, rests_on::words)].join(", ");
+            }
+            found.push(Found { holds, labels, value: Some(value), limit, against });
+        }
+        Ok(found)
     }
 
     /// Figures of a model's newest closed window beside its own thresholds. Old windows say nothing of now.
     async fn observe_verdict(
         &self,
-        model: &str,
-        figure: &str,
-        environment: &str,
+        (model, figure, environment): (&str, &str, &str),
+        only_if: OnlyIf,
         now: Timestamp,
     ) -> Result<Vec<Found>> {
         let Some(model) = self.store.model(model).await? else {
@@ -347,7 +367,8 @@ impl Engine {
                     labels,
                     value: Some(value),
                     limit,
-                    holds: judgement.finding.drifted(),
+                    holds: judgement.finding.drifted()
+                        && verdict_allowed(only_if, judgement.estimate, limits.lower, limits.upper),
                     against: judgement.sentence.clone(),
                 }
             })

@@ -8,10 +8,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use domain::alert::Labels;
+use domain::alert::only_if::OnlyIf;
 use domain::alert::rule::{Compare, Condition, Figures, Found, Limit, agree, combine};
 use domain::telemetry::Change;
 use domain::time::{DAY, SECOND};
-use domain::verdict::WindowReport;
+use domain::verdict::{Estimate, WindowReport};
 use domain::window::WindowState;
 use domain::{TimeRange, Timestamp, environment};
 use evaluation::series::unusual;
@@ -19,6 +20,7 @@ use evaluation::series::unusual;
 use super::observe::{
     self, LINE_STEPS, NEWEST_KNOWN, change_labels, forecast, limits_of, line_step, outside, verdict_until,
 };
+use super::rests_on::{figure_asked_for, verdict_allowed};
 use crate::{Engine, Result};
 
 /// Moments at most: the grid widens with the range, and where it cannot the range narrows.
@@ -55,7 +57,7 @@ impl Moments {
     }
 
     /// The first moment that is not before `at`; `count` where all are.
-    fn from(&self, at: Timestamp) -> usize {
+    pub fn from(&self, at: Timestamp) -> usize {
         let steps = (at.0 - self.first.0).div_euclid(self.step) + i64::from((at.0 - self.first.0) % self.step != 0);
         steps.clamp(0, self.count as i64) as usize
     }
@@ -84,6 +86,22 @@ pub(super) struct Track {
     pub side: Compare,
     /// The limits of a signal; of others the one that is drawn, on both sides.
     pub limits: Option<(f64, f64)>,
+    /// What a figure's values rested on, where that is asked; else empty.
+    pub rested_on: Vec<Option<Estimate>>,
+    /// From which place to which it may not fire, whatever it finds.
+    pub spared: Vec<std::ops::Range<usize>>,
+}
+
+impl Track {
+    pub fn is_spared(&self, place: usize) -> bool {
+        self.spared.iter().any(|span| span.contains(&place))
+    }
+
+    /// Whether its value at a place is beyond these limits, with enough behind it.
+    pub fn beyond(&self, place: usize, limits: (f64, f64), only_if: OnlyIf) -> bool {
+        outside(self.side, self.values[place], limits)
+            && self.rested_on.get(place).is_none_or(|e| only_if.allows(*e, self.side, limits))
+    }
 }
 
 /// The tracks of a condition, with what has to be said of them.
@@ -106,18 +124,23 @@ impl Engine {
     pub(super) fn past_of<'a>(
         &'a self,
         condition: &'a Condition,
+        only_if: OnlyIf,
         moments: Moments,
     ) -> Pin<Box<dyn Future<Output = Result<Past>> + Send + 'a>> {
         Box::pin(async move {
             match condition {
-                Condition::Signal { query, compare, limit } => self.past_signal(query, *compare, *limit, moments).await,
+                Condition::Signal { query, compare, limit } => {
+                    self.past_signal(query, *compare, *limit, only_if, moments).await
+                }
                 Condition::Absent { query } => {
                     let lines = self.lines_on(query, moments).await?;
                     let there = |i: usize| lines.iter().any(|(_, values)| values[i].is_finite());
                     let holds = (0..moments.count).map(|i| Some(!there(i))).collect();
                     let labels = observe::labels_asked_for(query);
                     let values = lines.into_iter().next().map_or_else(|| vec![f64::NAN; moments.count], |(_, v)| v);
-                    let track = Track { labels, holds, values, side: Compare::Returned, limits: None };
+                    let side = Compare::Returned;
+                    let track =
+                        Track { labels, holds, values, side, limits: None, rested_on: Vec::new(), spared: Vec::new() };
                     Ok(Past { tracks: vec![track], remarks: Vec::new() })
                 }
                 Condition::Anomaly { query, lookback } => {
@@ -130,7 +153,7 @@ impl Engine {
                     self.past_lines(query, *lookback, moments, FORECAST_COST, *compare, Some(*value), look).await
                 }
                 Condition::Verdict { model, figure, environment } => {
-                    self.past_verdict(model, figure, environment, moments).await
+                    self.past_verdict((model, figure, environment), only_if, moments).await
                 }
                 Condition::Change { kind, system, within } => {
                     let range = TimeRange { from: moments.first.plus(-within), to: moments.last() };
@@ -145,7 +168,7 @@ impl Engine {
                     let mut parts = Vec::with_capacity(of.len());
                     let mut past = Past::default();
                     for part in of {
-                        let found = self.past_of(part, moments).await?;
+                        let found = self.past_of(part, only_if, moments).await?;
                         found.remarks.into_iter().for_each(|r| past.says(r));
                         parts.push(found.tracks);
                     }
@@ -162,11 +185,26 @@ impl Engine {
         Ok(self.lines_of(query, range, moments.count as i64).await?.0)
     }
 
-    async fn past_signal(&self, query: &str, compare: Compare, limit: Limit, moments: Moments) -> Result<Past> {
-        let lines = self.lines_on(query, moments).await?;
+    async fn past_signal(
+        &self,
+        query: &str,
+        compare: Compare,
+        limit: Limit,
+        only_if: OnlyIf,
+        moments: Moments,
+    ) -> Result<Past> {
+        let figure = only_if.asks_evidence().then(|| figure_asked_for(query)).flatten();
+        let mut lines = Vec::new();
+        for (labels, values) in self.lines_on(query, moments).await? {
+            let rested_on = match &figure {
+                Some(figure) => self.rested_on(figure, &labels, moments).await?,
+                None => Vec::new(),
+            };
+            lines.push((labels, values, rested_on));
+        }
         Ok(store::in_background(|| {
             let mut past = Past::default();
-            for (labels, values) in lines {
+            for (labels, values, rested_on) in lines {
                 let limits = match compare {
                     Compare::Returned => Some((f64::NAN, f64::NAN)),
                     _ => limits_of(limit, compare, &values, moments.step),
@@ -178,8 +216,18 @@ impl Engine {
                 if !matches!(limit, Limit::Fixed { .. }) {
                     past.says("The limit was learnt on the same past that it was tried on.");
                 }
-                let holds = values.iter().map(|v| v.is_finite().then(|| outside(compare, *v, limits))).collect();
-                past.tracks.push(Track { labels, holds, values, side: compare, limits: Some(limits) });
+                let mut track = Track {
+                    labels,
+                    holds: Vec::new(),
+                    values,
+                    side: compare,
+                    limits: Some(limits),
+                    rested_on,
+                    spared: Vec::new(),
+                };
+                let held = |(i, v): (usize, &f64)| v.is_finite().then(|| track.beyond(i, limits, only_if));
+                track.holds = track.values.iter().enumerate().map(held).collect();
+                past.tracks.push(track);
             }
             past
         }))
@@ -231,13 +279,27 @@ impl Engine {
                     .collect();
                 let own_values = (0..moments.count).map(|i| at_moment(i).map_or(f64::NAN, |p| values[p])).collect();
                 let limits = limit.map(|l| (l, l));
-                past.tracks.push(Track { labels, holds, values: own_values, side, limits });
+                let values = own_values;
+                past.tracks.push(Track {
+                    labels,
+                    holds,
+                    values,
+                    side,
+                    limits,
+                    rested_on: Vec::new(),
+                    spared: Vec::new(),
+                });
             }
             past
         }))
     }
 
-    async fn past_verdict(&self, model: &str, figure: &str, environment: &str, moments: Moments) -> Result<Past> {
+    async fn past_verdict(
+        &self,
+        (model, figure, environment): (&str, &str, &str),
+        only_if: OnlyIf,
+        moments: Moments,
+    ) -> Result<Past> {
         let mut past = Past::default();
         let Some(model) = self.store.model(model).await? else {
             past.says("There is no such model yet.");
@@ -253,7 +315,7 @@ impl Engine {
             reports.iter().flat_map(|r| r.judgements.iter().map(|j| j.figure.as_str())).collect();
         for figure in figures.into_iter().filter(|f| wanted.has(f)) {
             let labels = observe::verdict_labels(&model, environment, figure);
-            past.tracks.push(verdicts_over(&reports, figure, labels, moments));
+            past.tracks.push(verdicts_over(&reports, figure, labels, only_if, moments));
         }
         if !past.tracks.is_empty() {
             past.says("Verdicts as they stand today: what was not known at the time, labels above all, is in them.");
@@ -263,22 +325,24 @@ impl Engine {
 }
 
 /// A figure's findings: each from the end of its window until the next ends, or until it says nothing of now.
-fn verdicts_over(reports: &[WindowReport], figure: &str, labels: Labels, moments: Moments) -> Track {
+fn verdicts_over(reports: &[WindowReport], figure: &str, labels: Labels, only_if: OnlyIf, moments: Moments) -> Track {
     let (mut holds, mut values) = (vec![None; moments.count], vec![f64::NAN; moments.count]);
     let mut limits = None;
     for (n, report) in reports.iter().enumerate() {
         let Some(judged) = report.judgements.iter().find(|j| j.figure == figure) else { continue };
+        let (lower, upper) = (judged.limits.lower, judged.limits.upper);
+        let bad = judged.finding.drifted() && verdict_allowed(only_if, judged.estimate, lower, upper);
         let next = reports.get(n + 1).map_or(Timestamp::MAX, |r| r.range.to);
         let from = moments.from(report.range.to);
         // Windows shorter than a step share a moment: it is bad where one of them was.
         let to = moments.from(next.min(verdict_until(report))).max(from + 1).min(moments.count);
         for place in from..to {
-            holds[place] = Some(judged.finding.drifted() || holds[place] == Some(true));
+            holds[place] = Some(bad || holds[place] == Some(true));
             values[place] = judged.estimate.value;
         }
-        limits = judged.limits.lower.or(judged.limits.upper).map(|l| (l, l)).or(limits);
+        limits = lower.or(upper).map(|l| (l, l)).or(limits);
     }
-    Track { labels, holds, values, side: Compare::Below, limits }
+    Track { labels, holds, values, side: Compare::Below, limits, rested_on: Vec::new(), spared: Vec::new() }
 }
 
 /// One track for all changes of the same labels.
@@ -289,6 +353,8 @@ fn changes_over(changes: impl Iterator<Item = Change>, within: i64, moments: Mom
         values: vec![f64::NAN; moments.count],
         side: Compare::Returned,
         limits: None,
+        rested_on: Vec::new(),
+        spared: Vec::new(),
     };
     let mut tracks: Vec<Track> = Vec::new();
     for change in changes {
@@ -349,7 +415,15 @@ fn track_like(labels: &Labels, parts: &[Vec<Track>], count: usize) -> Track {
     let of = parts.iter().flatten().find(|t| agree(&t.labels, labels) && t.values.iter().any(|v| v.is_finite()));
     let nothing = || (vec![f64::NAN; count], Compare::Returned, None);
     let (values, side, limits) = of.map_or_else(nothing, |t| (t.values.clone(), t.side, t.limits));
-    Track { labels: labels.clone(), holds: vec![None; count], values, side, limits }
+    Track {
+        labels: labels.clone(),
+        holds: vec![None; count],
+        values,
+        side,
+        limits,
+        rested_on: Vec::new(),
+        spared: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -363,7 +437,15 @@ mod tests {
 
     fn track(pairs: &[(&str, &str)], holds: &[Option<bool>]) -> Track {
         let values = holds.iter().map(|h| h.map_or(f64::NAN, f64::from)).collect();
-        Track { labels: labels(pairs), holds: holds.to_vec(), values, side: Compare::Above, limits: None }
+        Track {
+            labels: labels(pairs),
+            holds: holds.to_vec(),
+            values,
+            side: Compare::Above,
+            limits: None,
+            rested_on: Vec::new(),
+            spared: Vec::new(),
+        }
     }
 
     fn moments(count: usize) -> Moments {

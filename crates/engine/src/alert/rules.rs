@@ -7,6 +7,7 @@ use domain::alert::rule::{Condition, Rule, RuleText};
 use domain::alert::view::RuleState;
 use domain::{Action, Actor, Object};
 
+use super::rests_on::speaks_of_figure;
 use crate::{Engine, EngineError, Result};
 
 const RULES_MAX: usize = 2000;
@@ -32,8 +33,17 @@ fn query_problem(condition: &Condition) -> Option<String> {
     }
 }
 
+/// What a rule asks besides its condition and cannot be known.
+fn besides_problem(text: &RuleText) -> Option<String> {
+    (text.only_if.asks_evidence() && !speaks_of_figure(&text.condition)).then(|| {
+        "only models’ figures (model_…) say how many events they rest on and within which interval they lie; leave \
+         these out of “only if”, or name such a figure in the condition"
+            .into()
+    })
+}
+
 pub(super) fn checked(text: &RuleText) -> Result<()> {
-    match text.problem().or_else(|| query_problem(&text.condition)) {
+    match text.problem().or_else(|| query_problem(&text.condition)).or_else(|| besides_problem(text)) {
         Some(problem) => Err(EngineError::Invalid(problem)),
         None => Ok(()),
     }

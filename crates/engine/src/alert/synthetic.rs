@@ -8,6 +8,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use domain::Timestamp;
 use domain::alert::config::{Alerting, Destination, Receiver, Route};
+use domain::alert::only_if::OnlyIf;
 use domain::alert::rule::{Compare, Condition, Limit};
 use domain::alert::{ALERTNAME, Alert, Labels, Source};
 use domain::signal::Layer;
@@ -125,7 +126,7 @@ impl Engine {
         // Half a second before its own value, and so after that of any other.
         let limit = Limit::Fixed { value: journey.value - 0.5 };
         let condition = Condition::Signal { query: SAMPLE.into(), compare: Compare::Above, limit };
-        let found = self.observe(&condition, now).await?;
+        let found = self.observe(&condition, OnlyIf::default(), now).await?;
         let Some(found) = found.into_iter().find(|f| f.holds) else {
             return Ok(None);
         };

@@ -35,6 +35,7 @@ use crate::{Engine, EngineError, Result};
 use plan::Cut;
 pub use prepare::References;
 use prepare::{Ground, Prepared};
+pub(crate) use publish::signal_name;
 
 /// Reports of a baseline's own windows are filed under this instead of an environment.
 pub const BASELINE: &str = "#baseline";

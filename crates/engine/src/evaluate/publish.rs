@@ -19,7 +19,7 @@ use crate::{Engine, Result};
 const KEPT: i64 = 90 * DAY;
 
 /// The name of a figure's signal: `model.accuracy`, `model.drift.score`.
-pub fn signal_name(figure: &str) -> String {
+pub(crate) fn signal_name(figure: &str) -> String {
     format!("model.{figure}")
 }
 
