@@ -180,10 +180,14 @@ pub fn likely_cause(
     const SLACK: i64 = 5 * crate::time::MINUTE;
     let near: Vec<_> =
         changes.iter().filter(|(_, _, at)| at.0 <= onset.0 + SLACK && at.0 >= onset.0 - BEFORE).collect();
-    let scored = near.iter().map(|(title, touched, at)| {
+    let scored = near.iter().filter_map(|(title, touched, at)| {
         let apart = (onset.0 - at.0).max(0);
         let own = systems.iter().any(|s| touched.contains(s));
         let upstream = systems.iter().any(|s| touched.iter().any(|t| linked(s, t)));
+        // One of several changes elsewhere explains nothing.
+        if !own && !upstream && near.len() > 1 {
+            return None;
+        }
         let close = apart <= 15 * crate::time::MINUTE;
         let mut evidence = vec![format!("{} before the onset", crate::format::duration(apart))];
         if own {
@@ -204,7 +208,7 @@ pub fn likely_cause(
                 0.0
             }
             + if near.len() == 1 { 0.15 } else { 0.0 };
-        (title, confidence, evidence, *at)
+        Some((title, confidence, evidence, *at))
     });
     let (title, confidence, evidence, at) = scored.max_by(|a, b| a.1.total_cmp(&b.1).then(a.3.cmp(&b.3)))?;
     Some(Cause {
@@ -323,5 +327,7 @@ mod tests {
         assert_eq!(cause.title, "income-feed 3.8");
         assert!(cause.confidence > 0.6 && cause.confidence < 1.0);
         assert_eq!(likely_cause(at(60), &[], &changes[2..], &linked), None);
+        let elsewhere = likely_cause(at(60), &["offers".to_string()], &changes, &linked);
+        assert_eq!(elsewhere, None, "neither of two changes to other systems explains it");
     }
 }

@@ -292,8 +292,8 @@ pub fn judge(figures: &[Figure], range: TimeRange, ground: &Ground) -> Vec<Judge
                 (true, _) => Finding::Moderate,
             };
             let detectable = (spread > 0.0 && n > 1.0).then(|| power::detectable_shift(1.0, n, 0.05, 0.8) * spread);
-            Judgement {
-                sentence: sentence(figure, &limits, finding, outside, past.len() as u32 + 1),
+            let judged = Judgement {
+                sentence: String::new(),
                 figure: figure.name.clone(),
                 estimate: figure.estimate,
                 higher_is_better: figure.higher_is_better,
@@ -305,7 +305,8 @@ pub fn judge(figures: &[Figure], range: TimeRange, ground: &Ground) -> Vec<Judge
                 detectable,
                 outside,
                 of: past.len() as u32 + 1,
-            }
+            };
+            Judgement { sentence: sentence(&judged), ..judged }
         })
         .collect();
     all.sort_by(|a, b| {
@@ -326,24 +327,31 @@ fn matters(figure: &Figure, limits: &Limits) -> bool {
     (figure.estimate.value - centre).abs() >= least
 }
 
-fn sentence(figure: &Figure, limits: &Limits, finding: Finding, outside: u32, of: u32) -> String {
-    let unit = if figure.name == "latency_ms.p95" { " ms" } else { "" };
-    let show = |v: f64| format!("{}{unit}", figure_shown(&figure.name, v));
-    let title = figure_title(&figure.name);
-    let value = show(figure.estimate.value);
-    let usual = match (limits.lower, limits.upper) {
+fn shown(figure: &str, value: f64) -> String {
+    let unit = if figure == "latency_ms.p95" { " ms" } else { "" };
+    format!("{}{unit}", figure_shown(figure, value))
+}
+
+/// What a figure is held against, in words.
+pub fn held_against(judgement: &Judgement) -> String {
+    let show = |v: f64| shown(&judgement.figure, v);
+    let usual = match (judgement.limits.lower, judgement.limits.upper) {
         (Some(l), Some(u)) => format!("usually {} to {}", show(l), show(u)),
         (Some(l), None) => format!("usually at least {}", show(l)),
         (None, Some(u)) => format!("usually at most {}", show(u)),
         (None, None) => "no limit known".into(),
     };
-    let often =
-        if of > 1 && outside > 1 { format!("; so in {outside} of the last {of} windows") } else { String::new() };
-    if finding.drifted() {
-        format!("{title} is {value}, {usual}{often}")
+    let Judgement { outside, of, .. } = judgement;
+    if judgement.finding.drifted() && *of > 1 && *outside > 1 {
+        format!("{usual}; outside of that in {outside} of the last {of} windows")
     } else {
-        format!("{title} is {value}, {usual}")
+        usual
     }
+}
+
+fn sentence(judgement: &Judgement) -> String {
+    let value = shown(&judgement.figure, judgement.estimate.value);
+    format!("{} is {value}, {}", figure_title(&judgement.figure), held_against(judgement))
 }
 
 #[cfg(test)]

@@ -319,7 +319,9 @@ fn notes(seen: &IncidentView, act: Act, flag: Annotate) -> AnyView {
     let mut all: Vec<(Timestamp, String, String, Option<Timestamp>)> = seen
         .timeline
         .iter()
-        .filter(|e| matches!(e.kind, EntryKind::Note | EntryKind::Status) && !e.title.starts_with("Flag at"))
+        // What Plimsoll says of itself stands in the timeline only.
+        .filter(|e| matches!(e.kind, EntryKind::Note | EntryKind::Status) && !e.who.is_empty())
+        .filter(|e| !e.title.starts_with("Flag at"))
         .map(|e| (e.at, e.who.clone(), e.text.clone(), None))
         .collect();
     all.extend(seen.annotations.iter().map(|a| (a.created_at, a.author.clone(), a.body.text.clone(), Some(a.body.at))));
@@ -348,7 +350,7 @@ fn notes(seen: &IncidentView, act: Act, flag: Annotate) -> AnyView {
             if let Some(form) = event.target().and_then(|t| leptos::wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlFormElement>(t).ok()) { form.reset(); }
         }>
             <input class="in grow" name="text" required maxlength="4000" aria-label="A note" placeholder="Write a note; @mara tells her" autocomplete="off"/>
-            <label class="row"><span class="hint">"Pin to, "{zone_label()}</span><input class="in sm" type="datetime-local" name="at" max=format!("{day}T23:59")/></label>
+            <label class="row"><span class="hint nw">"Pin to, "{zone_label()}</span><input class="in sm" type="datetime-local" name="at" max=format!("{day}T23:59")/></label>
             <button class="btn pri" type="submit">"Post"</button>
         </form></section>
     }

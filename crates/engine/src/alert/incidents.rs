@@ -230,7 +230,8 @@ impl Engine {
             })
             .collect();
         let by = if who.is_empty() { &incident.opened_by } else { who };
-        entries.push(entry(now, EntryKind::Person, who, format!("Incident opened by {by}"), incident.title.clone()));
+        let kind = if who.is_empty() { EntryKind::Status } else { EntryKind::Person };
+        entries.push(entry(now, kind, who, format!("Incident opened by {by}"), incident.title.clone()));
         self.store.commit(&entries).await?;
         let mut inner = self.inner.alerts.incidents.lock();
         inner.titles.insert(id, incident.title.clone());

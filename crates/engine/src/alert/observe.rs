@@ -15,6 +15,7 @@ use domain::time::{DAY, HOUR, MINUTE, SECOND};
 use domain::verdict::WindowReport;
 use domain::window::WindowState;
 use domain::{Actor, TimeRange, Timestamp, environment, format};
+use evaluation::monitors::held_against;
 use evaluation::series::{crosses, unusual};
 use promql::{Grid, NAME, Query, Value};
 
@@ -369,7 +370,7 @@ impl Engine {
                     limit,
                     holds: judgement.finding.drifted()
                         && verdict_allowed(only_if, judgement.estimate, limits.lower, limits.upper),
-                    against: judgement.sentence.clone(),
+                    against: held_against(judgement),
                 }
             })
             .collect())
