@@ -56,7 +56,7 @@ pub(crate) fn page(view: &SystemView, place: &Place) -> AnyView {
         .health
         .score
         .map_or_else(|| "No data".to_string(), |s| format!("{} {}", format::fixed(s, 2), status.title()));
-    let kpis: Vec<_> = view.kpis.iter().map(|kpi| kpi_card(kpi, place)).collect();
+    let kpis: Vec<_> = view.kpis.iter().map(|kpi| kpi_card(kpi, "over the range", place)).collect();
     let none = kpis.is_empty();
     let models: Vec<_> = view.cards.iter().map(|card| model_row(card, place)).collect();
     let changes: Vec<_> = view

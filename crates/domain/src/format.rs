@@ -43,9 +43,13 @@ fn minus(text: String) -> String {
     }
 }
 
-/// A fixed number of decimals, with a true minus; `–` when missing.
+/// A fixed number of decimals, with a true minus; `–` when missing. What is rounded to nothing has no sign.
 pub fn fixed(value: f64, decimals: usize) -> String {
-    if value.is_finite() { minus(format!("{value:.decimals$}")) } else { "–".into() }
+    if !value.is_finite() {
+        return "–".into();
+    }
+    let text = format!("{value:.decimals$}");
+    if text.bytes().any(|b| matches!(b, b'1'..=b'9')) { minus(text) } else { text.trim_start_matches('-').into() }
 }
 
 /// As [`fixed`], with its sign always.
@@ -198,5 +202,6 @@ mod tests {
         assert_eq!(compact(0.046), "0.046");
         assert_eq!(compact(250.0), "250");
         assert_eq!(fixed(f64::NAN, 2), "–");
+        assert_eq!((fixed(-0.0004, 3), fixed(-0.0006, 3)), ("0.000".to_string(), "−0.001".to_string()));
     }
 }

@@ -10,6 +10,7 @@ pub mod alert;
 pub mod analysis;
 pub mod annotation;
 pub mod baseline;
+mod civil;
 pub mod conventions;
 pub mod environment;
 pub mod event;

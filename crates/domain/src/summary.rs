@@ -56,13 +56,12 @@ pub fn answer(view: &OverviewView) -> (String, String) {
         .iter()
         .take(2)
         .map(|s| {
-            let urgent = view.attention.iter().find(|c| c.systems.contains(&s.system)).map(|c| c.title.clone());
+            let urgent = view.attention.iter().find(|c| c.systems.contains(&s.system)).map(|c| told(c, &s.title));
             let card = view.cards.iter().find(|c| c.model.system == s.system);
             // What a model's own figures say is plainer than the title of an incident.
             let unwell = card.and_then(|c| c.layer.as_ref()).is_some_and(|l| Status::of(l.score) < Status::Fair);
             let plain = card.map(|c| c.plain.clone());
-            let title = urgent.map(|t| format!("{t}."));
-            let said = if unwell { plain.or(title) } else { title.or(plain) };
+            let said = if unwell { plain.or(urgent) } else { urgent.or(plain) };
             format!("{}: {}", s.title, said.unwrap_or_default())
         })
         .collect();
@@ -78,6 +77,14 @@ pub fn answer(view: &OverviewView) -> (String, String) {
         (bad, good) => format!("{bad} Healthy: {good}."),
     };
     (head, detail)
+}
+
+/// What is open of a system, after the system's own name.
+fn told(concern: &Concern, system: &str) -> String {
+    let title = concern.title.replace(system, "");
+    let title = title.trim_matches([':', ',', ' ']);
+    let open = if title.is_empty() { "an incident is open.".to_string() } else { format!("“{title}” is open.") };
+    if concern.text.is_empty() { open } else { format!("{open} {}", concern.text) }
 }
 
 /// Overview as text, without a word of statistics: what leaves by mail or chat.

@@ -2,11 +2,10 @@
 //!
 //! Formatting here is UTC; as the clock of another zone shows an instant is [`crate::zone`]'s matter.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
+use crate::civil::{self, Date, DateTime};
 use crate::zone::{Civil, Zone};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
@@ -99,26 +98,36 @@ impl Timestamp {
 
     /// Reads RFC 3339, `YYYY-MM-DD[ T]HH:MM[:SS[.fff]]` (taken as UTC), a bare date, or an epoch
     /// number (see [`Timestamp::from_epoch_number`]).
+    ///
+    /// What programs send may be written in rarer ways (`20261123T143200Z`, a zone in brackets), which the
+    /// server reads too.
     pub fn parse(text: &str) -> Option<Timestamp> {
-        let text = text.trim();
-        if let Ok(instant) = jiff::Timestamp::from_str(text) {
-            return Some(Timestamp(instant.as_microsecond()));
-        }
-        if let Ok(number) = text.parse::<f64>() {
-            return Timestamp::from_epoch_number(number);
-        }
-        let civil = jiff::civil::DateTime::from_str(text).ok().or_else(|| {
-            jiff::civil::Date::from_str(text).ok().map(|date| date.to_datetime(jiff::civil::Time::midnight()))
-        })?;
-        let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        Some(Timestamp(zoned.timestamp().as_microsecond()))
+        #[cfg(feature = "decide")]
+        let rarer = || {
+            let text = text.trim();
+            let instant = text.parse::<jiff::Timestamp>().ok().map(|at| at.as_microsecond());
+            instant.or_else(|| {
+                let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+                Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_microsecond())
+            })
+        };
+        #[cfg(not(feature = "decide"))]
+        let rarer = || None;
+        Timestamp::read(text).or_else(|| rarer().map(Timestamp))
     }
 
-    pub(crate) fn civil(self) -> jiff::civil::DateTime {
-        jiff::Timestamp::from_microsecond(self.0)
-            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .datetime()
+    /// What addresses and forms hold: the server and the browser read it alike.
+    pub(crate) fn read(text: &str) -> Option<Timestamp> {
+        let text = text.trim();
+        match civil::read(text) {
+            Some(said) => Some(Timestamp(said.clock - said.ahead.unwrap_or_default())),
+            None => Timestamp::from_epoch_number(text.parse().ok()?),
+        }
+    }
+
+    /// Years that have no four digits are shown as the first instant.
+    pub(crate) fn civil(self) -> DateTime {
+        DateTime::of_micros(self.0).unwrap_or(DateTime::EPOCH)
     }
 
     pub fn utc(self) -> Civil {
@@ -127,7 +136,7 @@ impl Timestamp {
 
     /// RFC 3339 in UTC, to the microsecond where there is one.
     pub fn rfc3339(self) -> String {
-        jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+        self.civil().rfc3339()
     }
 
     /// `13:58` In UTC.
@@ -186,33 +195,27 @@ impl Timestamp {
             "November",
             "December",
         ];
-        NAMES[(self.civil().month() as usize).clamp(1, 12) - 1]
+        NAMES[self.civil().date.month as usize - 1]
     }
 
     /// The first instant of this instant's UTC month, and of the month after it.
     pub fn month_bounds(self) -> (Timestamp, Timestamp) {
-        let t = self.civil();
-        let start = month_start(i32::from(t.year()), i32::from(t.month()));
-        let end = month_start(i32::from(t.year()), i32::from(t.month()) + 1);
-        (start, end)
+        let start = Date { day: 1, ..self.civil().date };
+        let next = if start.month == 12 {
+            Date { year: start.year + 1, month: 1, day: 1 }
+        } else {
+            Date { month: start.month + 1, ..start }
+        };
+        (Timestamp(start.days() * DAY), Timestamp(next.days() * DAY))
     }
-}
-
-fn month_start(year: i32, month: i32) -> Timestamp {
-    let (year, month) = if month > 12 { (year + 1, 1) } else { (year, month) };
-    jiff::civil::Date::new(year as i16, month as i8, 1)
-        .ok()
-        .and_then(|d| d.to_datetime(jiff::civil::Time::midnight()).to_zoned(jiff::tz::TimeZone::UTC).ok())
-        .map(|z| Timestamp(z.timestamp().as_microsecond()))
-        .unwrap_or_default()
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, with as many fractional digits as it needs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(instant) => write!(f, "{instant}"),
-            Err(_) => write!(f, "{}us", self.0),
+        match DateTime::of_micros(self.0) {
+            Some(at) => f.write_str(&at.rfc3339()),
+            None => write!(f, "{}us", self.0),
         }
     }
 }
@@ -357,9 +360,15 @@ mod tests {
     #[test]
     fn text_times_are_utc_unless_they_say_otherwise() {
         let midnight = Timestamp(1_420_070_400 * SECOND);
-        for text in
-            ["2015-01-01T00:00:00Z", "2015-01-01 00:00", "2015-01-01", "2015-01-01T01:00:00+01:00", "1420070400"]
-        {
+        for text in [
+            "2015-01-01T00:00:00Z",
+            "2015-01-01 00:00",
+            "2015-01-01",
+            "2015-01-01T01:00:00+01:00",
+            "1420070400",
+            "20150101T000000Z",
+            "2015-01-01T01:00:00+01:00[Europe/Berlin]",
+        ] {
             assert_eq!(Timestamp::parse(text), Some(midnight), "{text}");
         }
         assert_eq!(Timestamp::parse("yesterday"), None);

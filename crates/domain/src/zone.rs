@@ -3,16 +3,15 @@
 //! The server works a zone's offsets out and the browser is given them, so that both print the same characters:
 //! a page that the browser draws otherwise than the server did is drawn twice, or breaks.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
+use crate::civil::{self, DateTime};
 use crate::time::{DAY, MONTHS, SECOND, Timestamp};
 
 /// An instant as clocks and calendars of one zone show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Civil {
-    at: jiff::civil::DateTime,
+    at: DateTime,
     zone: String,
 }
 
@@ -20,31 +19,31 @@ impl Civil {
     /// `13:58`
     pub fn clock(&self) -> String {
         let t = self.at;
-        format!("{:02}:{:02}", t.hour(), t.minute())
+        format!("{:02}:{:02}", t.hour, t.minute)
     }
 
     /// `13:58:07`
     pub fn clock_seconds(&self) -> String {
         let t = self.at;
-        format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second())
+        format!("{:02}:{:02}:{:02}", t.hour, t.minute, t.second)
     }
 
     /// `23 Nov`
     pub fn day_month(&self) -> String {
         let t = self.at;
-        format!("{} {}", t.day(), MONTHS[t.month() as usize - 1])
+        format!("{} {}", t.date.day, MONTHS[t.date.month as usize - 1])
     }
 
     /// `23 Nov 2026`
     pub fn date(&self) -> String {
         let t = self.at;
-        format!("{} {} {}", t.day(), MONTHS[t.month() as usize - 1], t.year())
+        format!("{} {} {}", t.date.day, MONTHS[t.date.month as usize - 1], t.date.year)
     }
 
     /// `Nov 2026`
     pub fn month_year(&self) -> String {
         let t = self.at;
-        format!("{} {}", MONTHS[t.month() as usize - 1], t.year())
+        format!("{} {}", MONTHS[t.date.month as usize - 1], t.date.year)
     }
 
     /// `23 Nov 2026, 14:32`
@@ -65,7 +64,7 @@ impl Civil {
     /// `2026-11-23T14:32`, as date fields of forms hold it.
     pub fn form_minute(&self) -> String {
         let t = self.at;
-        format!("{:04}-{:02}-{:02}T{:02}:{:02}", t.year(), t.month() as u8, t.day(), t.hour(), t.minute())
+        format!("{:04}-{:02}-{:02}T{:02}:{:02}", t.date.year, t.date.month, t.date.day, t.hour, t.minute)
     }
 
     /// `2026-11-23 14:32:07`, as text fields of forms hold it.
@@ -76,7 +75,7 @@ impl Civil {
     /// `2026-11-23`, as date fields of forms hold it.
     pub fn form_date(&self) -> String {
         let t = self.at;
-        format!("{:04}-{:02}-{:02}", t.year(), t.month() as u8, t.day())
+        format!("{:04}-{:02}-{:02}", t.date.year, t.date.month, t.date.day)
     }
 }
 
@@ -126,11 +125,11 @@ impl Zone {
         candidates.into_iter().find(|at| self.shifted(*at) == shown).unwrap_or(shown.plus(-before))
     }
 
-    /// Reads what [`Timestamp::parse`] reads; what names no offset is of this zone.
+    /// Reads what addresses and forms hold; what names no offset is of this zone.
     pub fn parse(&self, text: &str) -> Option<Timestamp> {
         let text = text.trim();
-        let told = text.parse::<f64>().is_ok() || jiff::Timestamp::from_str(text).is_ok();
-        Timestamp::parse(text).map(|at| if told { at } else { self.unshifted(at) })
+        let told = text.parse::<f64>().is_ok() || civil::read(text).is_some_and(|said| said.ahead.is_some());
+        Timestamp::read(text).map(|at| if told { at } else { self.unshifted(at) })
     }
 
     /// A zone by its IANA name, with its changes from ten years before `around` to three after.

@@ -7,8 +7,9 @@ use domain::annotation::Subject;
 use domain::health::LayerHealth;
 use domain::kpi::{KpiUnit, KpiView};
 use domain::signal::Layer;
+use domain::time::DAY;
 use domain::view::{ModelCard, OverviewView};
-use domain::{Status as Of, format};
+use domain::{Status as Of, Timestamp, format};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -52,7 +53,7 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
         .filter_map(|layer| view.layers.iter().find(|l| l.layer == layer))
         .map(|layer| layer_row(layer, view))
         .collect();
-    let kpis: Vec<_> = view.kpis.iter().take(5).map(|kpi| kpi_card(kpi, place)).collect();
+    let kpis: Vec<_> = view.kpis.iter().take(5).map(|kpi| kpi_card(kpi, "in 30 days", place)).collect();
     let absent: Vec<&str> =
         Layer::ALL.into_iter().filter(|l| !view.layers.iter().any(|h| h.layer == *l)).map(Layer::title).collect();
     let footer =
@@ -234,8 +235,8 @@ fn system_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     }
 }
 
-/// One KPI: value, status, target, trend, and when a forecast says it is met or lost.
-pub(super) fn kpi_card(view: &KpiView, place: &Place) -> impl IntoView + use<> {
+/// One KPI: value, status, target, trend over a span that has a name, and when a forecast says it is met or lost.
+pub(super) fn kpi_card(view: &KpiView, span: &str, place: &Place) -> impl IntoView + use<> {
     let kpi = &view.kpi;
     let values: Vec<Option<f64>> = view.trend.iter().map(|s| Some(s.value)).collect();
     let class = if view.status < Of::Fair && view.status != Of::NoData { "kp" } else { "kt" };
@@ -246,12 +247,17 @@ pub(super) fn kpi_card(view: &KpiView, place: &Place) -> impl IntoView + use<> {
             _ => kpi.shown((now - before).abs()),
         };
         let rises = now > before;
-        view! { <Delta text=format!("{difference} over the range") rises better=Some(better)/> }
+        view! { <Delta text=format!("{difference} {span}") rises better=Some(better)/> }
     });
     let words = view.words();
+    // A day that is today would say nothing.
+    let when = |at: Timestamp| match view.trend.last() {
+        Some(last) if at.0 - last.at.0 <= DAY => "within a day".to_string(),
+        _ => format!("about {}", at.day_month()),
+    };
     let ahead = match (view.leaves, view.meets) {
-        (Some(at), _) => Some(format!("leaves its limit about {}", at.day_month())),
-        (None, Some(at)) => Some(format!("meets its target about {}", at.day_month())),
+        (Some(at), _) => Some(format!("leaves its limit {}", when(at))),
+        (None, Some(at)) => Some(format!("meets its target {}", when(at))),
         (None, None) => None,
     };
     let benchmark = kpi.benchmark.map(|b| format!("others {}", kpi.shown(b)));
@@ -277,7 +283,7 @@ pub(super) fn kpi_card(view: &KpiView, place: &Place) -> impl IntoView + use<> {
             <a class="l" href=deeper>{kpi.name.clone()}</a>
             <span class="v">{number}<span class="u">{unit}</span></span>
             <span class="m"><Status of=view.status text=words/></span>
-            <Spark values label=format!("{}, over the range", kpi.name) class width=160/>
+            <Spark values label=format!("{} {span}", kpi.name) class width=160/>
             <span class="m"><span class="tgt">{format!("target {}", kpi.shown(kpi.target))}</span>{date}{benchmark}</span>
             <span class="m">{delta}</span>
             {ahead.map(|text| view! { <span class="m">{text}</span> })}

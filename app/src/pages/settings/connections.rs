@@ -185,7 +185,7 @@ pub fn Connections() -> impl IntoView {
         awaited(move || chosen.get(), move || list, |chosen, list| receiving(&WAYS[chosen], &list.unwrap_or_default()));
     view! {
         <Settings title="Connections">
-            <div class="head"><div><h1>"Connections"</h1><p>"What teams already run connects unchanged. Choose a way, paste the lines, and see it arrive. Nothing leaves your network."</p></div>
+            <div class="head"><div class="grow"><h1>"Connections"</h1><p>"What teams already run connects unchanged. Choose a way, paste the lines, and see it arrive. Nothing leaves your network."</p></div>
                 <a class="btn" href="/settings/scraping">"Ask programs for metrics"</a></div>
             <div class="cards"><Transition fallback=Loading>{cards}</Transition></div>
             <section class="panel mt-12" aria-label="How to connect">

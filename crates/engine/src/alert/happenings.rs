@@ -221,7 +221,8 @@ impl Engine {
 
     async fn newest_status(&self, incident: i64) -> Result<String> {
         let entries = self.store.entries_of_incident(incident, ENTRIES).await?;
-        let newest = entries.into_iter().rfind(|e| e.kind == EntryKind::Status);
+        // What people said of it: what Plimsoll writes there is no news.
+        let newest = entries.into_iter().rfind(|e| e.kind == EntryKind::Status && !e.who.is_empty());
         Ok(newest.map(|e| if e.text.is_empty() { e.title } else { e.text }).unwrap_or_default())
     }
 
@@ -247,6 +248,8 @@ impl Engine {
             .collect();
         let board = self.board().await?;
         let quiet = board.suppression(now);
+        let mut still: HashMap<i64, usize> = HashMap::new();
+        board.open(now).filter_map(|a| a.incident).for_each(|id| *still.entry(id).or_default() += 1);
         let loud: Vec<Alert> = board
             .open(now)
             .filter(|a| !quiet.contains_key(&a.fingerprint) && here(a.label("environment")))
@@ -275,11 +278,22 @@ impl Engine {
                 let status = self.newest_status(incident.id).await?;
                 if !status.is_empty() {
                     concern.text = status;
+                } else if concern.text.is_empty() && !incident.opened_by.starts_with("hand") {
+                    concern.text = how_it_stands(still.get(&incident.id).copied().unwrap_or_default());
                 }
                 concern.lost = self.cost_of(&Actor::Local, incident, now).await?;
             }
         }
         Ok((all, open))
+    }
+}
+
+/// How an incident stands of which nobody has said anything, by how many of its alerts are open.
+fn how_it_stands(open: usize) -> String {
+    match open {
+        0 => "What raised it is over; it closes by itself when that lasts.".into(),
+        1 => "One alert of it is open.".into(),
+        n => format!("{n} alerts of it are open."),
     }
 }
 
