@@ -146,6 +146,26 @@ test('a query is put together by choosing, and the address holds it', async ({ p
   expect(errors).toEqual([]);
 });
 
+test('a formula makes one query of two, and the address holds all three', async ({ page }) => {
+  const errors = complaints(page);
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/explore?q=${encodeURIComponent('max(queue_length)')}`);
+  await page.getByRole('link', { name: 'Formula with a second query' }).click();
+  await page.getByLabel('Second query, B').fill('vector(2)');
+  await page.getByLabel('Formula of A and B').fill('A / B * 100');
+  await page.getByRole('button', { name: 'Run' }).click();
+  await expect(page).toHaveURL(/b=vector/);
+  await expect(page.getByRole('region', { name: 'Values' })).toContainText('500');
+  // Another way to draw it keeps its parts, and Make a rule takes it whole.
+  await page.getByRole('navigation', { name: 'Drawn as' }).getByRole('link', { name: 'Bars' }).click();
+  await expect(page.getByLabel('Formula of A and B')).toHaveValue('A / B * 100');
+  await expect(page.getByRole('link', { name: 'Make a rule' })).toHaveAttribute('href', /vector/);
+  await page.getByRole('link', { name: 'Without B and the formula' }).click();
+  await expect(page.getByLabel('Second query, B')).toHaveCount(0);
+  await expect(page.getByLabel('Query in PromQL')).toHaveValue('max(queue_length)');
+  expect(errors).toEqual([]);
+});
+
 test('queries are pinned below each other, and the address holds them', async ({ page }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
   const errors = complaints(page);

@@ -71,7 +71,7 @@ pub(crate) async fn evaluate(database: Database, models: usize, rate: usize, rec
         figures.extend(closing(&server, &mut connection, &mut random, models, rate).await?);
     }
     if recomputed > 0 {
-        figures.extend(month(&server, &mut connection, &mut random, recomputed).await?);
+        figures.extend(month(&server, &mut connection, &mut random, models, recomputed).await?);
     }
     figures.push(("peak_rss_mib", server.memory_mib().1));
     report("evaluate", database, 1, &figures);
@@ -157,6 +157,7 @@ async fn month(
     server: &Server,
     connection: &mut Connection,
     random: &mut fastrand::Rng,
+    models: usize,
     recomputed: usize,
 ) -> Result<[(&'static str, f64); 2], String> {
     let begun = now();
@@ -175,7 +176,8 @@ async fn month(
         post(connection, server, &format!("{path}/predictions"), &body).await?;
     }
     learnt(connection, server, path).await?;
-    server.settle().await?;
+    // The models of the first part have a stream of predictions and a baseline each.
+    server.settle(2 * models + 1).await?;
     evaluated(server).await?;
     let mut taken = [0.0; 2];
     for (taken, change) in taken.iter_mut().zip([r#"{"low_confidence":0.55}"#, r#"{"window":"90m"}"#]) {

@@ -127,13 +127,13 @@ pub(crate) async fn ingest(database: Database, runs: usize, seconds: f64) -> Res
         let whole = offer(&server, &Load { connections: 8, rows: BATCH, seconds, rate: None }).await?;
         eprintln!("  batched {:.0}/s, memory {:.0?} MiB", whole.rows_per_s, server.memory_mib());
         refused += whole.refused;
-        backlog.push(server.settle().await?.as_secs_f64());
+        backlog.push(server.settle(1).await?.as_secs_f64());
         let rate = 0.8 * whole.rows_per_s / BATCH as f64;
         let mut steady = offer(&server, &Load { connections: 32, rows: BATCH, seconds, rate: Some(rate) }).await?;
         p99.push(quantile(&mut steady.latencies_ms, 0.99));
         eprintln!("  at 80 %: p99 {:.1} ms, {} refused", p99[run], steady.refused);
         batched.push(whole.rows_per_s);
-        server.settle().await?;
+        server.settle(1).await?;
         let events = server.metric("plimsoll_store_events").await?;
         peak.push(server.memory_mib().1);
         server.stop();

@@ -84,7 +84,7 @@ pub(crate) async fn kill(database: Database, kills: usize) -> Result<(), String>
         eprint!("\r{} of {kills} kills, {} predictions acknowledged ", round + 1, batches.len() as u64 * ROWS);
     }
     eprintln!();
-    server.settle().await?;
+    server.settle(1).await?;
     let acknowledged = batches.len() as u64 * ROWS;
     let (lost, duplicated) = missing(&server, &batches, &labels).await?;
     server.command(&["check"])?;

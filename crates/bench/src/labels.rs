@@ -55,7 +55,7 @@ pub(crate) async fn labels(database: Database, runs: usize, predictions: usize, 
             task.await.map_err(|e| e.to_string())??;
         }
         rates.push(count as f64 / start.elapsed().as_secs_f64());
-        server.settle().await?;
+        server.settle(1).await?;
         merged.push(count as f64 / start.elapsed().as_secs_f64());
         eprintln!("run {} of {runs}: accepted {:.0}/s, merged {:.0}/s", run + 1, rates[run], merged[run]);
     }

@@ -171,7 +171,7 @@ pub(crate) async fn otlp(database: Database, runs: usize, seconds: f64) -> Resul
             })
             .await?,
         );
-        server.settle().await?;
+        server.settle(1).await?;
         bytes.push((server.bytes()? - empty) as f64 / sent as f64);
         opened.push(open_large_trace(&server, &mut random, nanos()).await?);
         let mut step = 0_u64;
@@ -243,7 +243,7 @@ async fn open_large_trace(server: &Server, random: &mut fastrand::Rng, nanos: u6
             other => return Err(format!("the answer was {other}")),
         }
     }
-    server.settle().await?;
+    server.settle(1).await?;
     let hex: String = trace.iter().map(|b| format!("{b:02x}")).collect();
     let path = format!("/api/v1/traces/{hex}");
     let mut times = Vec::new();

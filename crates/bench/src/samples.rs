@@ -38,7 +38,7 @@ pub(crate) async fn samples(database: Database, runs: usize, steps: usize) -> Re
         }
         rates.push(sent as f64 / spent);
         let settled = Instant::now();
-        server.settle().await?;
+        server.settle(1).await?;
         let settled = settled.elapsed().as_secs_f64();
         peaks.push(server.memory_mib().1);
         server.stop();

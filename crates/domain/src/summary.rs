@@ -204,6 +204,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_open_of_a_system_does_not_say_its_name_again() {
+        let said = |title: &str, text: &str| {
+            let concern = Concern {
+                priority: Priority::P2,
+                title: title.into(),
+                text: text.into(),
+                systems: vec!["offers".into()],
+                since: Timestamp(0),
+                lost: None,
+                who: String::new(),
+                href: String::new(),
+            };
+            told(&concern, "Offer ranking")
+        };
+        assert_eq!(
+            said("Quality: Offer ranking", "2 alerts of it are open."),
+            "“Quality” is open. 2 alerts of it are open."
+        );
+        assert_eq!(said("Offer ranking: Queue long", ""), "“Queue long” is open.");
+        assert_eq!(said("Offer ranking", ""), "an incident is open.");
+    }
+
+    #[test]
     fn nobody_is_told_what_is_hours_late() {
         let weekly = Weekly { receiver: "board".into(), ..Weekly::default() };
         let monday = Timestamp::parse("2026-11-23T08:00:00Z").expect("a time");

@@ -162,7 +162,7 @@ const PAGE: u64 = 16_384;
 
 /// Key of the advisory lock under which PostgreSQL's group commits take turns, so that sequence
 /// numbers become visible in order and no duplicate slips between two processes.
-const WRITER_LOCK: i64 = 0x706c_696d_736f_6c6c;
+const BEGIN_EXCLUSIVE: &str = "BEGIN; SELECT pg_advisory_xact_lock(8100965748541713516)";
 
 impl Database {
     pub(crate) async fn open(options: &StoreOptions) -> Result<Database> {
@@ -309,11 +309,11 @@ impl Database {
 
     /// A transaction of the group-commit writer: alone of its kind across all processes.
     pub(crate) async fn begin_exclusive(&self) -> Result<Transaction> {
-        let mut transaction = self.begin().await?;
-        if matches!(transaction, Transaction::Postgres(_)) {
-            transaction.fetch("SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS held", params![WRITER_LOCK]).await?;
+        match self {
+            Database::Sqlite { .. } => self.begin().await,
+            // Both in one journey: the writer's pace is that of its journeys.
+            Database::Postgres { pool, .. } => Ok(Transaction::Postgres(pool.begin_with(BEGIN_EXCLUSIVE).await?)),
         }
-        Ok(transaction)
     }
 
     /// Moves what SQLite's log holds into the database, so that the log stays small. Copying goes on

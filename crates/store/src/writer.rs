@@ -371,10 +371,27 @@ impl Desk {
     /// The fingerprints of those rows of each batch whose ids are kept already.
     async fn known(&mut self, transaction: &mut Transaction, group: &StreamGroup) -> Result<Vec<HashMap<usize, u32>>> {
         let stream = &group.stream;
-        let newer = transaction.fetch(NEWER_SEGMENTS, params![stream.id, self.catalogue.newest(stream.id)]).await?;
-        let segments = self.catalogue.learn(stream.id, &newer)?;
+        let (newest, last) = (self.catalogue.newest(stream.id), self.fresh.get(&stream.id).map_or(0, |f| f.last_seq));
+        // One question where nothing is new, as it mostly is: only other processes and compaction write besides.
+        let new = transaction
+            .fetch(
+                "SELECT (SELECT COUNT(*) FROM segment WHERE stream_id = $1 AND id > $2),
+                        (SELECT COUNT(*) FROM fresh WHERE stream_id = $1 AND seq > $3)",
+                params![stream.id, newest, last],
+            )
+            .await?;
+        let new = |place: usize| new.first().map_or(Ok(0), |row| row.int(place));
+        let segments = if new(0)? > 0 {
+            let newer = transaction.fetch(NEWER_SEGMENTS, params![stream.id, newest]).await?;
+            self.catalogue.learn(stream.id, &newer)?
+        } else {
+            self.catalogue.segments(stream.id)
+        };
         let fresh = self.fresh.entry(stream.id).or_default();
-        fresh.catch_up(transaction, stream, segments.through).await?;
+        if new(1)? > 0 {
+            fresh.catch_up(transaction, stream).await?;
+        }
+        fresh.forget(segments.through);
         let since = group.at.plus(-KNOWN_FOR);
         let recent: Vec<_> = segments.list.iter().filter(|s| s.created_at >= since).cloned().collect();
         let mut known: Vec<HashMap<usize, u32>> = Vec::with_capacity(group.batches.len());
@@ -541,7 +558,8 @@ impl FreshIds {
         self.ids.extend(additions.into_iter().map(|(id, print)| (id, (print, seq))));
     }
 
-    async fn catch_up(&mut self, transaction: &mut Transaction, stream: &Stream, through: i64) -> Result<()> {
+    /// Takes in what others wrote.
+    async fn catch_up(&mut self, transaction: &mut Transaction, stream: &Stream) -> Result<()> {
         let rows = transaction
             .fetch(
                 "SELECT seq, body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq",
@@ -557,10 +575,14 @@ impl FreshIds {
             }
             self.last_seq = self.last_seq.max(seq);
         }
+        Ok(())
+    }
+
+    /// Lets go of what segments hold.
+    fn forget(&mut self, through: i64) {
         if through > self.through {
             self.through = through;
             self.ids.retain(|_, (_, seq)| *seq > through);
         }
-        Ok(())
     }
 }

@@ -9,13 +9,16 @@ use super::with;
 use crate::components::icons::Icon;
 use crate::components::state::Place;
 
-/// `pins` are the queries that stand below and stay there.
-pub fn builder(query: &str, labels: &[LabelKnown], place: &Place, pins: &str) -> AnyView {
+/// `kept` is what the address holds besides, and keeps.
+pub fn builder(query: &str, labels: &[LabelKnown], place: &Place, kept: &[(&str, &str)]) -> AnyView {
     let Some(plain) = Plain::parse(query) else {
         return view! { <p class="hint mt-8">"This query says more than can be chosen here; it is changed in its text."</p> }
             .into_any();
     };
-    let to = |plain: &Plain| with(place, &[("view", "signals"), ("q", &plain.text()), ("pin", pins)]);
+    let to = |plain: &Plain| {
+        let text = plain.text();
+        with(place, &[&[("view", "signals"), ("q", &text)], kept].concat())
+    };
     let link = |words: String, href: String, on: bool| {
         view! { <a href=href aria-current=on.then_some("true")>{words}</a> }.into_any()
     };

@@ -6,6 +6,7 @@ mod builder;
 mod changes;
 mod closer;
 mod drawn;
+mod formula;
 mod logs;
 mod map;
 mod pinned;

@@ -4,6 +4,7 @@
 use domain::telemetry::QueryView;
 use leptos::prelude::*;
 
+use super::signals::effective;
 use super::{DEFAULT, parameter, with};
 use crate::charts::chart::Chart;
 use crate::components::icons::Icon;
@@ -41,7 +42,8 @@ pub fn turned(text: &str, query: &str) -> String {
 #[component]
 pub fn Pinned() -> impl IntoView {
     let (place, live) = (use_place(), use_live());
-    let (query, pins) = (parameter("q"), parameter("pin"));
+    let pins = parameter("pin");
+    let query = effective();
     let found = reading(
         move || (read(&pins.get()), place.get().range.unwrap_or(DEFAULT)),
         // Twenty queries a second would be work that nobody sees.

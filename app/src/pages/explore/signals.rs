@@ -10,6 +10,7 @@ use leptos::prelude::*;
 
 use super::builder::builder;
 use super::drawn::Drawn;
+use super::formula::joined;
 use super::pinned::{MOST, Pinned, read, turned};
 use super::plain::Plain;
 use super::{DEFAULT, carried, parameter, with};
@@ -27,11 +28,21 @@ use crate::wire::resource;
 
 /// Names of one layer that are listed; the others are found by typing.
 const LISTED: usize = 200;
+
+/// What is asked: the query of the address, or a formula of two.
+pub fn effective() -> Memo<String> {
+    let (a, b, formula) = (parameter("q"), parameter("b"), parameter("f"));
+    let query = Memo::new(move |_| joined(&a.get(), &b.get(), &formula.get()));
+    query.with_untracked(|_| ());
+    query
+}
+
 #[component]
 pub fn Signals() -> impl IntoView {
     let place = use_place();
     let live = use_live();
-    let (query, pins) = (parameter("q"), parameter("pin"));
+    let (first, second, formula, pins) = (parameter("q"), parameter("b"), parameter("f"), parameter("pin"));
+    let query = effective();
     let names = resource(|| (), |()| metric_names());
     let (draw, before) = (parameter("draw"), parameter("cmp"));
     let answer = reading(
@@ -68,13 +79,17 @@ pub fn Signals() -> impl IntoView {
         },
     );
     let labels = resource(
-        move || Plain::parse(&query.get()).map(|plain| plain.metric).unwrap_or_default(),
+        move || Plain::parse(&first.get()).map(|plain| plain.metric).unwrap_or_default(),
         |metric| async move { if metric.is_empty() { Vec::new() } else { metric_labels(metric).await.unwrap_or_default() } },
     );
     let asked = move || (query.get(), pins.get(), place.get());
+    let built = move || (first.get(), second.get(), formula.get(), pins.get(), place.get());
     let looked = move || Looked {
         place: place.get(),
         query: query.get(),
+        first: first.get(),
+        second: second.get(),
+        formula: formula.get(),
         pins: pins.get(),
         look: look.get(),
         draw: draw.get(),
@@ -86,7 +101,7 @@ pub fn Signals() -> impl IntoView {
     // The fields are filled by the server and belong to the person from then on: what was typed before
     // this page came alive stays, and only another query chosen later replaces it.
     Effect::new(move |before: Option<String>| {
-        let now = query.get();
+        let now = first.get();
         if let Some(field) = field.get_untracked().filter(|_| before.as_ref().is_some_and(|b| *b != now)) {
             field.set_value(&now);
         }
@@ -109,11 +124,13 @@ pub fn Signals() -> impl IntoView {
                     {move || (!pins.get().is_empty()).then(|| view! { <input type="hidden" name="pin" value=pins.get()/> })}
                     <div class="qr"><span class="ql" aria-hidden="true">"A"</span>
                         <label class="grow"><span class="sr">"Query in PromQL"</span>
-                            <input class="in w mono" name="q" node_ref=field value=query.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
+                            <input class="in w mono" name="q" node_ref=field value=first.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
                         <button class="btn pri" type="submit">"Run"</button></div>
-                    <Transition>{awaited(asked, move || labels, |(query, pins, place), labels| {
-                        (!query.is_empty()).then(|| builder(&query, &labels, &place, &pins))
+                    <Transition>{awaited(built, move || labels, |(first, second, formula, pins, place), labels| {
+                        let kept = [("pin", pins.as_str()), ("b", second.as_str()), ("f", formula.as_str())];
+                        (!first.is_empty()).then(|| builder(&first, &labels, &place, &kept))
                     })}</Transition>
+                    {move || (!first.get().is_empty()).then(|| second_query(&first.get(), second.get_untracked(), formula.get(), &place.get(), &pins.get()))}
                 </form>
                 {move || (!query.get().is_empty()).then(|| looks(&looked()))}
                 <Transition fallback=Loading>{awaited(move || place.get(), move || closer, |place, closer| match closer {
@@ -148,9 +165,14 @@ enum Closer {
 }
 
 /// What was asked for and how it is looked at, as the address says it.
+#[derive(Clone)]
 struct Looked {
     place: Place,
     query: String,
+    /// What it is made of.
+    first: String,
+    second: String,
+    formula: String,
     pins: String,
     look: String,
     draw: String,
@@ -161,10 +183,28 @@ struct Looked {
 impl Looked {
     /// The address of the same looked at otherwise.
     fn link(&self, look: &str, draw: &str, before: &str) -> String {
-        let (query, pins) = (self.query.as_str(), self.pins.as_str());
-        let own = [("view", "signals"), ("q", query), ("look", look), ("draw", draw), ("cmp", before), ("pin", pins)];
-        with(&self.place, &own)
+        let (first, second, formula) = (self.first.as_str(), self.second.as_str(), self.formula.as_str());
+        let made = [("view", "signals"), ("q", first), ("b", second), ("f", formula)];
+        let own = [("look", look), ("draw", draw), ("cmp", before), ("pin", self.pins.as_str())];
+        with(&self.place, &[made.as_slice(), &own].concat())
     }
+}
+
+/// The fields of a second query and of a formula of both, or the way to them.
+fn second_query(first: &str, second: String, formula: String, place: &Place, pins: &str) -> AnyView {
+    let to = |formula: &str| with(place, &[("view", "signals"), ("q", first), ("f", formula), ("pin", pins)]);
+    if formula.is_empty() {
+        let more = to("A / B");
+        return view! { <a class="btn ghost xs mt-8" href=more><Icon name="plus" small=true/>"Formula with a second query"</a> }.into_any();
+    }
+    view! {
+        <div class="qr mt-8"><span class="ql b" aria-hidden="true">"B"</span>
+            <label class="grow"><span class="sr">"Second query, B"</span><input class="in w mono" name="b" value=second autocomplete="off" spellcheck="false" placeholder="sum(rate(http_server_request_duration_count[5m]))"/></label></div>
+        <div class="qr mt-8"><span class="ql b" aria-hidden="true">"="</span>
+            <label class="grow"><span class="sr">"Formula of A and B"</span><input class="in w mono" name="f" value=formula autocomplete="off" spellcheck="false" placeholder="A / B"/></label>
+            <a class="btn ghost icon" href=to("") aria-label="Without B and the formula"><Icon name="x" small=true/></a></div>
+    }
+    .into_any()
 }
 
 fn ways_to_draw(looked: &Looked) -> AnyView {
@@ -176,7 +216,7 @@ fn ways_to_draw(looked: &Looked) -> AnyView {
 }
 
 fn looks(looked: &Looked) -> impl IntoView + use<> {
-    let Looked { place, query, pins, look, draw, before } = looked;
+    let Looked { place, query, pins, look, draw, before, .. } = looked;
     let link = |words: &'static str, href: String, on: bool| {
         view! { <a class="btn sm" href=href aria-current=on.then_some("true")>{words}</a> }
     };
@@ -191,7 +231,7 @@ fn looks(looked: &Looked) -> impl IntoView + use<> {
     let known = read(pins);
     let pinned = known.iter().any(|p| p == query.trim());
     let pin = (pinned || known.len() < MOST).then(|| {
-        let href = with(place, &[("view", "signals"), ("q", query), ("pin", &turned(pins, query))]);
+        let href = Looked { pins: turned(pins, query), ..looked.clone() }.link(look, draw, before);
         link(if pinned { "Unpin" } else { "Pin below" }, href, pinned)
     });
     view! {

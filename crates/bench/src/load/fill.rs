@@ -52,7 +52,7 @@ pub(crate) async fn predictions(server: &Server, count: usize, days: f64) -> Res
             );
         }
     }
-    server.settle().await?;
+    server.settle(1).await?;
     eprintln!(
         "\r{:.1} million predictions are in segments after {:.0} s",
         sent as f64 / 1e6,

@@ -158,14 +158,14 @@ impl Server {
         Err("it was still busy after twenty minutes".into())
     }
 
-    /// Waits until nothing waits to be compacted or merged; how long that took.
-    pub(crate) async fn settle(&self) -> Result<Duration, String> {
+    /// Waits until nothing of so many streams waits to be compacted or merged; how long that took.
+    pub(crate) async fn settle(&self, streams: usize) -> Result<Duration, String> {
         let start = Instant::now();
         loop {
-            // Less than a segment's rows may wait for more.
+            // Less than a segment's rows of each may wait for more.
             let waiting = self.metric("plimsoll_store_fresh_events").await?
                 + self.metric("plimsoll_store_unmerged_labels").await?;
-            if waiting < 16_384.0 {
+            if waiting < 16_384.0 * streams as f64 {
                 return Ok(start.elapsed());
             }
             if start.elapsed() > Duration::from_secs(300) {

@@ -246,3 +246,57 @@ fn around(compare: Compare, limit: Option<f64>, values: &[f64]) -> Vec<f64> {
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * unit).find(|s| *s >= raw).unwrap_or(raw);
     (-3..=3).map(|i| if i == 0 { limit } else { limit + f64::from(i) * step }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::alert::only_if::OnlyIf;
+    use domain::verdict::Estimate;
+
+    fn moments(count: usize) -> Moments {
+        Moments { first: Timestamp(0), step: MINUTE, count }
+    }
+
+    #[test]
+    fn a_rule_keeps_still_while_a_planned_maintenance_covers_what_it_found() {
+        let silence = |matcher: &str, maintenance: bool| -> Silence {
+            let (name, value) = matcher.split_once('=').expect("a pair");
+            serde_json::from_value(serde_json::json!({
+                "id": "", "matchers": [domain::alert::matcher::Matcher::equal(name, value)], "starts_at": 2 * MINUTE,
+                "ends_at": 4 * MINUTE, "updated_at": 0, "created_by": "", "comment": "moves", "maintenance": maintenance,
+            }))
+            .expect("a silence")
+        };
+        let text: RuleText = serde_json::from_value(serde_json::json!({
+            "name": "Queue long", "condition": {"is": "absent", "query": "q"}, "only_if": {"outside_maintenance": true},
+        }))
+        .expect("a rule");
+        let fires = |silences: &[Silence]| -> Vec<(i64, i64)> {
+            let labels = Labels::from([("queue".to_string(), "mail".to_string())]);
+            let mut track = Track { labels, holds: vec![Some(true); 6], values: vec![1.0; 6], ..Track::default() };
+            spare(&mut track, &text, silences, moments(6));
+            let (firings, _) = firings(&[track], text.timing(), NoData::Ignore, moments(6), &[]);
+            firings.iter().map(|f| (f.from.0 / MINUTE, f.to.0 / MINUTE)).collect()
+        };
+        assert_eq!(fires(&[silence("queue=mail", true)]), [(0, 2), (4, 5)]);
+        assert_eq!(fires(&[silence("alertname=Queue long", true)]), [(0, 2), (4, 5)], "by its own name, too");
+        assert_eq!(fires(&[silence("queue=mail", false), silence("queue=post", true)]), [(0, 5)]);
+    }
+
+    #[test]
+    fn another_limit_is_asked_for_the_same_certainty() {
+        let estimate = |n: u64| Some(Estimate { value: 0.80, low: 0.77, high: 0.83, n });
+        let track = Track {
+            values: vec![0.80, 0.80],
+            side: Compare::Below,
+            rested_on: vec![estimate(100), estimate(300)],
+            ..Track::default()
+        };
+        let beyond = |limit: f64, only_if: OnlyIf| [0, 1].map(|place| track.beyond(place, (limit, limit), only_if));
+        let (enough, surely) =
+            (OnlyIf { events: 200, ..OnlyIf::default() }, OnlyIf { surely: true, ..OnlyIf::default() });
+        assert_eq!(beyond(0.82, OnlyIf::default()), [true, true]);
+        assert_eq!(beyond(0.82, enough), [false, true]);
+        assert_eq!((beyond(0.82, surely), beyond(0.84, surely)), ([false; 2], [true; 2]));
+    }
+}

@@ -329,7 +329,13 @@ impl Engine {
             if let Some(figure) = figure.as_ref().filter(|_| holds) {
                 let evidence = self.rests_on(figure, &labels).await?;
                 holds = only_if.allows(evidence, compare, limits);
-                against = [against, evidence.map_or_else(String::new, rests_on::words)].join(", ");
+                let words = evidence.map(rests_on::words);
+                against = [Some(against), words]
+                    .into_iter()
+                    .flatten()
+                    .filter(|w| !w.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(", ");
             }
             found.push(Found { holds, labels, value: Some(value), limit, against });
         }

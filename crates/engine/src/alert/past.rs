@@ -75,7 +75,7 @@ fn finest(condition: &Condition) -> Option<i64> {
 }
 
 /// What was found of one label set, moment by moment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Track {
     pub labels: Labels,
     /// Whether it held; `None` where nothing was known.
@@ -139,8 +139,7 @@ impl Engine {
                     let labels = observe::labels_asked_for(query);
                     let values = lines.into_iter().next().map_or_else(|| vec![f64::NAN; moments.count], |(_, v)| v);
                     let side = Compare::Returned;
-                    let track =
-                        Track { labels, holds, values, side, limits: None, rested_on: Vec::new(), spared: Vec::new() };
+                    let track = Track { labels, holds, values, side, ..Track::default() };
                     Ok(Past { tracks: vec![track], remarks: Vec::new() })
                 }
                 Condition::Anomaly { query, lookback } => {
@@ -223,7 +222,7 @@ impl Engine {
                     side: compare,
                     limits: Some(limits),
                     rested_on,
-                    spared: Vec::new(),
+                    ..Track::default()
                 };
                 let held = |(i, v): (usize, &f64)| v.is_finite().then(|| track.beyond(i, limits, only_if));
                 track.holds = track.values.iter().enumerate().map(held).collect();
@@ -280,15 +279,7 @@ impl Engine {
                 let own_values = (0..moments.count).map(|i| at_moment(i).map_or(f64::NAN, |p| values[p])).collect();
                 let limits = limit.map(|l| (l, l));
                 let values = own_values;
-                past.tracks.push(Track {
-                    labels,
-                    holds,
-                    values,
-                    side,
-                    limits,
-                    rested_on: Vec::new(),
-                    spared: Vec::new(),
-                });
+                past.tracks.push(Track { labels, holds, values, side, limits, ..Track::default() });
             }
             past
         }))
@@ -342,7 +333,7 @@ fn verdicts_over(reports: &[WindowReport], figure: &str, labels: Labels, only_if
         }
         limits = lower.or(upper).map(|l| (l, l)).or(limits);
     }
-    Track { labels, holds, values, side: Compare::Below, limits, rested_on: Vec::new(), spared: Vec::new() }
+    Track { labels, holds, values, side: Compare::Below, limits, ..Track::default() }
 }
 
 /// One track for all changes of the same labels.
@@ -352,9 +343,7 @@ fn changes_over(changes: impl Iterator<Item = Change>, within: i64, moments: Mom
         holds: vec![Some(false); moments.count],
         values: vec![f64::NAN; moments.count],
         side: Compare::Returned,
-        limits: None,
-        rested_on: Vec::new(),
-        spared: Vec::new(),
+        ..Track::default()
     };
     let mut tracks: Vec<Track> = Vec::new();
     for change in changes {
@@ -415,15 +404,7 @@ fn track_like(labels: &Labels, parts: &[Vec<Track>], count: usize) -> Track {
     let of = parts.iter().flatten().find(|t| agree(&t.labels, labels) && t.values.iter().any(|v| v.is_finite()));
     let nothing = || (vec![f64::NAN; count], Compare::Returned, None);
     let (values, side, limits) = of.map_or_else(nothing, |t| (t.values.clone(), t.side, t.limits));
-    Track {
-        labels: labels.clone(),
-        holds: vec![None; count],
-        values,
-        side,
-        limits,
-        rested_on: Vec::new(),
-        spared: Vec::new(),
-    }
+    Track { labels: labels.clone(), holds: vec![None; count], values, side, limits, ..Track::default() }
 }
 
 #[cfg(test)]
@@ -437,15 +418,7 @@ mod tests {
 
     fn track(pairs: &[(&str, &str)], holds: &[Option<bool>]) -> Track {
         let values = holds.iter().map(|h| h.map_or(f64::NAN, f64::from)).collect();
-        Track {
-            labels: labels(pairs),
-            holds: holds.to_vec(),
-            values,
-            side: Compare::Above,
-            limits: None,
-            rested_on: Vec::new(),
-            spared: Vec::new(),
-        }
+        Track { labels: labels(pairs), holds: holds.to_vec(), values, side: Compare::Above, ..Track::default() }
     }
 
     fn moments(count: usize) -> Moments {
