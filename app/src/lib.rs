@@ -119,8 +119,7 @@ pub fn App() -> impl IntoView {
         <components::icons::Symbols/>
         <Router>
             <components::keys::Keys/>
-            <components::palette::Palette/>
-            <components::note::NoteForm/>
+            <components::overlays::Overlays/>
             <Routes fallback=|| pages::not_found::NotFound().into_any()>
                 <Route path=path!("/") view=|| view! { <Redirect path="/overview"/> }/>
                 <Route path=path!("/sign-in") view=pages::sign_in::SignIn ssr=SsrMode::Async/>

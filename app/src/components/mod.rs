@@ -9,6 +9,7 @@ pub mod lasting;
 pub mod live;
 pub mod modal;
 pub mod note;
+pub mod overlays;
 pub mod palette;
 pub mod panel;
 pub mod reading;

@@ -107,9 +107,10 @@ fn chart(seen: &AlertView) -> Option<AnyView> {
     let points: Vec<(f64, Option<f64>)> =
         seen.line.iter().map(|s| (s.at.0 as f64, s.value.is_finite().then_some(s.value))).collect();
     let (first, last) = (points.first()?.0, points.last()?.0);
+    let unit = Unit::of_signal(&alert.unit);
     let mut marks = vec![Mark::Line { name: alert.name().to_string(), class: "ka".into(), points }];
     if let Some(limit) = alert.limit {
-        marks.push(Mark::Rule { class: "kc".into(), y: limit, label: format::compact(limit) });
+        marks.push(Mark::Rule { class: "thl kc".into(), y: limit, label: unit.show(limit) });
     }
     let end = seen.row.alert.ends_at.filter(|_| !seen.row.fires).map_or(last, |e| e.0 as f64);
     marks.push(Mark::Span {
@@ -118,7 +119,6 @@ fn chart(seen: &AlertView) -> Option<AnyView> {
         to: end,
         label: String::new(),
     });
-    let unit = Unit::of_signal(&alert.unit);
     let spec = ChartSpec::fit(200.0, Axis::Time, unit, marks, false);
     let says = format!("{} since {}, {}", alert.name(), alert.starts_at.here().date_clock(), alert.against);
     let (name, query) = (alert.name().to_string(), alert.query.clone());

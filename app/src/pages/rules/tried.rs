@@ -71,9 +71,10 @@ fn chart(test: &Backtest) -> Option<AnyView> {
     if points.iter().filter(|p| p.1.is_some()).count() < 2 {
         return None;
     }
+    let unit = Unit::of_signal(&test.unit);
     let mut marks = vec![Mark::Line { name: "Value".into(), class: "ka thin".into(), points }];
     if let Some(limit) = test.limit {
-        marks.push(Mark::Rule { class: "kc".into(), y: limit, label: format::compact(limit) });
+        marks.push(Mark::Rule { class: "thl kc".into(), y: limit, label: unit.show(limit) });
     }
     marks.extend(test.firings.iter().map(|f| Mark::Span {
         class: "kc".into(),
@@ -81,7 +82,6 @@ fn chart(test: &Backtest) -> Option<AnyView> {
         to: f.to.0 as f64,
         label: String::new(),
     }));
-    let unit = Unit::of_signal(&test.unit);
     let mut spec = ChartSpec::fit(206.0, Axis::Time, unit, marks, false);
     spec.x = (test.from.0 as f64, test.to.0 as f64);
     let says = format!("The rule would have fired {} times.", test.firings.len());

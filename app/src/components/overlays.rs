@@ -1,0 +1,43 @@
+//! What lies over a page: search, shortcuts, saving a view, a note on a chart. Nobody needs it to read, so its code
+//! comes with the first sign of a person, and is drawn when it is first asked for.
+
+use leptos::prelude::*;
+
+use super::note::NoteForm;
+use super::palette::{Palette, use_overlay};
+use crate::charts::shared::use_shared;
+
+#[lazy]
+fn over() -> AnyView {
+    view! { <Palette/><NoteForm/> }.into_any()
+}
+
+#[component]
+pub fn Overlays() -> impl IntoView {
+    let (overlay, shared) = (use_overlay(), use_shared());
+    #[cfg(feature = "hydrate")]
+    fetch_early();
+    // Once there, it stays.
+    let wanted = Memo::new(move |before: Option<&bool>| {
+        before == Some(&true) || overlay.get().is_some() || shared.draft.with(Option::is_some)
+    });
+    move || wanted.get().then(|| Suspend::new(over()))
+}
+
+/// Fetches the code when somebody first moves or types, so that it is there when it is asked for.
+#[cfg(feature = "hydrate")]
+fn fetch_early() {
+    let listening = StoredValue::new(Vec::<WindowListenerHandle>::new());
+    let stop = move || {
+        listening.try_update_value(std::mem::take).into_iter().flatten().for_each(WindowListenerHandle::remove);
+    };
+    let fetch = move || {
+        stop();
+        leptos::task::spawn_local(__preload_over());
+    };
+    listening.set_value(vec![
+        window_event_listener(leptos::ev::pointermove, move |_| fetch()),
+        window_event_listener(leptos::ev::keydown, move |_| fetch()),
+    ]);
+    on_cleanup(stop);
+}
