@@ -153,7 +153,7 @@ test('a formula makes one query of two, and the address holds all three', async 
   await page.getByRole('link', { name: 'Formula with a second query' }).click();
   await page.getByLabel('Second query, B').fill('vector(2)');
   await page.getByLabel('Formula of A and B').fill('A / B * 100');
-  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
   await expect(page).toHaveURL(/b=vector/);
   await expect(page.getByRole('region', { name: 'Values' })).toContainText('500');
   // Another way to draw it keeps its parts, and Make a rule takes it whole.
