@@ -195,7 +195,7 @@ fn second_query(first: &str, second: String, formula: String, place: &Place, pin
     let to = |formula: &str| with(place, &[("view", "signals"), ("q", first), ("f", formula), ("pin", pins)]);
     if formula.is_empty() {
         let more = to("A / B");
-        return view! { <a class="btn ghost xs mt-8" href=more><Icon name="plus" small=true/>"Formula with a second query"</a> }.into_any();
+        return view! { <div class="mt-8"><a class="btn ghost xs" href=more><Icon name="plus" small=true/>"Formula with a second query"</a></div> }.into_any();
     }
     view! {
         <div class="qr mt-8"><span class="ql b" aria-hidden="true">"B"</span>

@@ -165,7 +165,7 @@ fn cause(i: &Incident, act: Act) -> AnyView {
             <input class="in sm grow" name="cause" required maxlength="300" aria-label="Another cause" placeholder="Mark another cause"/><button class="btn xs" type="submit">"Mark"</button></form>
     };
     let Some(c) = &i.cause else {
-        return view! { <section class="panel" aria-label="Likely cause"><div class="pb cause"><b>"No likely cause yet"</b><p class="mid">"No change was told of in the two hours before the onset. Deploys, flags and data releases explain most incidents."</p>{own}</div></section> }.into_any();
+        return view! { <section class="panel" aria-label="Likely cause"><div class="pb cause"><b>"No likely cause yet"</b><p class="mid">"No change to it, or to what it calls, was told of in the two hours before the onset. Deploys, flags and data releases explain most incidents."</p>{own}</div></section> }.into_any();
     };
     let evidence: Vec<_> = c
         .evidence

@@ -132,6 +132,9 @@ fn week() -> i64 {
     7 * DAY
 }
 
+/// Figures that a condition names in words; of more, the first two.
+const FIGURES_NAMED: usize = 5;
+
 /// The figures that a verdict is asked about, as a list with commas; none named means all.
 pub struct Figures<'a>(Vec<&'a str>);
 
@@ -188,9 +191,12 @@ impl Condition {
             Condition::Verdict { model, figure, .. } => match Figures::of(figure).0.as_slice() {
                 [] => format!("a figure of {model} is out of bounds"),
                 [one] => format!("{one} of {model} is out of bounds"),
-                all @ [first, .., last] => {
-                    let n = all.len();
-                    format!("{first} or another of {n} figures, to {last}, of {model} is out of bounds")
+                [few @ .., last] if few.len() < FIGURES_NAMED => {
+                    format!("{} or {last} of {model} is out of bounds", few.join(", "))
+                }
+                all => {
+                    let (named, n) = (all[..2].join(", "), all.len());
+                    format!("{named} or another of {n} figures of {model} is out of bounds")
                 }
             },
             Condition::Change { kind, .. } => {
@@ -638,6 +644,16 @@ mod tests {
             "name": "n", "condition": {"is": "signal", "query": "up", "compare": "below", "limit": {"from": "fixed", "value": 1.0}}
         }))
         .expect("a rule")
+    }
+
+    #[test]
+    fn few_figures_are_named_and_of_many_the_first() {
+        let words = |figure: &str| {
+            Condition::Verdict { model: "m".into(), figure: figure.into(), environment: String::new() }.words()
+        };
+        assert_eq!(words("accuracy"), "accuracy of m is out of bounds");
+        assert_eq!(words("missing, unseen,volume"), "missing, unseen or volume of m is out of bounds");
+        assert_eq!(words("a,b,c,d,e,f"), "a, b or another of 6 figures of m is out of bounds");
     }
 
     #[test]
