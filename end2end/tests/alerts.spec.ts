@@ -134,6 +134,25 @@ test('an alert says why somebody was told, and is taken on by the keyboard', asy
   await expect(page.getByText('P1 Critical')).toBeVisible();
 });
 
+test('what fires while a page is still coming alive is on it', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  let go = () => {};
+  const late = new Promise<void>(done => { go = done; });
+  await page.route(/split_alerts.*\.wasm$/, async route => { await late; await route.continue(); });
+  const asked = page.waitForRequest(/split_alerts.*\.wasm$/);
+  await page.goto(`${plimsoll.url}/alerts`, { waitUntil: 'commit' });
+  await asked;
+  await page.request.post(`${plimsoll.url}/api/v2/alerts`, { headers: headers(),
+    data: [{ labels: { alertname: 'Came meanwhile', severity: 'info', system: 'post' }, annotations: { summary: 'While nobody listened' } }] });
+  // Changes are told once a second: this one before the page answers.
+  await page.waitForTimeout(1500);
+  go();
+  await expect(page.getByRole('link', { name: 'Came meanwhile', exact: true })).toBeVisible();
+  await page.request.post(`${plimsoll.url}/api/v2/alerts`, { headers: headers(),
+    data: [{ labels: { alertname: 'Came meanwhile', severity: 'info', system: 'post' }, endsAt: new Date().toISOString() }] });
+  await expect(page.getByRole('link', { name: 'Came meanwhile', exact: true })).toHaveCount(0);
+});
+
 test('alerts are put into an incident by hand', async ({ page }) => {
   await page.request.post(`${plimsoll.url}/api/v2/alerts`, { headers: headers(),
     data: [{ labels: { alertname: 'Letters unsent', severity: 'info', system: 'post' }, annotations: { summary: 'Letters lie about' } }] });
