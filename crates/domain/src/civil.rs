@@ -1,7 +1,7 @@
 //! The calendar and the clock of UTC: days to dates and back, times in text and out of it.
 //!
 //! Ours and no library's, since every page carries it to the browser, and a library brings zones, formats and
-//! an error for each of them along: seventy kilobytes of code beside these. The rules of zones stay a library's
+//! an error for each of them along: a hundred kilobytes of code beside these. The rules of zones stay a library's
 //! (`schedule`, [`crate::zone::Zone::named`]), on the server. If this went wrong, every page would show a wrong
 //! day; the tests hold it to that library over ten thousand years.
 
