@@ -329,13 +329,10 @@ impl Engine {
             if let Some(figure) = figure.as_ref().filter(|_| holds) {
                 let evidence = self.rests_on(figure, &labels).await?;
                 holds = only_if.allows(evidence, compare, limits);
-                let words = evidence.map(rests_on::words);
-                against = [Some(against), words]
-                    .into_iter()
-                    .flatten()
-                    .filter(|w| !w.is_empty())
-                    .collect::<Vec<_>>()
-                    .join(", ");
+                if let Some(evidence) = evidence {
+                    let comma = if against.is_empty() { "" } else { ", " };
+                    against = format!("{against}{comma}{}", rests_on::words(evidence));
+                }
             }
             found.push(Found { holds, labels, value: Some(value), limit, against });
         }
