@@ -6,6 +6,7 @@ pub mod frame;
 pub mod icons;
 pub mod keys;
 pub mod lasting;
+pub mod latest;
 pub mod live;
 pub mod modal;
 pub mod note;

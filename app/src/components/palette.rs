@@ -8,6 +8,7 @@ use leptos_router::hooks::{use_location, use_navigate};
 
 use super::form::{Sent, outcome};
 use super::icons::Icon;
+use super::latest::Latest;
 use super::live::use_live;
 use super::modal::Modal;
 use super::state::use_place;
@@ -168,22 +169,20 @@ pub fn Palette() -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let chosen = RwSignal::new(0_usize);
     let recent = RwSignal::new(Vec::new());
-    let look = Action::new(|typed: &String| {
-        let typed = typed.clone();
-        async move { (typed.clone(), find(typed).await) }
-    });
+    let found = Latest::unasked();
+    let look = move |typed: String| found.ask(async move { (typed.clone(), find(typed).await) });
     let is_open = Signal::derive(move || overlay.get() == Some(Over::Palette));
     Effect::new(move |_| {
         if is_open.get() {
             typed.set(String::new());
             chosen.set(0);
             recent.set(recent::read());
-            look.dispatch(String::new());
+            look(String::new());
         }
     });
     let all = Memo::new(move |_| {
         let typed = typed.get();
-        let found = look.value().get();
+        let found = found.answer();
         // What was found for other letters is not shown for these.
         let (found, failed) = match found {
             Some((for_, Ok(hits))) if for_ == typed => (hits, None),
@@ -244,7 +243,7 @@ pub fn Palette() -> impl IntoView {
         view! {
             {failed.map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
             <ul role="listbox" id="pal" aria-label="Found">{rows}</ul>
-            {none.then(|| view! { <p class="hint pal-0">"Nothing answers these letters."</p> })}
+            {none.then(|| view! { <p class="hint pal-0">{move || if found.waits() { "Looking…" } else { "Nothing answers these letters." }}</p> })}
         }
     };
     view! {
@@ -252,7 +251,7 @@ pub fn Palette() -> impl IntoView {
             <div class="pal-i"><Icon name="search"/>
                 <input type="text" autofocus autocomplete="off" spellcheck="false" placeholder="Search, or type a command" aria-label="Search or run a command"
                     role="combobox" aria-expanded="true" aria-controls="pal" aria-activedescendant=move || format!("pal-{}", chosen.get())
-                    on:input=move |event| { let text = event_target_value(&event); typed.set(text.clone()); chosen.set(0); look.dispatch(text); }
+                    on:input=move |event| { let text = event_target_value(&event); typed.set(text.clone()); chosen.set(0); look(text); }
                     on:keydown=on_key.clone()/><kbd>"Esc"</kbd></div>
             {list.clone()}
         </Modal>

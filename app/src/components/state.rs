@@ -9,13 +9,14 @@ use leptos_router::hooks::use_query_map;
 use leptos_router::params::ParamsMap;
 
 /// Ranges offered; `All data` leads on model pages.
-pub const RANGES: [RangeChoice; 8] = [
+pub const RANGES: [RangeChoice; 9] = [
     RangeChoice::Last(15 * MINUTE),
     RangeChoice::Last(HOUR),
     RangeChoice::Last(6 * HOUR),
     RangeChoice::Last(DAY),
     RangeChoice::Last(7 * DAY),
-    RangeChoice::Last(30 * DAY),
+    RangeChoice::MONTH,
+    RangeChoice::Last(90 * DAY),
     RangeChoice::Last(365 * DAY),
     RangeChoice::All,
 ];

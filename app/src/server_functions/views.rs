@@ -72,9 +72,11 @@ pub async fn me() -> Result<Reader, Failure> {
 }
 
 #[server(prefix = "/do", endpoint = "overview", input = Json, output = Json)]
-pub async fn overview(environment: String) -> Result<OverviewView, Failure> {
+pub async fn overview(environment: String, range: RangeChoice) -> Result<OverviewView, Failure> {
     use super::server::{actor, engine};
-    Ok(engine().overview(&actor(), &environment).await?)
+    let engine = engine();
+    let range = range.resolve(engine.now());
+    Ok(engine.overview(&actor(), &environment, range).await?)
 }
 
 #[server(prefix = "/do", endpoint = "operations", input = Json, output = Json)]

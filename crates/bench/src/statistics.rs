@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use statistics::control::{Cusum, Ewma, cusum_arl, ewma_arl};
 use statistics::quantile::sorted_finite;
 use statistics::sequential::{MeanSequence, RateMonitor};
-use statistics::series::lagged;
+use statistics::series::{SeasonalBaseline, lagged};
 use statistics::stream::{Adwin, Ddm, Detector, Eddm, HddmA, HddmW, Kswin, PageHinkley, Signal};
-use statistics::threshold::{Thresholds, conformal, decaying, from_history};
+use statistics::threshold::{Thresholds, conformal, decaying, from_history, seasonal};
 use statistics::unlabelled::{Calibrator, ConfidenceBased, Realised};
 use statistics::{categorical, goodness, kolmogorov_smirnov as ks, ranks, t_test};
 
@@ -179,10 +179,15 @@ fn charts(rounds: usize) {
 /// The share of new values outside limits learnt from 100 before them, on three kinds of stream.
 fn thresholds(rounds: usize) {
     type Learn = fn(&[f64]) -> Thresholds;
-    let kinds: [(&str, Learn); 3] = [
+    let kinds: [(&str, Learn); 4] = [
         ("mean ± 3 deviations", |h| from_history(h, 3.0)),
         ("decaying quantiles, 5 %", |h| decaying(h, 0.05, 50.0)),
         ("conformal, 5 %", |h| conformal(h, 0.05)),
+        // Twenty values a phase.
+        ("median ± 3 spreads of its season", |h| match SeasonalBaseline::of(h, 5, 0.0) {
+            Some(baseline) => seasonal(&baseline, h.len(), 3.0),
+            None => conformal(h, 0.0),
+        }),
     ];
     for (name, learn) in kinds {
         for stream in ["independent normal", "autocorrelated 0.7", "heavy tails, t3"] {

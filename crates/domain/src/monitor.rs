@@ -124,6 +124,9 @@ impl Limits {
     }
 }
 
+/// Windows that a finding looks back on, its own included.
+pub const LOOKED_BACK: u32 = 10;
+
 /// A figure held against its limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -141,11 +144,19 @@ pub struct Judgement {
     pub p_adjusted: Option<f64>,
     /// The smallest change that a window of this size shows in 4 of 5 cases.
     pub detectable: Option<f64>,
-    /// Windows outside, of so many looked at, this one included.
+    /// Windows outside, of so many looked at ([`LOOKED_BACK`] at most), this one included.
     pub outside: u32,
     pub of: u32,
     /// In plain words.
     pub sentence: String,
+}
+
+impl Judgement {
+    /// Whether it is worth an alert: far outside, or outside in so many of the last windows. A single window just
+    /// beyond its limit is what chance alone makes of a dozen figures every few days.
+    pub fn calls(&self, windows: u32) -> bool {
+        self.finding == Finding::Large || (self.finding.drifted() && self.outside >= windows)
+    }
 }
 
 /// A threshold tried on what is known, before it is kept.

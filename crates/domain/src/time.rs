@@ -257,6 +257,9 @@ pub enum RangeChoice {
 }
 
 impl RangeChoice {
+    /// What Overview shows unless another range is chosen.
+    pub const MONTH: RangeChoice = RangeChoice::Last(30 * DAY);
+
     /// Reads `from` and `to` of the address bar. Unknown text falls back to `default`.
     pub fn parse(from: Option<&str>, to: Option<&str>, default: RangeChoice, zone: &Zone) -> RangeChoice {
         let Some(from) = from.filter(|f| !f.is_empty()) else {

@@ -12,10 +12,11 @@ use crate::model::Model;
 use crate::outcome::OutcomeView;
 use crate::signal::{Sample, Series, SeriesData};
 use crate::telemetry::{Change, Topology};
+use crate::time::{DAY, MINUTE};
 use crate::traffic::Traffic;
 use crate::verdict::{Shares, Usual, WindowReport};
 use crate::window::WindowRule;
-use crate::{TimeRange, Timestamp};
+use crate::{TimeRange, Timestamp, format};
 
 /// A model in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,8 @@ pub struct ModelCard {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverviewView {
     pub now: Timestamp,
+    /// What is shown of the past.
+    pub range: TimeRange,
     pub score: Option<f64>,
     pub systems: Vec<SystemHealth>,
     pub cards: Vec<ModelCard>,
@@ -44,7 +47,7 @@ pub struct OverviewView {
     /// Of the whole installation, and of its systems.
     pub kpis: Vec<KpiView>,
     pub outcome: OutcomeView,
-    /// The score over the last 30 days.
+    /// The score over the range.
     pub past: Vec<Sample>,
     /// The same of each layer.
     pub layers_past: Vec<(crate::signal::Layer, Vec<Sample>)>,
@@ -57,6 +60,17 @@ pub struct OverviewView {
     /// What is decided or due next, soonest first.
     pub dates: Vec<Due>,
     pub flags: Vec<Flag>,
+}
+
+impl OverviewView {
+    /// How far back it looks, in words: `30 days`.
+    pub fn span(&self) -> String {
+        let micros = self.range.micros();
+        match (micros + DAY / 2) / DAY {
+            days if days > 1 => format!("{days} days"),
+            _ => format::duration(micros / MINUTE * MINUTE),
+        }
+    }
 }
 
 /// Money that systems bring, a value for each day, with a forecast.

@@ -18,9 +18,11 @@ use crate::health::{OF_LAYER, OVERALL};
 use crate::views::BUCKETS;
 use crate::{Engine, Result};
 
-/// What is shown of the past, and learnt from.
-const SHOWN: i64 = 30 * DAY;
+/// No more of the past is read, however much is asked for.
+const LONGEST: i64 = 366 * DAY;
+/// What a forecast of money is learnt from, and the days that are shown at least.
 const LEARNT: i64 = 90 * DAY;
+const DAYS_SHOWN: i64 = 7;
 /// Days ahead that are shown.
 const AHEAD: usize = 7;
 /// Days that a forecast needs.
@@ -31,12 +33,12 @@ const REVIEW_DUE: i64 = 14 * DAY;
 const DUES: usize = 5;
 
 impl Engine {
-    /// The executive's page.
-    pub async fn overview(&self, actor: &Actor, environment: &str) -> Result<OverviewView> {
+    /// The executive's page: how things stand now, and what the range shows of the past.
+    pub async fn overview(&self, actor: &Actor, environment: &str, range: TimeRange) -> Result<OverviewView> {
         self.may(actor, Action::View, &Object::Installation)?;
         let found = self.systems(actor, environment).await?;
         let now = self.now();
-        let range = TimeRange { from: now.plus(-SHOWN), to: now.plus(1) };
+        let range = TimeRange { from: range.from.max(now.plus(-LONGEST)), to: range.to.min(now.plus(1)) };
         let kpis = self.kpi_views(actor, None, range).await?;
         let (attention, open_alerts) = self.concerns(environment).await?;
         let here = |labels: &BTreeMap<String, String>| labels.get("environment").is_some_and(|e| e == environment);
@@ -50,9 +52,10 @@ impl Engine {
             .collect();
         Ok(OverviewView {
             now,
+            range,
             score: overall(&found.systems),
             dates: self.dates(&kpis, now).await?,
-            money: self.money_by_day(environment, now).await?,
+            money: self.money_by_day(environment, range.from, now).await?,
             flags: self.flags(range, &of_environment(environment)).await?,
             kpis,
             outcome: found.outcome,
@@ -67,14 +70,14 @@ impl Engine {
     }
 
     /// What business events add up to, day by day, in the currency with the most of them.
-    async fn money_by_day(&self, environment: &str, now: Timestamp) -> Result<Option<MoneyByDay>> {
+    async fn money_by_day(&self, environment: &str, shown: Timestamp, now: Timestamp) -> Result<Option<MoneyByDay>> {
         let Some(stream) = self.store.existing_telemetry_stream(EventKind::Business, environment).await? else {
             return Ok(None);
         };
         // Today is not over: it would look like a fall.
         let today = Timestamp(now.0.div_euclid(DAY) * DAY);
         let question = Aggregate {
-            range: TimeRange { from: today.plus(-LEARNT), to: today },
+            range: TimeRange { from: today.plus(-LEARNT).min(shown), to: today },
             predicates: Vec::new(),
             group_by: vec![GroupBy::Column("event".into()), GroupBy::Column("currency".into()), GroupBy::Time(DAY)],
             column: Some("amount".into()),
@@ -94,7 +97,7 @@ impl Engine {
             *own.1.entry(day.0.div_euclid(DAY)).or_default() += sign * group.spread.sum;
         }
         let most = currencies.into_iter().max_by_key(|(_, (rows, _))| *rows);
-        Ok(most.and_then(|(currency, (_, days))| money(currency, &days, today)))
+        Ok(most.and_then(|(currency, (_, days))| money(currency, &days, shown, today)))
     }
 
     /// Targets with a date that lies ahead, and reviews that were not written.
@@ -128,8 +131,8 @@ impl Engine {
     }
 }
 
-/// Days in order with a forecast, from sums by day number. `None` without a day.
-fn money(currency: String, sums: &BTreeMap<i64, f64>, today: Timestamp) -> Option<MoneyByDay> {
+/// Days in order with a forecast, from sums by day number; those from `shown` on are drawn. `None` without a day.
+fn money(currency: String, sums: &BTreeMap<i64, f64>, shown: Timestamp, today: Timestamp) -> Option<MoneyByDay> {
     let (first, end) = (*sums.keys().next()?, today.0.div_euclid(DAY));
     let all: Vec<f64> = (first..end).map(|day| sums.get(&day).copied().unwrap_or(f64::NAN)).collect();
     let month_end = today.month_bounds().1;
@@ -149,9 +152,9 @@ fn money(currency: String, sums: &BTreeMap<i64, f64>, today: Timestamp) -> Optio
         step: DAY,
         points: f.mean.into_iter().zip(f.deviation).take(AHEAD).collect(),
     });
-    let shown = all.len().saturating_sub((SHOWN / DAY) as usize);
-    let days = all[shown..].iter().map(|v| v.is_finite().then_some(*v)).collect();
-    let from = Timestamp((first + shown as i64) * DAY);
+    let from = shown.0.div_euclid(DAY).min(end - DAYS_SHOWN).max(first);
+    let days = all[(from - first) as usize..].iter().map(|v| v.is_finite().then_some(*v)).collect();
+    let from = Timestamp(from * DAY);
     Some(MoneyByDay { currency, from, days, ahead, month })
 }
 
@@ -168,7 +171,7 @@ mod tests {
         let today = day("2026-11-23T00:00:00Z");
         let number = today.0 / DAY;
         let sums: BTreeMap<i64, f64> = (1..=5).filter(|back| *back != 3).map(|back| (number - back, 100.0)).collect();
-        let found = money("EUR".into(), &sums, today).expect("days");
+        let found = money("EUR".into(), &sums, today, today).expect("days");
         assert_eq!(found.days, [Some(100.0), Some(100.0), None, Some(100.0), Some(100.0)]);
         assert_eq!(found.from, today.plus(-5 * DAY));
         assert!(found.ahead.is_none() && found.month.is_none(), "five days are too few to say");
@@ -180,7 +183,7 @@ mod tests {
         let number = today.0 / DAY;
         let wave = |back: i64| 100.0 + (back % 2) as f64;
         let sums: BTreeMap<i64, f64> = (1..=60).map(|back| (number - back, wave(back))).collect();
-        let found = money("EUR".into(), &sums, today).expect("days");
+        let found = money("EUR".into(), &sums, today.plus(-30 * DAY), today).expect("days");
         assert_eq!((found.days.len(), found.ahead.map(|a| a.points.len())), (30, Some(7)));
         let month = found.month.expect("a forecast");
         assert_eq!(month.name, "November");

@@ -126,7 +126,7 @@ impl Engine {
         };
         let body = match &text.page {
             SharedPage::Overview => {
-                let mut view = self.overview(actor, environment).await?;
+                let mut view = self.overview(actor, environment, range).await?;
                 without_notes(&mut view.flags);
                 SharedBody::Overview(Box::new(view))
             }

@@ -3,6 +3,7 @@
 use domain::alert::message::Words;
 use domain::environment::PRODUCTION;
 use domain::summary::{Weekly, answer, text};
+use domain::time::RangeChoice;
 use domain::zone::Zone;
 use domain::{Action, Actor, Object};
 
@@ -45,7 +46,8 @@ impl Engine {
     }
 
     async fn summary_to(&self, receiver: &str) -> Result<usize> {
-        let view = self.overview(&Actor::Local, PRODUCTION).await?;
+        let range = RangeChoice::MONTH.resolve(self.now());
+        let view = self.overview(&Actor::Local, PRODUCTION, range).await?;
         let words = Words { title: answer(&view).0, text: text(&view) };
         let url = format!("{}/overview", self.inner.options.public_url);
         self.post_words(receiver, words, &url).await

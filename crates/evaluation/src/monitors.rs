@@ -22,7 +22,7 @@ pub const WINDOWS_NEEDED: usize = 5;
 /// Hours of a week.
 const WEEK: usize = 168;
 /// Past windows that a judgement counts.
-pub const PERSISTENCE: usize = 10;
+pub const PERSISTENCE: usize = domain::monitor::LOOKED_BACK as usize;
 /// Beyond these a figure is not judged against the baseline's windows: more rows than usual is no fault
 /// of an import, and repeated inputs are only what a person says they are.
 const LEFT_ALONE: [&str; 2] = ["volume", "duplicates"];
@@ -113,7 +113,7 @@ pub fn limits(
             n: values.len() as u32,
         });
     }
-    let learn = |history: &[(Timestamp, f64)]| -> Option<Thresholds> {
+    let learn = |history: &[(Timestamp, f64)], at: Timestamp| -> Option<Thresholds> {
         let values: Vec<f64> = history.iter().map(|(_, v)| *v).collect();
         if values.len() < WINDOWS_NEEDED {
             return None;
@@ -130,24 +130,19 @@ pub fn limits(
             ThresholdRule::Fixed { .. } => return None,
         })
     };
-    let found = learn(history)?;
-    // Each window against the others. A season is learnt from too few of its hour to leave one out.
-    let measured = (!matches!(rule, ThresholdRule::Season { .. }) && history.len() > WINDOWS_NEEDED).then(|| {
-        let every = history.len().div_ceil(200);
-        let mut tried = 0_u32;
-        let outside = (0..history.len())
-            .step_by(every)
-            .filter(|i| {
-                let mut others = history.to_vec();
-                let (_, own) = others.remove(*i);
-                tried += 1;
-                learn(&others).is_some_and(|t| {
-                    sided(t, better).0.is_some_and(|l| own < l) || sided(t, better).1.is_some_and(|u| own > u)
-                })
-            })
-            .count();
-        outside as f64 / f64::from(tried.max(1))
-    });
+    let found = learn(history, at)?;
+    // Each window against limits from the others, where they are enough.
+    let (mut tried, mut outside) = (0_u32, 0_u32);
+    for own in (0..history.len()).step_by(history.len().div_ceil(200)) {
+        let mut others = history.to_vec();
+        let (at, value) = others.remove(own);
+        if let Some(limits) = learn(&others, at) {
+            let (lower, upper) = sided(limits, better);
+            tried += 1;
+            outside += u32::from(lower.is_some_and(|l| value < l) || upper.is_some_and(|u| value > u));
+        }
+    }
+    let measured = (tried > 0).then(|| f64::from(outside) / f64::from(tried));
     let (lower, upper) = sided(found, better);
     let sides = if better.is_some() { 0.5 } else { 1.0 };
     Some(Limits {
@@ -387,6 +382,17 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_of_the_week_seen_six_times_is_learnt_from_and_says_how_little_that_is() {
+        let hours: Vec<f64> = scattered(6 * WEEK);
+        let at = |hour: i64| Timestamp(hour * domain::time::HOUR);
+        let history: Vec<(Timestamp, f64)> = hours.into_iter().enumerate().map(|(h, v)| (at(h as i64), v)).collect();
+        let season = ThresholdRule::Season { deviations: 3.0 };
+        let found = limits(season, &history, at(6 * WEEK as i64), None).expect("long enough");
+        let (said, was) = (found.false_alarms_expected.expect("said"), found.false_alarms_measured.expect("measured"));
+        assert!(found.n == 6 && said > 0.1 && (said - was).abs() < 0.07, "said {said}, was {was}");
+    }
+
+    #[test]
     fn where_less_is_better_only_more_is_worse() {
         let found = limits(ThresholdRule::USUAL, &history(&scattered(30)), Timestamp(0), Some(false)).expect("enough");
         assert!(found.lower.is_none() && found.upper.is_some());
@@ -408,6 +414,21 @@ mod tests {
         assert!(0.8 - lower(16_000) < 0.5 * (0.8 - lower(1000)), "{} {}", lower(16_000), lower(1000));
         assert!(judge(&[figure(0.78, 16_000)], range, &ground)[0].finding.drifted());
         assert!(!judge(&[figure(0.78, 1000)], range, &ground)[0].finding.drifted());
+    }
+
+    #[test]
+    fn one_window_just_outside_calls_nobody_unless_asked_to_and_one_far_outside_does() {
+        let histories = accuracy();
+        let ground = Ground { histories: &histories, monitors: &[], recent: &[], usual_rows: 5000.0 };
+        let judged = |value: f64| {
+            let estimate = domain::verdict::Estimate { value, low: value, high: value, n: 5000 };
+            let figure = Figure { name: "accuracy".into(), estimate, higher_is_better: Some(true) };
+            judge(&[figure], TimeRange { from: Timestamp(0), to: Timestamp(1) }, &ground).remove(0)
+        };
+        let near = judged(0.765);
+        assert!(near.finding == Finding::Moderate && near.calls(1) && !near.calls(2), "{near:?}");
+        assert!(domain::monitor::Judgement { outside: 2, ..near }.calls(2));
+        assert!(judged(0.6).calls(2) && !judged(0.8).calls(1));
     }
 
     #[test]

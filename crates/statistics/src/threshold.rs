@@ -3,7 +3,6 @@
 use crate::quantile::{mean, sorted_finite, standard_deviation};
 use crate::series::SeasonalBaseline;
 use crate::t_test::two_sided;
-use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Values between the two are usual.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,15 +60,30 @@ pub fn deviations_for(chance: f64, n: f64) -> f64 {
     high
 }
 
+/// The chance that a new value of an unchanged process with independent normal values lies more than
+/// `k` spreads (1.4826 · MAD) from the median of `n` earlier ones; NaN for fewer than three. Four values
+/// say so little of their spread that k = 3 is passed by every sixth.
+///
+/// No closed form is known. Student's t with 0.8⌊n/2⌋ + 0.15 degrees of freedom, its scale n/(n − 1.05),
+/// was fitted to 400,000 simulated histories of each of 25 lengths from 3 to 200: within 5 % of them for
+/// k ≤ 4 and within 11 % for k ≤ 6.
+pub fn chance_beyond_median(k: f64, n: usize) -> f64 {
+    if n < 3 {
+        return f64::NAN;
+    }
+    two_sided(k * (1.0 - 1.05 / n as f64), 0.8 * (n / 2) as f64 + 0.15)
+}
+
 /// Median ± k · 1.4826 MAD of the value's phase of the season. For normal values around each
-/// phase's middle; outliers in the history do not widen it.
+/// phase's middle; outliers in the history do not widen it. Where the baseline's floor holds a
+/// phase's spread up, fewer than stated are outside.
 pub fn seasonal(baseline: &SeasonalBaseline, time: usize, k: f64) -> Thresholds {
     let phase = time % baseline.median.len().max(1);
     let (centre, spread) = (baseline.median[phase], baseline.spread[phase]);
     Thresholds {
         lower: centre - k * spread,
         upper: centre + k * spread,
-        false_alarms: 2.0 * Normal::standard().sf(k),
+        false_alarms: chance_beyond_median(k, baseline.n[phase]),
         n: baseline.n[phase],
     }
 }
@@ -157,6 +171,11 @@ mod tests {
         assert!((was - said).abs() < 0.006, "conformal: {was} {said}");
         let (was, said) = measured(heavy, 300, |h| decaying(h, 0.05, 100.0));
         assert!((was - said).abs() < 0.012, "decaying: {was} {said}");
+        for n in [3, 4, 9, 26] {
+            let by_season = |h: &[f64]| seasonal(&SeasonalBaseline::of(h, 1, 0.0).expect("a period"), 0, 3.0);
+            let (was, said) = measured(normal, n, by_season);
+            assert!((was - said).abs() < 0.05 * said + 0.003, "season of {n}: {was} {said}");
+        }
     }
 
     #[test]

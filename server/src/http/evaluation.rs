@@ -11,7 +11,7 @@ use domain::health::HealthWeights;
 use domain::kpi::{Kpi, KpiView};
 use domain::monitor::{LimitsPreview, ThresholdRule};
 use domain::outcome::OutcomeView;
-use domain::time::{DAY, HOUR};
+use domain::time::{DAY, HOUR, RangeChoice};
 use domain::view::{HostView, OperationsView, OverviewView, SystemView};
 use engine::Caller;
 use engine::ingest::environment_name;
@@ -129,34 +129,31 @@ pub struct SystemQuery {
     system: Option<String>,
 }
 
-pub async fn health(
-    From(state): From<State>,
-    Extension(caller): Extension<Caller>,
-    Query(query): Query<EnvironmentQuery>,
-) -> ApiResult<Json<OverviewView>> {
-    let environment = environment_name(query.environment.as_deref())?;
-    Ok(Json(state.engine.overview(&caller.actor, &environment).await?))
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct EnvironmentQuery {
-    environment: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OneSystemQuery {
+pub struct PageQuery {
     environment: Option<String>,
     from: Option<String>,
     to: Option<String>,
+}
+
+pub async fn health(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<PageQuery>,
+) -> ApiResult<Json<OverviewView>> {
+    let now = state.engine.now();
+    let month = RangeChoice::MONTH.resolve(now);
+    let range = range(query.from.as_deref(), query.to.as_deref(), month, now)?;
+    let environment = environment_name(query.environment.as_deref())?;
+    Ok(Json(state.engine.overview(&caller.actor, &environment, range).await?))
 }
 
 pub async fn system(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
     Path(system): Path<String>,
-    Query(query): Query<OneSystemQuery>,
+    Query(query): Query<PageQuery>,
 ) -> ApiResult<Json<SystemView>> {
     let range = last_week(&state, query.from.as_deref(), query.to.as_deref())?;
     let environment = environment_name(query.environment.as_deref())?;
@@ -174,7 +171,7 @@ pub async fn outcomes(
     Ok(Json(state.engine.outcomes(&caller.actor, &system, &environment, range).await?))
 }
 
-fn last_hour(state: &State, query: &OneSystemQuery) -> ApiResult<TimeRange> {
+fn last_hour(state: &State, query: &PageQuery) -> ApiResult<TimeRange> {
     let now = state.engine.now();
     range(query.from.as_deref(), query.to.as_deref(), TimeRange { from: now.plus(-HOUR), to: now.plus(1) }, now)
 }
@@ -182,7 +179,7 @@ fn last_hour(state: &State, query: &OneSystemQuery) -> ApiResult<TimeRange> {
 pub async fn operations(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<OneSystemQuery>,
+    Query(query): Query<PageQuery>,
 ) -> ApiResult<Json<OperationsView>> {
     let range = last_hour(&state, &query)?;
     let environment = environment_name(query.environment.as_deref())?;
@@ -193,7 +190,7 @@ pub async fn host(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
     Path(host): Path<String>,
-    Query(query): Query<OneSystemQuery>,
+    Query(query): Query<PageQuery>,
 ) -> ApiResult<Json<HostView>> {
     let range = last_hour(&state, &query)?;
     let environment = environment_name(query.environment.as_deref())?;

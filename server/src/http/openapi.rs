@@ -239,7 +239,7 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
         }
         ("GET", "/api/v1/health") => {
             let answer = json::<OverviewView>(types);
-            made("Health of every system and layer", "systems", &[ENVIRONMENT], Body::Nothing, answer)
+            made("Health of every system and layer", "systems", &[ENVIRONMENT, FROM, TO], Body::Nothing, answer)
         }
         ("GET", "/api/v1/health/weights") => {
             made("How much layers and systems count", "systems", &[], Body::Nothing, json::<HealthWeights>(types))

@@ -11,8 +11,10 @@ use super::now_micros;
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
+use crate::components::latest::Latest;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::zone::{Here, zone, zone_label};
+use crate::server_functions::Failure;
 use crate::server_functions::alerts::{covered, end_silence, make_silence, silences_known};
 use crate::wire::resource;
 
@@ -23,10 +25,10 @@ pub fn Silences() -> impl IntoView {
     let make = Action::new(|(matchers, from, until, why, maintenance): &New| {
         make_silence(matchers.clone(), *from, *until, why.clone(), *maintenance)
     });
-    let preview = Action::new(|matchers: &String| covered(matchers.clone()));
+    let preview = Latest::<Result<Vec<String>, Failure>>::unasked();
     let end = Action::new(|id: &String| end_silence(id.clone()));
     let found = resource(move || (make.version().get(), end.version().get()), |_| silences_known());
-    let shown = move || match preview.value().get() {
+    let shown = move || match preview.answer() {
         None => None,
         Some(Err(error)) => Some(view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any()),
         Some(Ok(names)) => {
@@ -53,7 +55,7 @@ pub fn Silences() -> impl IntoView {
             }>
                 <div class="pb row wrap gap-12 pt">
                     <label class="f grow"><span>"Matchers"</span><input class="in mono" name="matchers" required autocomplete="off" placeholder="alertname=\"Disk full\", host=~\"gpu-.*\""
-                        on:change=move |event| { preview.dispatch(event_target_value(&event)); }/></label>
+                        on:change=move |event| { preview.ask(covered(event_target_value(&event))); }/></label>
                     <label class="f"><span>{format!("From, {}; now where empty", zone_label())}</span><input class="in" type="datetime-local" name="from"/></label>
                     <label class="f"><span>"For"</span><select class="in" name="hours"><option value="1">"1 h"</option><option value="2">"2 h"</option><option value="8">"8 h"</option><option value="24">"1 day"</option><option value="168">"7 days"</option><option value="720">"30 days"</option></select></label>
                     <label class="f grow"><span>"Why"</span><input class="in" name="why" required maxlength="500"/></label>
@@ -73,11 +75,7 @@ pub fn Silences() -> impl IntoView {
     }
 }
 
-fn table(
-    silences: Vec<Silence>,
-    now: Timestamp,
-    end: Action<String, Result<(), crate::server_functions::Failure>>,
-) -> AnyView {
+fn table(silences: Vec<Silence>, now: Timestamp, end: Action<String, Result<(), Failure>>) -> AnyView {
     let rows: Vec<_> = silences
         .into_iter()
         .map(|s| {

@@ -3,7 +3,7 @@
 
 use domain::Role;
 use domain::share::{ShareText, SharedPage};
-use domain::time::{DAY, RangeChoice};
+use domain::time::{DAY, HOUR, RangeChoice};
 use leptos::prelude::*;
 
 use crate::components::form::{Sent, outcome};
@@ -25,7 +25,13 @@ const HOLDS_USUALLY: &str = "168";
 /// What the fields say before anybody has touched them; `None` where the page is none that can be shared.
 fn at_first(page: &str, here: &Place) -> Option<ShareText> {
     let page = SharedPage::of(page)?;
-    let usual = if matches!(page, SharedPage::Model { .. }) { RangeChoice::All } else { RangeChoice::Last(7 * DAY) };
+    // What each page shows where the address names no range.
+    let usual = match page {
+        SharedPage::Overview => RangeChoice::MONTH,
+        SharedPage::Operations => RangeChoice::Last(HOUR),
+        SharedPage::Model { .. } => RangeChoice::All,
+        SharedPage::System { .. } | SharedPage::Incident { .. } => RangeChoice::Last(7 * DAY),
+    };
     Some(ShareText {
         page,
         environment: here.environment.clone(),

@@ -70,7 +70,7 @@ pub fn OnCall() -> impl IntoView {
     );
     let page = move |seen: OnCallView| {
         view! {
-            {parts::schedules(&seen, plan.get_untracked(), change)}
+            {parts::schedules(&seen, plan, change)}
             <div class="ig mt-16"><div class="col gap-16">{parts::destinations(&seen, change, test, wrong)}{parts::routes(&seen, change, wrong)}</div>
             <div class="col gap-16">{parts::escalation(&seen, change, wrong)}{parts::load(&seen)}{parts::dry_run(who)}{parts::whole(document, change, wrong)}</div></div>
         }

@@ -32,27 +32,32 @@ fn share(part: i64, whole: i64) -> f64 {
 }
 
 /// Earlier, today, later, and how many days.
-fn choices(seen: &OnCallView, plan: Plan) -> AnyView {
-    let step = |by: i64| Plan { from: Some(seen.from.plus(by * i64::from(plan.days) * DAY)), ..plan }.link();
+fn choices(seen: &OnCallView, plan: Memo<Plan>) -> AnyView {
+    // By what the address says now, which may be ahead of what is shown.
+    let from = seen.from;
+    let step = move |by: i64| {
+        let plan = plan.get();
+        Plan { from: Some(from.plus(by * i64::from(plan.days) * DAY)), ..plan }.link()
+    };
     let lengths: Vec<_> = LENGTHS
         .into_iter()
         .map(|(days, title)| {
-            let here = (plan.days == days).then_some("true");
-            view! { <a href=Plan { days, ..plan }.link() aria-current=here>{title}</a> }
+            let here = move || (plan.get().days == days).then_some("true");
+            view! { <a href=move || Plan { days, ..plan.get() }.link() aria-current=here>{title}</a> }
         })
         .collect();
     let last = seen.to.plus(-DAY);
     view! {
         <div class="row wrap gap-8 ends">
-            <a class="btn sm" href=step(-1) aria-label="Earlier"><Icon name="left" small=true/></a>
-            <a class="btn sm" href=Plan { from: None, ..plan }.link()>{format!("{} – {}", seen.from.day_month(), last.date())}</a>
-            <a class="btn sm" href=step(1) aria-label="Later"><Icon name="right" small=true/></a>
+            <a class="btn sm" href=move || step(-1) aria-label="Earlier"><Icon name="left" small=true/></a>
+            <a class="btn sm" href=move || Plan { from: None, ..plan.get() }.link()>{format!("{} – {}", seen.from.day_month(), last.date())}</a>
+            <a class="btn sm" href=move || step(1) aria-label="Later"><Icon name="right" small=true/></a>
             <div class="seg" role="group" aria-label="How many days">{lengths}</div></div>
     }
     .into_any()
 }
 
-pub fn schedules(seen: &OnCallView, plan: Plan, change: Change) -> AnyView {
+pub fn schedules(seen: &OnCallView, plan: Memo<Plan>, change: Change) -> AnyView {
     let rows: Vec<_> = seen.schedules.iter().map(|s| row(s, seen, change)).collect();
     let whole = seen.to.0 - seen.from.0;
     let width = share(DAY, whole);

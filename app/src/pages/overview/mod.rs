@@ -7,7 +7,7 @@ use domain::annotation::Subject;
 use domain::health::LayerHealth;
 use domain::kpi::{KpiUnit, KpiView};
 use domain::signal::Layer;
-use domain::time::DAY;
+use domain::time::{DAY, RangeChoice};
 use domain::view::{ModelCard, OverviewView};
 use domain::{Status as Of, Timestamp, format};
 use leptos::prelude::*;
@@ -32,13 +32,16 @@ pub fn Overview() -> impl IntoView {
     let place = use_place();
     let live = use_live();
     let data = reading(
-        move || place.get().environment,
+        move || {
+            let here = place.get();
+            (here.environment, here.range.unwrap_or(RangeChoice::MONTH))
+        },
         move || (live.reports.get(), live.alerts.get(), live.tick.get() / 5),
-        overview,
+        |(environment, range)| overview(environment, range),
     );
     view! {
         <Title text="Overview"/>
-        <Frame title=Signal::stored("Overview".to_string())>
+        <Frame title=Signal::stored("Overview".to_string()) range="Last 30 days">
             <Read what=data title="Overview" draw=|view, place| page(view, place).into_any()/>
         </Frame>
     }
@@ -53,7 +56,8 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
         .filter_map(|layer| view.layers.iter().find(|l| l.layer == layer))
         .map(|layer| layer_row(layer, view))
         .collect();
-    let kpis: Vec<_> = view.kpis.iter().take(5).map(|kpi| kpi_card(kpi, "in 30 days", place)).collect();
+    let kpis: Vec<_> =
+        view.kpis.iter().take(5).map(|kpi| kpi_card(kpi, &format!("in {}", view.span()), place)).collect();
     let absent: Vec<&str> =
         Layer::ALL.into_iter().filter(|l| !view.layers.iter().any(|h| h.layer == *l)).map(Layer::title).collect();
     let footer =
@@ -66,6 +70,7 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
         }
     };
     let weekly = use_context::<ReadOnly>().is_none().then(|| view! { <Weekly/> });
+    let span = view.span();
     let (p1, p2, p3, p4) = (hero(view), worth::ahead(view), attention(view, place), dates(view, place));
     view! {
         <div class="head"><div class="grow"><h1>{head}</h1><p>{detail}</p></div>
@@ -90,7 +95,7 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
                 } else {
                     view! {
                         <table class="t lay">
-                            <thead><tr><th scope="col">"Layer"</th><th scope="col">"Status"</th><th scope="col" class="num">"Score"</th><th scope="col">"30 days"</th><th scope="col">"In short"</th></tr></thead>
+                            <thead><tr><th scope="col">"Layer"</th><th scope="col">"Status"</th><th scope="col" class="num">"Score"</th><th scope="col">{span}</th><th scope="col">"In short"</th></tr></thead>
                             <tbody>{layers}</tbody>
                         </table>
                     }.into_any()
@@ -131,7 +136,7 @@ fn hero(view: &OverviewView) -> AnyView {
     });
     let spark = (values.len() > 1).then(|| {
         let values: Vec<Option<f64>> = values.into_iter().map(Some).collect();
-        view! { <Spark values label="Overall health over the last 30 days" class="ka" width=150 height=46/> }
+        view! { <Spark values label=format!("Overall health over {}", view.span()) class="ka" width=150 height=46/> }
     });
     view! {
         <section class="panel c-5 hero" aria-label="Overall health">
@@ -322,7 +327,7 @@ fn layer_row(layer: &LayerHealth, view: &OverviewView) -> impl IntoView + use<> 
             <th scope="row"><span class="row"><Icon name=icon/>{layer.layer.title()}</span></th>
             <td><Status of=status/></td>
             <td class="num v">{format::fixed(layer.score, 2)}</td>
-            <td><Spark values=past label=format!("{} over the last 30 days", layer.layer.title()) class height=18 width=88 range=(0.5, 1.0)/></td>
+            <td><Spark values=past label=format!("{} over {}", layer.layer.title(), view.span()) class height=18 width=88 range=(0.5, 1.0)/></td>
             <td class="mid">{short}</td>
         </tr>
     }

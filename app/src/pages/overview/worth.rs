@@ -22,7 +22,7 @@ pub fn ahead(view: &OverviewView) -> AnyView {
         return money_panel(money, view);
     }
     if let Some(kpi) = view.kpis.iter().find(|k| k.trend.len() > 1) {
-        return kpi_panel(kpi);
+        return kpi_panel(kpi, &view.span());
     }
     view! {
         <Panel title="What it is worth" sub="" span="c-8">
@@ -60,8 +60,10 @@ fn money_panel(money: &MoneyByDay, view: &OverviewView) -> AnyView {
     });
     let description = [week_words.clone(), against.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ");
     let footer = view! { {money.ahead.is_some().then(bands)}{month} }.into_any();
+    let next = money.ahead.as_ref().map(|fan| format!(" and the next {}", fan.points.len())).unwrap_or_default();
+    let shown = format!("revenue and savings less cost, {} days{next}", money.days.len());
     view! {
-        <Panel title="What the systems bring, per day" sub="revenue and savings less cost, 30 days and the next 7" span="c-8" footer=Some(footer)>
+        <Panel title="What the systems bring, per day" sub=shown span="c-8" footer=Some(footer)>
             <p class="row wrap gap-12"><b>{week_words}</b><span class="mid">{against}</span></p>
             <Chart spec title="What the systems bring, per day" description left=60 right=24/>
         </Panel>
@@ -69,7 +71,7 @@ fn money_panel(money: &MoneyByDay, view: &OverviewView) -> AnyView {
     .into_any()
 }
 
-fn kpi_panel(of: &KpiView) -> AnyView {
+fn kpi_panel(of: &KpiView, span: &str) -> AnyView {
     let kpi = &of.kpi;
     let unit = match kpi.unit {
         KpiUnit::Share => Unit::Percent,
@@ -95,7 +97,7 @@ fn kpi_panel(of: &KpiView) -> AnyView {
     let footer = view! { {of.ahead.is_some().then(bands)}<span class="right fcs">{said.clone()}</span> }.into_any();
     let name = kpi.name.clone();
     view! {
-        <Panel title=name.clone() sub="30 days and what lies ahead" span="c-8" footer=Some(footer)>
+        <Panel title=name.clone() sub=format!("{span} and what lies ahead") span="c-8" footer=Some(footer)>
             <Chart spec title=name description=said left=60 right=84/>
         </Panel>
     }

@@ -43,6 +43,7 @@ struct Fields {
     span: String,
     model: String,
     figure: String,
+    windows: String,
     change: &'static str,
 }
 
@@ -57,6 +58,7 @@ impl Fields {
             compare: "above",
             limit: "fixed",
             days: "14".into(),
+            windows: "2".into(),
             query: condition.query().to_string(),
             ..Fields::default()
         };
@@ -80,8 +82,9 @@ impl Fields {
                 (fields.kind, fields.compare) = ("forecast", compare_name(*compare));
                 (fields.value, fields.span) = (value.to_string(), span_text(*within));
             }
-            Condition::Verdict { model, figure, .. } => {
+            Condition::Verdict { model, figure, windows, .. } => {
                 (fields.kind, fields.model, fields.figure) = ("verdict", model.clone(), figure.clone());
+                fields.windows = windows.to_string();
             }
             Condition::Change { system, within, kind } => {
                 (fields.kind, fields.model, fields.span) = ("change", system.clone(), span_text(*within));
@@ -137,7 +140,7 @@ pub fn clause(id: usize, title: Signal<String>, condition: &Condition, remove: A
             <span hidden=no_limit><select class="in" name=name("limit") aria-label="Kind of limit" on:change=move |event| limit.set(event_target_value(&event))>{options(&LIMITS, f.limit)}</select></span>
             <span hidden=no_number><input class="in sm" name=name("value") inputmode="decimal" aria-label="Limit" value=f.value/></span>
             <span hidden=no_days><span>"learnt of"</span><input class="in sm" name=name("days") inputmode="numeric" aria-label="Days it is learnt from" value=f.days/><span>"days"</span></span>
-            <span hidden=without(&["verdict"])><span>"of the model"</span><input class="in" name=name("model") aria-label="Model" autocomplete="off" value=f.model.clone()/><span>", namely"</span><input class="in" name=name("figure") aria-label="Figure" placeholder="any" autocomplete="off" value=f.figure/><span>", is out of its thresholds"</span></span>
+            <span hidden=without(&["verdict"])><span>"of the model"</span><input class="in" name=name("model") aria-label="Model" autocomplete="off" value=f.model.clone()/><span>", namely"</span><input class="in" name=name("figure") aria-label="Figure" placeholder="any" autocomplete="off" value=f.figure/><span>", is far out of its thresholds, or out of them in"</span><input class="in sm" name=name("windows") inputmode="numeric" aria-label="Windows out of its thresholds" value=f.windows/><span>"of its last windows"</span></span>
             <span hidden=without(&["change"])><span>"of kind"</span><select class="in" name=name("change") aria-label="Kind of change"><option {..initially("selected", f.change.is_empty())} value="">"any"</option>{changes}</select><span>"in the system"</span><input class="in" name=name("system") aria-label="System" placeholder="any" autocomplete="off" value=f.model/></span>
             <span hidden=without(&["anomaly", "forecast", "change"])><span>{move || match kind.get().as_str() { "anomaly" => "by the last", _ => "within" }}</span><input class="in sm" name=name("span") aria-label="Span of time" placeholder="1d" value=f.span/></span>
             {remove}
@@ -271,6 +274,7 @@ pub fn read(sent: &Sent, id: usize, before: &Condition) -> Result<Condition, Str
             } else {
                 String::new()
             },
+            windows: text("windows").parse().map_err(|_| "the windows are a whole number".to_string())?,
         },
         "change" => Condition::Change {
             kind: ChangeKind::ALL.into_iter().find(|k| k.name() == text("change")),

@@ -91,7 +91,7 @@ fn editor(known: Option<Rule>, names: Vec<MetricName>, asked: String) -> AnyView
     let id = known.as_ref().map(|r| r.id);
     let text = known.as_ref().map_or_else(|| blank(&asked), |r| r.text.clone());
     let save: Save = Action::new(|(id, text): &(Option<i64>, RuleText)| save_rule(*id, text.clone()));
-    let attempt: Try = Action::new(|(text, days): &(RuleText, u32)| try_rule(text.clone(), *days));
+    let attempt = Try::unasked();
     let remove = Action::new(|id: &i64| delete_rule(*id));
     let (navigate, away) = (use_navigate(), use_navigate());
     Effect::new(move |_| {
@@ -146,7 +146,7 @@ fn editor(known: Option<Rule>, names: Vec<MetricName>, asked: String) -> AnyView
         let days = days.get();
         if let Some(rule) = current.get() {
             let named = if rule.name.trim().is_empty() { RuleText { name: "New rule".into(), ..rule } } else { rule };
-            attempt.dispatch((named, days));
+            attempt.ask(try_rule(named, days));
         }
     });
     let take_limit = Callback::new(move |limit: f64| {

@@ -1,18 +1,19 @@
 //! What a rule would have done: how often it would have fired, beside the incidents that there were, and what
 //! other limits would have done in the same time.
 
-use domain::alert::rule::{Backtest, OtherLimit, RuleText};
+use domain::alert::rule::{Backtest, OtherLimit};
 use domain::format;
 use domain::time::SECOND;
 use leptos::prelude::*;
 
 use crate::charts::chart::Chart;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
+use crate::components::latest::Latest;
 use crate::components::status::Status;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
 
-pub type Try = Action<(RuleText, u32), Result<Backtest, Failure>>;
+pub type Try = Latest<Result<Backtest, Failure>>;
 
 /// The back-test as far as it is; `take` puts another limit into the rule.
 pub fn backtest(attempt: Try, days: RwSignal<u32>, take: Callback<f64>) -> AnyView {
@@ -20,7 +21,7 @@ pub fn backtest(attempt: Try, days: RwSignal<u32>, take: Callback<f64>) -> AnyVi
         .into_iter()
         .map(|n| view! { <button type="button" aria-pressed=move || (days.get() == n).to_string() on:click=move |_| days.set(n)>{format!("{n} d")}</button> })
         .collect();
-    let (sub, body) = match (attempt.pending().get(), attempt.value().get()) {
+    let (sub, body) = match (attempt.waits(), attempt.answer()) {
         (true, _) => ("replaying…".to_string(), view! { <div class="pb"><p class="mid" role="status">"The past is being replayed."</p></div> }.into_any()),
         (_, None) => (String::new(), view! { <div class="pb"><p class="mid">"Write what is looked for; what it would have done appears here before it is saved."</p></div> }.into_any()),
         (_, Some(Err(error))) => (String::new(), view! { <div class="pb"><p class="note critical" role="alert">{error.to_string()}</p></div> }.into_any()),
@@ -29,7 +30,7 @@ pub fn backtest(attempt: Try, days: RwSignal<u32>, take: Callback<f64>) -> AnyVi
             (sub, done(&test, days.get_untracked()))
         }
     };
-    let others = attempt.value().get().and_then(Result::ok).filter(|t| !t.others.is_empty()).map(|t| others(&t, take));
+    let others = attempt.answer().and_then(Result::ok).filter(|t| !t.others.is_empty()).map(|t| others(&t, take));
     view! {
         <section class="panel" aria-label="Back-test"><header class="ph"><h2>"Back-test"</h2><span class="sub">{sub}</span><div class="act"><div class="seg" role="group" aria-label="Of how many days">{tabs}</div></div></header>{body}</section>
         {others}

@@ -4,6 +4,7 @@ use domain::environment::PRODUCTION;
 use domain::health::HealthWeights;
 use domain::kpi::{Kpi, KpiUnit};
 use domain::signal::Layer;
+use domain::time::{DAY, RangeChoice};
 use domain::{Timestamp, format};
 use leptos::prelude::*;
 
@@ -32,8 +33,9 @@ pub fn Kpis() -> impl IntoView {
     let data = resource(
         move || (save.version().get(), weigh.version().get()),
         |_| async move {
-            let systems =
-                overview(PRODUCTION.into()).await.map(|v| v.systems.into_iter().map(|s| s.system).collect::<Vec<_>>());
+            let systems = overview(PRODUCTION.into(), RangeChoice::Last(DAY))
+                .await
+                .map(|v| v.systems.into_iter().map(|s| s.system).collect::<Vec<_>>());
             (kpis().await, weights_of_health().await, systems)
         },
     );

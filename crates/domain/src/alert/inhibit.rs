@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::Labels;
 use super::config::Inhibition;
+use super::label_index::LabelIndex;
 use super::matcher::Matchers;
 
 struct Ready {
@@ -20,6 +21,7 @@ type Sources = HashMap<Vec<String>, Vec<(String, bool)>>;
 /// Inhibitions with the alerts that fire now on their source side.
 pub struct Inhibitions {
     rules: Vec<Ready>,
+    by_target: LabelIndex,
     /// By rule and the values of its equal labels: the sources' fingerprints, and whether each matches the
     /// target side too.
     sources: Vec<Sources>,
@@ -31,10 +33,7 @@ fn values(equal: &[String], labels: &Labels) -> Vec<String> {
 
 impl Inhibitions {
     /// `firing`: fingerprints and labels of the alerts that fire.
-    pub fn of<'a>(
-        inhibitions: &[Inhibition],
-        firing: impl Iterator<Item = (&'a str, &'a Labels)> + Clone,
-    ) -> Inhibitions {
+    pub fn of<'a>(inhibitions: &[Inhibition], firing: impl Iterator<Item = (&'a str, &'a Labels)>) -> Inhibitions {
         let rules: Vec<Ready> = inhibitions
             .iter()
             .filter_map(|rule| {
@@ -45,23 +44,26 @@ impl Inhibitions {
                 })
             })
             .collect();
-        let sources = rules
-            .iter()
-            .map(|rule| {
-                let mut by_values: HashMap<Vec<String>, Vec<(String, bool)>> = HashMap::new();
-                for (fingerprint, labels) in firing.clone().filter(|(_, labels)| rule.source.matches(labels)) {
+        let by_source = LabelIndex::of(rules.iter().map(|r| &r.source));
+        let mut sources: Vec<Sources> = rules.iter().map(|_| Sources::new()).collect();
+        for (fingerprint, labels) in firing {
+            for place in by_source.candidates(labels) {
+                let rule = &rules[place];
+                if rule.source.matches(labels) {
                     let both = rule.target.matches(labels);
-                    by_values.entry(values(&rule.equal, labels)).or_default().push((fingerprint.to_string(), both));
+                    let here = sources[place].entry(values(&rule.equal, labels)).or_default();
+                    here.push((fingerprint.to_string(), both));
                 }
-                by_values
-            })
-            .collect();
-        Inhibitions { rules, sources }
+            }
+        }
+        let by_target = LabelIndex::of(rules.iter().map(|r| &r.target));
+        Inhibitions { rules, by_target, sources }
     }
 
     /// The alert by which this one is inhibited, if any.
     pub fn inhibitor(&self, fingerprint: &str, labels: &Labels) -> Option<&str> {
-        self.rules.iter().zip(&self.sources).find_map(|(rule, sources)| {
+        self.by_target.candidates(labels).into_iter().find_map(|place| {
+            let (rule, sources) = (&self.rules[place], &self.sources[place]);
             if sources.is_empty() || !rule.target.matches(labels) {
                 return None;
             }

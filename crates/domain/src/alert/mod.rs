@@ -14,6 +14,8 @@ pub mod group;
 #[cfg(feature = "decide")]
 pub mod inhibit;
 pub mod interval;
+#[cfg(feature = "decide")]
+mod label_index;
 pub mod lifecycle;
 pub mod matcher;
 pub mod message;

@@ -7,6 +7,7 @@ use super::only_if::OnlyIf;
 use super::priority::{Priority, Severity, Urgency};
 use super::{ALERTNAME, Labels, labels_problem};
 use crate::Timestamp;
+use crate::monitor::LOOKED_BACK;
 use crate::telemetry::ChangeKind;
 use crate::time::{DAY, HOUR, MINUTE};
 
@@ -89,13 +90,16 @@ pub enum Condition {
         #[cfg_attr(feature = "schema", schemars(with = "String"))]
         lookback: i64,
     },
-    /// A model's newest closed window lies outside its own adaptive thresholds; of the [`Figures`] named.
+    /// A model's newest closed window lies outside its own adaptive thresholds; of the [`Figures`] named. What
+    /// is not far outside counts once so many of the last windows were.
     Verdict {
         model: String,
         #[serde(default)]
         figure: String,
         #[serde(default)]
         environment: String,
+        #[serde(default = "one")]
+        windows: u32,
     },
     /// Something changed within the last while.
     Change {
@@ -122,6 +126,10 @@ pub enum Condition {
         count: u32,
         of: Vec<Condition>,
     },
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn day() -> i64 {
@@ -236,7 +244,11 @@ impl Condition {
                     || !(HOUR..=90 * DAY).contains(lookback);
                 wrong.then(|| "a forecast crosses a number above or below, within a year, from 1 h to 90 d back".into())
             }),
-            Condition::Verdict { model, .. } => model.trim().is_empty().then(|| "name a model".into()),
+            Condition::Verdict { model, windows, .. } => match (model.trim(), windows) {
+                ("", _) => Some("name a model".into()),
+                (_, 1..=LOOKED_BACK) => None,
+                _ => Some(format!("a verdict is waited for in 1 to {LOOKED_BACK} windows")),
+            },
             Condition::Change { within, .. } => {
                 (!(MINUTE..=7 * DAY).contains(within)).then(|| "a change within 1 min to 7 d".into())
             }
@@ -649,7 +661,8 @@ mod tests {
     #[test]
     fn few_figures_are_named_and_of_many_the_first() {
         let words = |figure: &str| {
-            Condition::Verdict { model: "m".into(), figure: figure.into(), environment: String::new() }.words()
+            Condition::Verdict { model: "m".into(), figure: figure.into(), environment: String::new(), windows: 1 }
+                .words()
         };
         assert_eq!(words("accuracy"), "accuracy of m is out of bounds");
         assert_eq!(words("missing, unseen,volume"), "missing, unseen or volume of m is out of bounds");

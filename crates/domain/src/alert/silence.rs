@@ -73,60 +73,32 @@ pub fn maintenance(silences: &[Silence], now: Timestamp) -> Vec<super::matcher::
     on.filter_map(|s| super::matcher::Matchers::of(&s.matchers).ok()).collect()
 }
 
-/// Active silences, found by one label where a matcher names its value: 1,000 silences over 10,000 alerts
-/// would otherwise be 10 million comparisons a tick.
+/// Active silences.
 #[cfg(feature = "decide")]
-#[derive(Default)]
 pub struct Silences {
-    all: Vec<(String, super::matcher::Matchers)>,
-    by_label: std::collections::HashMap<(String, String), Vec<usize>>,
-    others: Vec<usize>,
+    ids: Vec<String>,
+    matchers: Vec<super::matcher::Matchers>,
+    index: super::label_index::LabelIndex,
 }
 
 #[cfg(feature = "decide")]
 impl Silences {
     pub fn active(silences: &[Silence], now: Timestamp) -> Silences {
-        let mut index = Silences::default();
-        for silence in silences.iter().filter(|s| s.state(now) == SilenceState::Active) {
-            let Ok(matchers) = super::matcher::Matchers::of(&silence.matchers) else {
-                continue;
-            };
-            let place = index.all.len();
-            match matchers.key() {
-                Some((name, value)) => {
-                    index.by_label.entry((name.to_string(), value.to_string())).or_default().push(place);
-                }
-                None => index.others.push(place),
-            }
-            index.all.push((silence.id.clone(), matchers));
-        }
-        index
+        let on = silences.iter().filter(|s| s.state(now) == SilenceState::Active);
+        let ready = |s: &Silence| Some((s.id.clone(), super::matcher::Matchers::of(&s.matchers).ok()?));
+        let (ids, matchers): (Vec<_>, Vec<_>) = on.filter_map(ready).unzip();
+        let index = super::label_index::LabelIndex::of(&matchers);
+        Silences { ids, matchers, index }
     }
 
     /// The silences that cover these labels.
     pub fn covering(&self, labels: &super::Labels) -> Vec<&str> {
-        let mut found = Vec::new();
-        let mut look = |places: &[usize]| {
-            for place in places {
-                let (id, matchers) = &self.all[*place];
-                if matchers.matches(labels) {
-                    found.push(id.as_str());
-                }
-            }
-        };
-        look(&self.others);
-        if !self.by_label.is_empty() {
-            for (name, value) in labels {
-                if let Some(places) = self.by_label.get(&(name.clone(), value.clone())) {
-                    look(places);
-                }
-            }
-        }
-        found
+        let candidates = self.index.candidates(labels).into_iter();
+        candidates.filter(|p| self.matchers[*p].matches(labels)).map(|p| self.ids[p].as_str()).collect()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.ids.is_empty()
     }
 }
 
@@ -153,7 +125,7 @@ mod tests {
         let all = [silence("a", "x=\"1\",y=~\"b.*\""), silence("b", "y=~\".+\""), silence("c", "z!=\"q\",x=\"2\"")];
         let labels: Labels = [("x", "1"), ("y", "boat")].iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
         let index = Silences::active(&all, Timestamp(10));
-        assert_eq!(index.covering(&labels), ["b", "a"]);
+        assert_eq!(index.covering(&labels), ["a", "b"]);
         assert!(Silences::active(&all, Timestamp(20)).is_empty() && Silences::active(&all, Timestamp(9)).is_empty());
     }
 

@@ -65,6 +65,17 @@ pub struct AlertGroup {
     pub alerts: Vec<OpenAlert>,
 }
 
+/// The most pressing first, of many as many as a page lists; how many more there are.
+fn listed(alerts: &mut Vec<&Alert>) -> u64 {
+    alerts.sort_by(|a, b| {
+        let newest = b.starts_at.cmp(&a.starts_at);
+        a.priority.cmp(&b.priority).then(newest).then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    });
+    let more = alerts.len().saturating_sub(LISTED) as u64;
+    alerts.truncate(LISTED);
+    more
+}
+
 fn open_alert(board: &Board, alert: &Alert, suppression: &HashMap<String, Suppressed>) -> OpenAlert {
     let routes = board.tree.as_ref().map(|tree| tree.routes(&alert.labels)).unwrap_or_default();
     OpenAlert {
@@ -175,8 +186,8 @@ impl Engine {
         let board = self.board().await?;
         let suppression = board.suppression(now);
         let mut counts = Counts::default();
+        let text = filter.text.trim().to_lowercase();
         let fits = |a: &Alert| {
-            let text = filter.text.trim().to_lowercase();
             let found = |t: &str| t.to_lowercase().contains(&text);
             (filter.priorities.is_empty() || filter.priorities.contains(&a.priority))
                 && (filter.system.is_empty() || a.system() == filter.system)
@@ -187,7 +198,7 @@ impl Engine {
                 && (text.is_empty() || found(a.summary()) || a.labels.values().any(|v| found(v)))
                 && matchers.matches(&a.labels)
         };
-        let mut rows: Vec<AlertRow> = Vec::new();
+        let mut wanted: Vec<&Alert> = Vec::new();
         let mine = |a: &Alert| {
             !reader.is_empty()
                 && (a.assigned == reader || a.acknowledged.as_ref().is_some_and(|k| k.holds(now) && k.by == reader))
@@ -201,35 +212,31 @@ impl Engine {
             counts.mine += u64::from(mine(alert));
             counts.unowned += u64::from(!owned && why.is_none());
             counts.silenced += u64::from(why.is_some());
-            let wanted = match filter.state.as_str() {
+            let asked = match filter.state.as_str() {
                 "mine" => mine(alert),
                 "unowned" => !owned && why.is_none(),
                 "silenced" => why.is_some(),
                 "solved" => false,
                 _ => true,
             };
-            if wanted && fits(alert) {
-                rows.push(self.row(&board, alert, why.cloned(), now));
+            if asked && fits(alert) {
+                wanted.push(alert);
             }
         }
+        let mut left_out = listed(&mut wanted);
+        let why = |a: &Alert| suppression.get(&a.fingerprint).cloned();
+        let mut rows: Vec<AlertRow> = wanted.into_iter().map(|a| self.row(&board, a, why(a), now)).collect();
         drop(board);
         let week = TimeRange { from: now.plus(-7 * DAY), to: now.plus(SECOND) };
         let spans = self.store.alert_spans(week).await?;
         counts.solved = spans.iter().filter(|(_, end)| end.is_some_and(|e| e <= now)).count() as u64;
         if filter.state == "solved" {
             let past = self.store.alerts_within(week, 2000).await?;
+            let mut wanted: Vec<&Alert> = past.iter().filter(|a| !a.fires(now) && fits(a)).collect();
+            left_out = listed(&mut wanted);
             let board = self.board().await?;
-            rows = past.iter().filter(|a| !a.fires(now) && fits(a)).map(|a| self.row(&board, a, None, now)).collect();
+            rows = wanted.into_iter().map(|a| self.row(&board, a, None, now)).collect();
         }
-        rows.sort_by(|a, b| {
-            a.alert
-                .priority
-                .cmp(&b.alert.priority)
-                .then(b.alert.starts_at.cmp(&a.alert.starts_at))
-                .then_with(|| a.alert.fingerprint.cmp(&b.alert.fingerprint))
-        });
-        let left_out = rows.len().saturating_sub(LISTED) as u64;
-        rows.truncate(LISTED);
         for row in rows.iter_mut().filter(|r| !r.alert.query.is_empty()).take(DRAWN) {
             row.trend = self.trend_of(&row.alert, now).await;
         }

@@ -212,6 +212,7 @@ fn of_model(name: &str, title: &str) -> Vec<(String, RuleText)> {
         model: name.to_string(),
         figure: figure.into(),
         environment: String::new(),
+        windows: 2,
     };
     vec![
         (
@@ -221,7 +222,7 @@ fn of_model(name: &str, title: &str) -> Vec<(String, RuleText)> {
                     .into(),
                 ..rule(
                     &format!("Drift: {title}"),
-                    "The overall drift score of a closed window lies above its adaptive threshold.",
+                    "The overall drift score lies far above its adaptive threshold, or above it in two of the last windows.",
                     verdict("drift.score"),
                     0,
                     "Inputs or outputs of {{labels.model}} have moved: drift score {{value}}",
@@ -236,7 +237,7 @@ fn of_model(name: &str, title: &str) -> Vec<(String, RuleText)> {
                     .into(),
                 ..rule(
                     &format!("Quality: {title}"),
-                    "Realised or estimated quality of a closed window lies outside what its baseline makes usual.",
+                    "Realised or estimated quality lies far outside what its baseline makes usual, or outside it in two of the last windows.",
                     verdict(
                         "accuracy,roc_auc,f1,mae,rmse,ndcg,estimated.accuracy,estimated.roc_auc,estimated.f1,estimated.mae,estimated.rmse",
                     ),
@@ -251,7 +252,7 @@ fn of_model(name: &str, title: &str) -> Vec<(String, RuleText)> {
                 urgency: Urgency::Later,
                 ..rule(
                     &format!("Data: {title}"),
-                    "Missing, unseen, out-of-range or duplicate values, or the number of predictions, are unusual.",
+                    "Missing, unseen, out-of-range or duplicate values, or the number of predictions, are very unusual, or unusual in two of the last windows.",
                     verdict("missing,unseen,out_of_range,duplicates,volume"),
                     0,
                     "What {{labels.model}} is given looks unusual: {{labels.figure}} is {{value}}",

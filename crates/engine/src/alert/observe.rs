@@ -19,7 +19,7 @@ use evaluation::monitors::held_against;
 use evaluation::series::{crosses, unusual};
 use promql::{Grid, NAME, Query, Value};
 
-use super::rests_on::{self, figure_asked_for, verdict_allowed};
+use super::rests_on::{self, figure_asked_for, verdict_holds};
 use crate::{Engine, EngineError, Result};
 
 /// Steps on which limits are learnt.
@@ -255,8 +255,8 @@ impl Engine {
                             .collect()
                     }))
                 }
-                Condition::Verdict { model, figure, environment } => {
-                    self.observe_verdict((model, figure, environment), only_if, now).await
+                Condition::Verdict { model, figure, environment, windows } => {
+                    self.observe_verdict((model, figure, environment), (*windows, only_if), now).await
                 }
                 Condition::Change { kind, system, within } => {
                     let range = TimeRange { from: now.plus(-within), to: now.plus(MINUTE) };
@@ -343,7 +343,7 @@ impl Engine {
     async fn observe_verdict(
         &self,
         (model, figure, environment): (&str, &str, &str),
-        only_if: OnlyIf,
+        asked: (u32, OnlyIf),
         now: Timestamp,
     ) -> Result<Vec<Found>> {
         let Some(model) = self.store.model(model).await? else {
@@ -371,8 +371,7 @@ impl Engine {
                     labels,
                     value: Some(value),
                     limit,
-                    holds: judgement.finding.drifted()
-                        && verdict_allowed(only_if, judgement.estimate, limits.lower, limits.upper),
+                    holds: verdict_holds(judgement, asked),
                     against: held_against(judgement),
                 }
             })

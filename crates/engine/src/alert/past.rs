@@ -20,7 +20,7 @@ use evaluation::series::unusual;
 use super::observe::{
     self, LINE_STEPS, NEWEST_KNOWN, change_labels, forecast, limits_of, line_step, outside, verdict_until,
 };
-use super::rests_on::{figure_asked_for, verdict_allowed};
+use super::rests_on::{figure_asked_for, verdict_holds};
 use crate::{Engine, Result};
 
 /// Moments at most: the grid widens with the range, and where it cannot the range narrows.
@@ -151,8 +151,8 @@ impl Engine {
                     let look = |values: &[f64], step: i64| forecast(Labels::new(), values, step, limit, *within).holds;
                     self.past_lines(query, *lookback, moments, FORECAST_COST, *compare, Some(*value), look).await
                 }
-                Condition::Verdict { model, figure, environment } => {
-                    self.past_verdict((model, figure, environment), only_if, moments).await
+                Condition::Verdict { model, figure, environment, windows } => {
+                    self.past_verdict((model, figure, environment), (*windows, only_if), moments).await
                 }
                 Condition::Change { kind, system, within } => {
                     let range = TimeRange { from: moments.first.plus(-within), to: moments.last() };
@@ -288,7 +288,7 @@ impl Engine {
     async fn past_verdict(
         &self,
         (model, figure, environment): (&str, &str, &str),
-        only_if: OnlyIf,
+        asked: (u32, OnlyIf),
         moments: Moments,
     ) -> Result<Past> {
         let mut past = Past::default();
@@ -306,7 +306,7 @@ impl Engine {
             reports.iter().flat_map(|r| r.judgements.iter().map(|j| j.figure.as_str())).collect();
         for figure in figures.into_iter().filter(|f| wanted.has(f)) {
             let labels = observe::verdict_labels(&model, environment, figure);
-            past.tracks.push(verdicts_over(&reports, figure, labels, only_if, moments));
+            past.tracks.push(verdicts_over(&reports, figure, labels, asked, moments));
         }
         if !past.tracks.is_empty() {
             past.says("Verdicts as they stand today: what was not known at the time, labels above all, is in them.");
@@ -316,13 +316,19 @@ impl Engine {
 }
 
 /// A figure's findings: each from the end of its window until the next ends, or until it says nothing of now.
-fn verdicts_over(reports: &[WindowReport], figure: &str, labels: Labels, only_if: OnlyIf, moments: Moments) -> Track {
+fn verdicts_over(
+    reports: &[WindowReport],
+    figure: &str,
+    labels: Labels,
+    asked: (u32, OnlyIf),
+    moments: Moments,
+) -> Track {
     let (mut holds, mut values) = (vec![None; moments.count], vec![f64::NAN; moments.count]);
     let mut limits = None;
     for (n, report) in reports.iter().enumerate() {
         let Some(judged) = report.judgements.iter().find(|j| j.figure == figure) else { continue };
         let (lower, upper) = (judged.limits.lower, judged.limits.upper);
-        let bad = judged.finding.drifted() && verdict_allowed(only_if, judged.estimate, lower, upper);
+        let bad = verdict_holds(judged, asked);
         let next = reports.get(n + 1).map_or(Timestamp::MAX, |r| r.range.to);
         let from = moments.from(report.range.to);
         // Windows shorter than a step share a moment: it is bad where one of them was.

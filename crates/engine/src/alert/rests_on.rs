@@ -5,6 +5,7 @@
 use domain::alert::Labels;
 use domain::alert::only_if::OnlyIf;
 use domain::alert::rule::{Compare, Condition};
+use domain::monitor::Judgement;
 use domain::verdict::{Estimate, WindowReport};
 use domain::window::WindowState;
 use domain::{TimeRange, Timestamp, environment};
@@ -53,10 +54,11 @@ pub(super) fn words(e: Estimate) -> String {
     }
 }
 
-/// A verdict's figure held against its own limits, of which one may be missing.
-pub(super) fn verdict_allowed(only_if: OnlyIf, e: Estimate, lower: Option<f64>, upper: Option<f64>) -> bool {
-    let limits = (lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY));
-    only_if.allows(Some(e), Compare::Outside, limits)
+/// Whether a verdict is one that its rule asks for, in so many windows and by what is behind it. A limit may be
+/// missing.
+pub(super) fn verdict_holds(judged: &Judgement, (windows, only_if): (u32, OnlyIf)) -> bool {
+    let limits = (judged.limits.lower.unwrap_or(f64::NEG_INFINITY), judged.limits.upper.unwrap_or(f64::INFINITY));
+    judged.calls(windows) && only_if.allows(Some(judged.estimate), Compare::Outside, limits)
 }
 
 /// A closed window's figure, by the name of its metric.
