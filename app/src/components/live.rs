@@ -127,7 +127,7 @@ fn listen(live: Live) {
     let source: Rc<RefCell<Option<web_sys::EventSource>>> = Rc::default();
     let last = Rc::new(Cell::new(0.0));
     let version = Rc::new(RefCell::new(None::<String>));
-    let open = Rc::new(move || {
+    let open = move || {
         // Where nobody has signed in there is nothing to follow.
         let path = web_sys::window().and_then(|w| w.location().pathname().ok()).unwrap_or_default();
         if ["/sign-in", "/setup"].contains(&path.as_str()) || path.starts_with("/share/") {
@@ -204,25 +204,11 @@ fn listen(live: Live) {
         hello.forget();
         cut.forget();
         Some(events)
-    });
-    let visible = {
-        let document = document.clone();
-        move || !document.hidden()
     };
-    // What is told while parts of the page are still on their way would reach nobody. The stream begins when the
-    // page answers, and its hello says whether something was told since it was drawn.
-    when_it_answers({
-        let (source, open, visible) = (source.clone(), open.clone(), visible.clone());
-        move || {
-            let mut source = source.borrow_mut();
-            if visible() && source.is_none() {
-                *source = open();
-            }
-        }
-    });
-    let follow = Closure::<dyn FnMut()>::new(move || {
+    let shown = document.clone();
+    let follow = move || {
         let mut source = source.borrow_mut();
-        match (visible(), source.is_some()) {
+        match (!shown.hidden(), source.is_some()) {
             (false, true) => {
                 if let Some(events) = source.take() {
                     events.close();
@@ -231,9 +217,15 @@ fn listen(live: Live) {
             (true, false) => *source = open(),
             _ => {}
         }
+    };
+    // What is told while parts of the page are still on their way would reach nobody. The stream begins when the
+    // page answers, and its hello says whether something was told since it was drawn.
+    when_it_answers(move || {
+        follow();
+        let follow = Closure::<dyn FnMut()>::new(follow);
+        let _ = document.add_event_listener_with_callback("visibilitychange", follow.as_ref().unchecked_ref());
+        follow.forget();
     });
-    let _ = document.add_event_listener_with_callback("visibilitychange", follow.as_ref().unchecked_ref());
-    follow.forget();
 }
 
 /// Does something once the page answers: see [`crate::mark_ready`].

@@ -1,9 +1,10 @@
 //! Alerts, rules, incidents, annotations, and who is told.
 
 use domain::Timestamp;
+use domain::alert::backtest::Backtest;
 use domain::alert::config::Alerting;
 use domain::alert::priority::Priority;
-use domain::alert::rule::{Backtest, Rule, RuleText};
+use domain::alert::rule::{Rule, RuleText};
 use domain::alert::silence::Silence;
 use domain::alert::view::{AlertAct, AlertFilter, AlertView, AlertsView, DryRun, OnCallView, RuleState};
 use domain::annotation::{Annotation, AnnotationAct, AnnotationText, Subject};

@@ -77,11 +77,7 @@ impl Engine {
                 return Ok(view);
             }
         };
-        // Now, not at the last whole step of a long range: what is new has no value there for hours.
-        let at = range.to.min(self.now()).0 / 1000;
-        let now = Grid { start: at, end: at, step: FRESH };
-        let newest = self.query_view_on(actor, &view.kpi.query, now).await?.lines.into_iter().next();
-        let newest = newest.and_then(|line| line.values.into_iter().flatten().next());
+        let newest = self.value_at(actor, &view.kpi.query, range.to.min(self.now())).await?;
         let (from, step) = (found.from, found.step);
         let line = found.lines.into_iter().next().map(|line| line.values).unwrap_or_default();
         let at = |place: f64| Timestamp(from.0 + (place * step * 1e6) as i64);
@@ -113,6 +109,14 @@ impl Engine {
         Ok(view)
     }
 
+    /// The value of a query's first line at an instant, and not at the last whole step of a long range: what is
+    /// new has no value there for hours.
+    async fn value_at(&self, actor: &Actor, query: &str, at: Timestamp) -> Result<Option<f64>> {
+        let grid = Grid { start: at.0 / 1000, end: at.0 / 1000, step: FRESH };
+        let line = self.query_view_on(actor, query, grid).await?.lines.into_iter().next();
+        Ok(line.and_then(|line| line.values.into_iter().flatten().next()))
+    }
+
     pub async fn health_weights(&self, actor: &Actor) -> Result<HealthWeights> {
         self.may(actor, Action::View, &Object::Installation)?;
         self.document(WEIGHTS).await
@@ -130,14 +134,18 @@ impl Engine {
         self.set_document(actor, WEIGHTS, &weights).await
     }
 
-    /// KPIs by system with the newest value of each, for health: what was judged in the last day.
+    /// KPIs by system with the newest value of each, for health: as a KPI's own card says it, of the last day.
     pub(crate) async fn judged_kpis(&self, actor: &Actor) -> Result<BTreeMap<String, Vec<(Kpi, f64)>>> {
         let mut all: BTreeMap<String, Vec<(Kpi, f64)>> = BTreeMap::new();
         let now = self.now();
         let range = TimeRange { from: now.plus(-domain::time::DAY), to: now };
         for kpi in self.document::<Vec<Kpi>>(KPIS).await? {
-            let value = match self.query_view(actor, &kpi.query, range).await {
-                Ok(view) => view.lines.first().and_then(|l| l.values.iter().rev().flatten().next().copied()),
+            let value = match self.value_at(actor, &kpi.query, now).await {
+                Ok(Some(value)) => Some(value),
+                Ok(None) => match self.query_view(actor, &kpi.query, range).await {
+                    Ok(view) => view.lines.first().and_then(|l| l.values.iter().rev().flatten().next().copied()),
+                    Err(_) => None,
+                },
                 Err(_) => None,
             };
             if let Some(value) = value {

@@ -1,6 +1,6 @@
 //! Limits for rules on any signal, learnt from its own past.
 
-use domain::alert::rule::Compare;
+use domain::alert::condition::Compare;
 use statistics::quantile::{quantile_sorted, sorted_finite};
 
 /// Values that a limit can be learnt from.

@@ -11,6 +11,7 @@ mod evaluation;
 mod events;
 mod forms;
 mod incidents;
+mod intake;
 mod live;
 mod metrics;
 mod openapi;
@@ -21,8 +22,9 @@ mod prometheus;
 mod range;
 mod remote_write;
 mod routes;
+mod searches;
 mod site;
-mod telemetry;
+mod sources;
 mod upload;
 
 use std::ops::Deref;
@@ -144,36 +146,36 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .post("/api/v1/read", view, remote_write::read)
         .get("/api/v1/signals", view, api::signals)
         .get("/api/v1/signals/steps", view, api::steps)
-        .patch("/api/v1/signals/{name}", Access::Needs(Action::EditModel), telemetry::note_signal)
-        .post("/api/v1/samples", ingest, telemetry::samples)
-        .post("/api/v1/feedback", ingest, telemetry::feedback)
-        .get("/api/v1/feedback", view, telemetry::list_feedback)
-        .post("/api/v1/business", ingest, telemetry::business)
-        .get("/api/v1/business", view, telemetry::list_business)
-        .get("/api/v1/evaluations", view, telemetry::list_evaluations)
-        .post("/api/v1/changes", ingest, telemetry::changes)
-        .get("/api/v1/changes", view, telemetry::list_changes)
-        .post("/api/v1/events", ingest, telemetry::cloud_events)
-        .post("/api/v1/logs", ingest, telemetry::log_lines)
-        .get("/api/v1/logs", view, telemetry::logs)
-        .get("/api/v1/spans", view, telemetry::spans)
-        .get("/api/v1/traces/{trace}", view, telemetry::trace)
-        .get("/api/v1/traces/{trace}/spans/{span}", view, telemetry::span)
-        .get("/api/v1/topology", view, telemetry::topology)
-        .get("/api/v1/dependencies", view, telemetry::list_dependencies)
-        .post("/api/v1/dependencies", Access::Needs(Action::EditModel), telemetry::declare_dependency)
-        .delete("/api/v1/dependencies/{id}", Access::Needs(Action::EditModel), telemetry::delete_dependency)
-        .get("/api/v1/arrivals", view, telemetry::arrivals)
-        .get("/api/v1/prices", view, telemetry::prices)
-        .put("/api/v1/prices", Access::Needs(Action::EditModel), telemetry::set_prices)
-        .get("/api/v1/scrapes", view, telemetry::scrape_jobs)
-        .post("/api/v1/scrapes", Access::Needs(Action::EditProbes), telemetry::create_scrape_job)
-        .delete("/api/v1/scrapes/{id}", Access::Needs(Action::EditProbes), telemetry::delete_scrape_job)
-        .get("/api/v1/webhooks", Access::Needs(Action::EditProbes), telemetry::webhooks)
-        .post("/api/v1/webhooks", Access::Needs(Action::EditProbes), telemetry::create_webhook)
-        .delete("/api/v1/webhooks/{id}", Access::Needs(Action::EditProbes), telemetry::delete_webhook)
-        .post("/hooks/github/{token}", Access::Public, telemetry::github)
-        .post("/hooks/gitlab/{token}", Access::Public, telemetry::gitlab)
+        .patch("/api/v1/signals/{name}", Access::Needs(Action::EditModel), sources::note_signal)
+        .post("/api/v1/samples", ingest, intake::samples)
+        .post("/api/v1/feedback", ingest, intake::feedback)
+        .get("/api/v1/feedback", view, searches::list_feedback)
+        .post("/api/v1/business", ingest, intake::business)
+        .get("/api/v1/business", view, searches::list_business)
+        .get("/api/v1/evaluations", view, searches::list_evaluations)
+        .post("/api/v1/changes", ingest, intake::changes)
+        .get("/api/v1/changes", view, searches::list_changes)
+        .post("/api/v1/events", ingest, intake::cloud_events)
+        .post("/api/v1/logs", ingest, intake::log_lines)
+        .get("/api/v1/logs", view, searches::logs)
+        .get("/api/v1/spans", view, searches::spans)
+        .get("/api/v1/traces/{trace}", view, searches::trace)
+        .get("/api/v1/traces/{trace}/spans/{span}", view, searches::span)
+        .get("/api/v1/topology", view, searches::topology)
+        .get("/api/v1/dependencies", view, sources::list_dependencies)
+        .post("/api/v1/dependencies", Access::Needs(Action::EditModel), sources::declare_dependency)
+        .delete("/api/v1/dependencies/{id}", Access::Needs(Action::EditModel), sources::delete_dependency)
+        .get("/api/v1/arrivals", view, sources::arrivals)
+        .get("/api/v1/prices", view, sources::prices)
+        .put("/api/v1/prices", Access::Needs(Action::EditModel), sources::set_prices)
+        .get("/api/v1/scrapes", view, sources::scrape_jobs)
+        .post("/api/v1/scrapes", Access::Needs(Action::EditProbes), sources::create_scrape_job)
+        .delete("/api/v1/scrapes/{id}", Access::Needs(Action::EditProbes), sources::delete_scrape_job)
+        .get("/api/v1/webhooks", Access::Needs(Action::EditProbes), sources::webhooks)
+        .post("/api/v1/webhooks", Access::Needs(Action::EditProbes), sources::create_webhook)
+        .delete("/api/v1/webhooks/{id}", Access::Needs(Action::EditProbes), sources::delete_webhook)
+        .post("/hooks/github/{token}", Access::Public, intake::github)
+        .post("/hooks/gitlab/{token}", Access::Public, intake::gitlab)
         .post("/v1/traces", ingest, otlp::traces)
         .post("/v1/metrics", ingest, otlp::metrics)
         .post("/v1/logs", ingest, otlp::logs)

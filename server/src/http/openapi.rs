@@ -3,8 +3,9 @@
 
 use axum::Json;
 use axum::extract::State as From;
+use domain::alert::backtest::Backtest;
 use domain::alert::config::Alerting;
-use domain::alert::rule::{Backtest, RuleText};
+use domain::alert::rule::RuleText;
 use domain::alert::view::{AlertAct, AlertView, AlertsView, DestinationState, DryRun, RuleState};
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::annotation::{Annotation, AnnotationAct, AnnotationText};

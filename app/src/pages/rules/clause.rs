@@ -1,6 +1,6 @@
 //! One condition as a sentence with fields in it, there and back.
 
-use domain::alert::rule::{Compare, Condition, Limit};
+use domain::alert::condition::{Compare, Condition, Limit};
 use domain::telemetry::ChangeKind;
 use domain::time::{DAY, HOUR, MINUTE, parse_span, span_text};
 use leptos::prelude::*;

@@ -1,10 +1,11 @@
 //! The editor of a rule: what is looked for on the left, as a sentence, and what it would have done on the right.
 
 use domain::alert::Labels;
+use domain::alert::condition::{Compare, Condition, Limit};
 use domain::alert::matcher::Matcher;
 use domain::alert::only_if::OnlyIf;
 use domain::alert::priority::{Priority, Severity, Urgency};
-use domain::alert::rule::{Compare, Condition, EVERY, Limit, NoData, Rule, RuleText};
+use domain::alert::rule::{EVERY, NoData, Rule, RuleText};
 use domain::telemetry::MetricName;
 use domain::time::span_text;
 use leptos::prelude::*;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use domain::alert::condition::Condition;
 use domain::alert::matcher::Matcher;
 use domain::alert::only_if::OnlyIf;
 use domain::alert::priority::{Priority, Severity, Urgency};
-use domain::alert::rule::{Condition, NoData, RuleText};
+use domain::alert::rule::{NoData, RuleText};
 use domain::time::parse_span;
 
 use super::clause::no_span;
@@ -29,14 +30,7 @@ pub fn clauses(condition: &Condition) -> Option<(&'static str, u32, Vec<Conditio
         Condition::AtLeast { count, of } => ("at_least", *count, of),
         one => return Some(("all", 2, vec![one.clone()])),
     };
-    of.iter().all(is_one).then(|| (join, count, of.clone()))
-}
-
-fn is_one(condition: &Condition) -> bool {
-    !matches!(
-        condition,
-        Condition::All { .. } | Condition::Any { .. } | Condition::Unless { .. } | Condition::AtLeast { .. }
-    )
+    of.iter().all(|one| one.parts().is_empty()).then(|| (join, count, of.clone()))
 }
 
 /// The condition that clauses make.
@@ -61,14 +55,11 @@ fn span(sent: &Sent, name: &str) -> Result<i64, String> {
 /// Whether a condition looks at a model's figure, of which alone it is known what it rests on. The server reads
 /// the queries themselves and has the last word.
 pub fn of_figure(condition: &Condition) -> bool {
-    match condition {
+    condition.any(&|one| match one {
         Condition::Signal { query, .. } => query.contains("model_"),
         Condition::Verdict { .. } => true,
-        Condition::All { of } | Condition::Any { of } | Condition::Unless { of } | Condition::AtLeast { of, .. } => {
-            of.iter().any(of_figure)
-        }
         _ => false,
-    }
+    })
 }
 
 /// What has to hold besides. What is not shown is not asked.

@@ -1,7 +1,7 @@
 //! What a rule would have done: how often it would have fired, beside the incidents that there were, and what
 //! other limits would have done in the same time.
 
-use domain::alert::rule::{Backtest, OtherLimit};
+use domain::alert::backtest::{Backtest, OtherLimit};
 use domain::format;
 use domain::time::SECOND;
 use leptos::prelude::*;

@@ -4,8 +4,10 @@
 //! state and carries out the rest; if one of these functions read a clock, a back-test would no longer be
 //! the same function over the past, and a restart would forget how long something has been pending.
 
+pub mod backtest;
 #[cfg(feature = "decide")]
 pub mod calendar;
+pub mod condition;
 pub mod config;
 #[cfg(feature = "decide")]
 pub mod correlate;

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::Compare;
+use super::condition::Compare;
 use crate::verdict::Estimate;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

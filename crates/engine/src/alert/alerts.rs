@@ -313,7 +313,7 @@ impl Engine {
         let Ok((lines, step)) = self.lines_of(&alert.query, range, DRAWN_STEPS).await else {
             return Vec::new();
         };
-        let of_alert = lines.into_iter().find(|(labels, _)| domain::alert::rule::agree(labels, &alert.labels));
+        let of_alert = lines.into_iter().find(|(labels, _)| domain::alert::condition::agree(labels, &alert.labels));
         let Some((_, values)) = of_alert else {
             return Vec::new();
         };

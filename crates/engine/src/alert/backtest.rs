@@ -1,11 +1,11 @@
 //! What a rule would have done: the same functions over the past.
 
 use domain::alert::Labels;
+use domain::alert::backtest::{AgainstIncidents, Backtest, OtherLimit, PastFiring, replay};
+use domain::alert::condition::{Compare, Condition};
 use domain::alert::lifecycle::{Seen, Timing};
 use domain::alert::matcher::Matchers;
-use domain::alert::rule::{
-    AgainstIncidents, Backtest, Compare, Condition, NoData, OtherLimit, PastFiring, RuleText, replay,
-};
+use domain::alert::rule::{NoData, RuleText};
 use domain::alert::silence::Silence;
 use domain::incident::Incident;
 use domain::signal::Sample;

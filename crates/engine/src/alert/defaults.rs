@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use domain::Actor;
 use domain::alert::Labels;
+use domain::alert::condition::{Compare, Condition, Limit};
 use domain::alert::only_if::OnlyIf;
 use domain::alert::priority::{Severity, Urgency};
-use domain::alert::rule::{Compare, Condition, EVERY, Limit, NoData, RuleText};
+use domain::alert::rule::{EVERY, NoData, RuleText};
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
 
 use crate::{Engine, EngineError, Result};

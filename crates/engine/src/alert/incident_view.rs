@@ -143,7 +143,9 @@ impl Engine {
                 continue;
             };
             let own = |labels: &domain::alert::Labels| {
-                alerts.iter().any(|r| r.alert.query == query && domain::alert::rule::agree(labels, &r.alert.labels))
+                alerts
+                    .iter()
+                    .any(|r| r.alert.query == query && domain::alert::condition::agree(labels, &r.alert.labels))
             };
             let place = lines.iter().position(|(labels, _)| own(labels)).unwrap_or(0);
             let Some((_, values)) = lines.into_iter().nth(place) else {

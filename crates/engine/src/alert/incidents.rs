@@ -210,17 +210,7 @@ impl Engine {
         let ids = self.store.commit(&[Decided::Incident(incident.clone())]).await?;
         let id = ids.first().copied().unwrap_or_default();
         let entry = |at: Timestamp, kind: EntryKind, who: &str, title: String, text: String| {
-            Decided::Entry(Entry {
-                id: 0,
-                at,
-                incident: Some(id),
-                fingerprint: String::new(),
-                kind,
-                who: who.to_string(),
-                title,
-                text,
-                good: None,
-            })
+            Decided::Entry(entry_of(id, kind, who, title, text, at))
         };
         let mut entries: Vec<Decided> = changes
             .iter()
@@ -351,18 +341,7 @@ impl Engine {
         text: String,
         at: Timestamp,
     ) -> Result<()> {
-        let entry = Entry {
-            id: 0,
-            at,
-            incident: Some(incident),
-            fingerprint: String::new(),
-            kind,
-            who: who.to_string(),
-            title,
-            text,
-            good: None,
-        };
-        self.store.commit(&[Decided::Entry(entry)]).await?;
+        self.store.commit(&[Decided::Entry(entry_of(incident, kind, who, title, text, at))]).await?;
         Ok(())
     }
 
@@ -514,5 +493,20 @@ impl Engine {
         let kept = review.clone();
         self.store.change_incident(id, |i| i.review = kept).await?;
         Ok(review)
+    }
+}
+
+/// An entry of an incident's timeline.
+fn entry_of(incident: i64, kind: EntryKind, who: &str, title: String, text: String, at: Timestamp) -> Entry {
+    Entry {
+        id: 0,
+        at,
+        incident: Some(incident),
+        fingerprint: String::new(),
+        kind,
+        who: who.to_string(),
+        title,
+        text,
+        good: None,
     }
 }

@@ -15,6 +15,7 @@ mod defaults;
 pub(crate) mod happenings;
 mod incident_view;
 mod incidents;
+mod landing;
 mod links;
 mod observe;
 mod past;
@@ -31,8 +32,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::alert::condition::Found;
 use domain::alert::lifecycle::{Instance, Phase, Seen, Timing, Turn, damping, step};
-use domain::alert::rule::{Found, NoData, Rule};
+use domain::alert::rule::{NoData, Rule};
 use domain::alert::silence::maintenance;
 use domain::alert::view::EntryKind;
 use domain::alert::{Alert, Labels, Source, fingerprint};
@@ -461,7 +463,7 @@ impl Engine {
             Some(Phase::Firing { since, .. }) => since,
             _ => now,
         };
-        let verdict = matches!(rule.text.condition, domain::alert::rule::Condition::Verdict { .. });
+        let verdict = matches!(rule.text.condition, domain::alert::condition::Condition::Verdict { .. });
         let layer = layer.or(verdict.then_some(domain::signal::Layer::Quality));
         // The layer is no part of what tells alerts apart, so it does not come before the fingerprint.
         if let Some(layer) = layer {
@@ -563,119 +565,6 @@ impl Engine {
     /// The lead, for those who send.
     pub(crate) fn leads_alerts(&self) -> bool {
         self.inner.alerts.leads(self.now())
-    }
-
-    /// A message is on its way: nothing else is said to its destination about its group meanwhile.
-    pub(crate) async fn message_flies(&self, message: &store::Outgoing) -> Result<bool> {
-        let mut board = self.board().await?;
-        let place = (message.group_key.clone(), message.destination.clone());
-        Ok(match board.waiting.get_mut(&place) {
-            Some(waiting) if waiting.id == message.id && !waiting.flying => {
-                waiting.flying = true;
-                true
-            }
-            _ => false,
-        })
-    }
-
-    /// Where a group's message goes.
-    pub(crate) async fn ledger_destination(
-        &self,
-        group: &str,
-        key: &str,
-    ) -> Result<Option<domain::alert::config::Destination>> {
-        let board = self.board().await?;
-        Ok(board.groups.get(group).and_then(|g| g.group.ledgers.get(key)).map(|l| l.destination.clone()))
-    }
-
-    /// What came of sending, `None` where it arrived.
-    pub(crate) async fn message_landed(
-        &self,
-        message: &store::Outgoing,
-        problem: Option<crate::notify::Problem>,
-        took: Duration,
-    ) -> Result<()> {
-        let now = self.now();
-        let mut board = self.board().await?;
-        let place = (message.group_key.clone(), message.destination.clone());
-        let destination = board.groups.get(&message.group_key).and_then(|g| g.group.ledgers.get(&message.destination));
-        let whereto = destination.map_or_else(
-            || message.destination.clone(),
-            |l| format!("{} {}", l.destination.title(), l.destination.shown()),
-        );
-        let attempts = message.attempts + 1;
-        let (attempt, title, good, mut decided) = match problem {
-            None => {
-                self.inner.alerts.watch.delivered((now.0 - message.message.at.0) as f64 / 1e6);
-                let first = message.message.firing.iter().any(|a| a.incident.is_some());
-                if let (true, Some(id)) = (first, message.message.incident) {
-                    self.store.change_incident(id, |i| i.told_at = i.told_at.or(Some(now))).await?;
-                }
-                let decided = board.arrived(message, now);
-                let took = format!("{} s", domain::format::fixed(took.as_secs_f64(), 1));
-                let title = format!("{whereto}: delivered in {took} ({})", message.message.why.words());
-                ("sent", title, true, decided)
-            }
-            Some(problem) => {
-                let again = problem.passes && attempts < crate::notify::ATTEMPTS_MAX;
-                if again {
-                    if let Some(waiting) = board.waiting.get_mut(&place) {
-                        waiting.flying = false;
-                    }
-                    let next = crate::notify::pause(attempts, problem.after);
-                    let words =
-                        format!("{whereto}: {}; tried again in {}", problem.text, domain::format::duration(next));
-                    let attempt = store::Attempt {
-                        id: message.id.clone(),
-                        state: "waiting",
-                        due_at: now.plus(next),
-                        attempts,
-                        problem: problem.text,
-                    };
-                    let mut decided = vec![Decided::Attempt(attempt)];
-                    // The first failure is worth a line; the tenth says nothing new.
-                    if attempts == 1 {
-                        decided.extend(self.delivery_entries(&board, message, &words, false, now));
-                    }
-                    self.keep(&mut board, &decided).await?;
-                    return Ok(());
-                }
-                board.waiting.remove(&place);
-                (
-                    "failed",
-                    format!("{whereto}: {}; given up, the group’s next turn tries anew", problem.text),
-                    false,
-                    Vec::new(),
-                )
-            }
-        };
-        let problem = if good { String::new() } else { title.clone() };
-        decided.push(Decided::Attempt(store::Attempt {
-            id: message.id.clone(),
-            state: attempt,
-            due_at: now,
-            attempts,
-            problem,
-        }));
-        decided.extend(self.delivery_entries(&board, message, &title, good, now));
-        self.keep(&mut board, &decided).await?;
-        self.settle_groups(&mut board).await
-    }
-
-    fn delivery_entries(
-        &self,
-        board: &Board,
-        message: &store::Outgoing,
-        title: &str,
-        good: bool,
-        now: Timestamp,
-    ) -> Vec<Decided> {
-        let alerts = message.message.firing.iter().chain(&message.message.resolved);
-        alerts
-            .map(|a| {
-                board.entry(&a.fingerprint, EntryKind::Delivery, title.to_string(), String::new(), Some(good), now)
-            })
-            .collect()
     }
 }
 

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use domain::alert::Labels;
+use domain::alert::condition::{Compare, Condition, Figures, Found, Limit, combine};
 use domain::alert::only_if::OnlyIf;
-use domain::alert::rule::{Compare, Condition, Figures, Found, Limit, combine};
 use domain::model::Model;
 use domain::signal::Layer;
 use domain::telemetry::Change;

@@ -8,8 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use domain::alert::Labels;
+use domain::alert::condition::{Compare, Condition, Figures, Found, Limit, agree, combine};
 use domain::alert::only_if::OnlyIf;
-use domain::alert::rule::{Compare, Condition, Figures, Found, Limit, agree, combine};
 use domain::telemetry::Change;
 use domain::time::{DAY, SECOND};
 use domain::verdict::{Estimate, WindowReport};
@@ -67,10 +67,7 @@ impl Moments {
 fn finest(condition: &Condition) -> Option<i64> {
     match condition {
         Condition::Anomaly { lookback, .. } | Condition::Forecast { lookback, .. } => Some(line_step(*lookback)),
-        Condition::All { of } | Condition::Any { of } | Condition::Unless { of } | Condition::AtLeast { of, .. } => {
-            of.iter().filter_map(finest).min()
-        }
-        _ => None,
+        _ => condition.parts().iter().filter_map(finest).min(),
     }
 }
 

@@ -3,8 +3,8 @@
 //! not do.
 
 use domain::alert::Labels;
+use domain::alert::condition::{Compare, Condition};
 use domain::alert::only_if::OnlyIf;
-use domain::alert::rule::{Compare, Condition};
 use domain::monitor::Judgement;
 use domain::verdict::{Estimate, WindowReport};
 use domain::window::WindowState;
@@ -30,17 +30,11 @@ pub(super) fn figure_asked_for(query: &str) -> Option<String> {
 
 /// Whether a condition looks at a model's figure anywhere.
 pub(super) fn speaks_of_figure(condition: &Condition) -> bool {
-    match condition {
+    condition.any(&|one| match one {
         Condition::Signal { query, .. } => figure_asked_for(query).is_some(),
         Condition::Verdict { .. } => true,
-        Condition::Absent { .. }
-        | Condition::Anomaly { .. }
-        | Condition::Forecast { .. }
-        | Condition::Change { .. } => false,
-        Condition::All { of } | Condition::Any { of } | Condition::Unless { of } | Condition::AtLeast { of, .. } => {
-            of.iter().any(speaks_of_figure)
-        }
-    }
+        _ => false,
+    })
 }
 
 /// What is said of a value that enough lies behind.

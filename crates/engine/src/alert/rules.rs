@@ -2,8 +2,9 @@
 
 use std::sync::PoisonError;
 
+use domain::alert::condition::Condition;
 use domain::alert::lifecycle::Phase;
-use domain::alert::rule::{Condition, Rule, RuleText};
+use domain::alert::rule::{Rule, RuleText};
 use domain::alert::view::RuleState;
 use domain::{Action, Actor, Object};
 
@@ -26,10 +27,7 @@ fn query_problem(condition: &Condition) -> Option<String> {
         | Condition::Absent { query }
         | Condition::Anomaly { query, .. }
         | Condition::Forecast { query, .. } => check(query),
-        Condition::Verdict { .. } | Condition::Change { .. } => None,
-        Condition::All { of } | Condition::Any { of } | Condition::Unless { of } | Condition::AtLeast { of, .. } => {
-            of.iter().find_map(query_problem)
-        }
+        _ => condition.parts().iter().find_map(query_problem),
     }
 }
 

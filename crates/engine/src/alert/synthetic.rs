@@ -7,9 +7,9 @@
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use domain::Timestamp;
+use domain::alert::condition::{Compare, Condition, Limit};
 use domain::alert::config::{Alerting, Destination, Receiver, Route};
 use domain::alert::only_if::OnlyIf;
-use domain::alert::rule::{Compare, Condition, Limit};
 use domain::alert::{ALERTNAME, Alert, Labels, Source};
 use domain::signal::Layer;
 use domain::time::{MINUTE, SECOND};
