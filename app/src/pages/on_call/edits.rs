@@ -1,10 +1,9 @@
 //! Changes to the document of who is told, each a small step that the page's forms make.
 
 use domain::alert::config::{Alerting, Destination, Receiver, Route};
-use domain::alert::escalation::{Policy, Step, Target};
+use domain::alert::escalation::{Policy, Target};
 use domain::alert::matcher::Matcher;
 use domain::alert::schedule::{Override, Schedule};
-use domain::time::MINUTE;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
@@ -27,11 +26,12 @@ pub enum Edit {
         schedule: String,
         place: Override,
     },
-    /// Who is called, step by step, and for which receiver.
+    /// Who is called, step by step, and for which receiver; for none besides those that have it where empty.
     Policy {
         receiver: String,
         policy: Policy,
     },
+    WithoutPolicy(String),
     /// A branch of the root: alerts that match go to a receiver.
     Route {
         matchers: Vec<Matcher>,
@@ -82,10 +82,16 @@ impl Edit {
                 }
             }
             Edit::Policy { receiver, policy } => {
-                let place = place(&mut all, &receiver);
-                all.receivers[place].policy.clone_from(&policy.name);
+                if !receiver.is_empty() {
+                    let place = place(&mut all, &receiver);
+                    all.receivers[place].policy.clone_from(&policy.name);
+                }
                 all.policies.retain(|p| p.name != policy.name);
                 all.policies.push(policy);
+            }
+            Edit::WithoutPolicy(name) => {
+                all.policies.retain(|p| p.name != name);
+                all.receivers.iter_mut().filter(|r| r.policy == name).for_each(|r| r.policy.clear());
             }
             Edit::Route { matchers, receiver } => {
                 all.route.routes.push(Route { matchers, receiver, ..Route::default() });
@@ -101,33 +107,25 @@ impl Edit {
     }
 }
 
-/// Steps from lines such as `0 on_call:ml`, `5 backup:ml`, `15 mara@example.com`: minutes after the step
-/// before, then whom.
-///
-/// # Errors
-/// The line that cannot be read.
-pub fn steps(text: &str) -> Result<Vec<Step>, String> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            let wrong = || format!("“{line}” is no step; write minutes and whom, as 5 backup:ml");
-            let (minutes, who) = line.split_once(' ').ok_or_else(wrong)?;
-            let after: i64 = minutes.parse().map_err(|_| wrong())?;
-            let targets = who
-                .split(',')
-                .map(str::trim)
-                .filter(|w| !w.is_empty())
-                .map(|w| match w.split_once(':') {
-                    Some(("on_call", name)) => Target::OnCall(name.to_string()),
-                    Some(("backup", name)) => Target::Backup(name.to_string()),
-                    Some(("receiver", name)) => Target::Receiver(name.to_string()),
-                    _ => Target::Person(w.to_string()),
-                })
-                .collect::<Vec<_>>();
-            if targets.is_empty() { Err(wrong()) } else { Ok(Step { after: after * MINUTE, targets }) }
-        })
-        .collect()
+/// A target as a field holds it: `on_call:ml`, `backup:ml`, `receiver:ops`, `person:mara@example.com`.
+pub fn target_value(target: &Target) -> String {
+    match target {
+        Target::Person(address) => format!("person:{address}"),
+        Target::OnCall(schedule) => format!("on_call:{schedule}"),
+        Target::Backup(schedule) => format!("backup:{schedule}"),
+        Target::Receiver(name) => format!("receiver:{name}"),
+    }
+}
+
+/// What [`target_value`] wrote.
+pub fn target(value: &str) -> Target {
+    match value.split_once(':') {
+        Some(("on_call", name)) => Target::OnCall(name.to_string()),
+        Some(("backup", name)) => Target::Backup(name.to_string()),
+        Some(("receiver", name)) => Target::Receiver(name.to_string()),
+        Some(("person", address)) => Target::Person(address.to_string()),
+        _ => Target::Person(value.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -135,11 +133,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_read_line_by_line() {
-        let read = steps("0 on_call:ml\n5 backup:ml, mara@example.com\n").expect("reads");
-        assert_eq!((read[0].after, &read[0].targets[0]), (0, &Target::OnCall("ml".into())));
-        assert_eq!((read[1].after, read[1].targets.len()), (5 * MINUTE, 2));
-        assert!(steps("soon mara").is_err());
+    fn a_target_comes_back_from_its_field() {
+        let name = || "a: b".to_string();
+        for one in [Target::Person(name()), Target::OnCall(name()), Target::Backup(name()), Target::Receiver(name())] {
+            assert_eq!(target(&target_value(&one)), one);
+        }
+    }
+
+    #[test]
+    fn a_policy_is_taken_from_whoever_had_it() {
+        let policy = Policy { name: "nights".into(), ..Policy::default() };
+        let all = Edit::Policy { receiver: "ml".into(), policy: policy.clone() }.apply(Alerting::default());
+        assert_eq!(all.receiver("ml").map(|r| r.policy.as_str()), Some("nights"));
+        let again = Edit::Policy { receiver: String::new(), policy }.apply(all);
+        assert_eq!((again.policies.len(), again.receivers.iter().filter(|r| r.name.is_empty()).count()), (1, 0));
+        let none = Edit::WithoutPolicy("nights".into()).apply(again);
+        assert!(none.policies.is_empty() && none.receivers.iter().all(|r| r.policy.is_empty()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod edits;
 mod parts;
+mod policies;
 
 use domain::Timestamp;
 use domain::alert::view::OnCallView;
@@ -72,7 +73,7 @@ pub fn OnCall() -> impl IntoView {
         view! {
             {parts::schedules(&seen, plan, change)}
             <div class="ig mt-16"><div class="col gap-16">{parts::destinations(&seen, change, test, wrong)}{parts::routes(&seen, change, wrong)}</div>
-            <div class="col gap-16">{parts::escalation(&seen, change, wrong)}{parts::load(&seen)}{parts::dry_run(who)}{parts::whole(document, change, wrong)}</div></div>
+            <div class="col gap-16">{policies::escalation(&seen, change)}{parts::load(&seen)}{parts::dry_run(who)}{parts::whole(document, change, wrong)}</div></div>
         }
         .into_any()
     };

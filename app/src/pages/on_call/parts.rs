@@ -2,7 +2,6 @@
 
 use domain::Timestamp;
 use domain::alert::config::{Alerting, Destination};
-use domain::alert::escalation::Policy;
 use domain::alert::matcher::Matcher;
 use domain::alert::schedule::{Override, Schedule};
 use domain::alert::view::{DryRun, OnCallView, ScheduleView, Suppressed};
@@ -10,7 +9,7 @@ use domain::format;
 use domain::time::DAY;
 use leptos::prelude::*;
 
-use super::edits::{Edit, steps};
+use super::edits::Edit;
 use super::{Change, LENGTHS, Plan, Test};
 use crate::components::alert::Avatar;
 use crate::components::form::Sent;
@@ -294,55 +293,6 @@ pub fn routes(seen: &OnCallView, change: Change, wrong: Wrong) -> AnyView {
             <label class="f grow"><span>"Alerts with"</span><input class="in mono" name="matchers" required placeholder="team=\"credit\", severity=\"critical\""/></label>
             <label class="f"><span>"go to"</span><select class="in" name="receiver">{names}</select></label>
             <button class="btn end" type="submit"><Icon name="plus" small=true/>"Route"</button></form></section>
-    }
-    .into_any()
-}
-
-pub fn escalation(seen: &OnCallView, change: Change, wrong: Wrong) -> AnyView {
-    let policies: Vec<_> = seen
-        .policies
-        .iter()
-        .map(|p| {
-            let of: Vec<String> = seen.receivers.iter().filter(|(_, policy, _)| *policy == p.name).map(|(n, ..)| n.clone()).collect();
-            let boxes: Vec<_> = p
-                .steps
-                .iter()
-                .enumerate()
-                .map(|(n, s)| {
-                    let after = if s.after == 0 { "At once".to_string() } else { format!("After {}", format::duration(s.after)) };
-                    let who: Vec<_> = s.targets.iter().map(|t| view! { <span class="chip"><Icon name="phone" small=true/>{t.words()}</span> }).collect();
-                    view! { <li><span class="mk">{n + 1}</span><div class="box"><b>{after}</b><div class="row wrap mt-4">{who}</div></div></li> }
-                })
-                .collect();
-            let again = match p.repeat { 0 => "once".to_string(), n => format!("{} times", n + 1) };
-            view! { <div class="mb-12"><p><b>{p.name.clone()}</b>" "<span class="hint">{format!("for {}, gone through {again}", of.join(", "))}</span></p><ol class="es mt-8">{boxes}</ol></div> }
-        })
-        .collect();
-    let empty = policies.is_empty().then(|| view! { <p class="mid">"No policy yet: messages go to destinations only, and nobody is called by name."</p> });
-    let names: Vec<_> =
-        seen.receivers.iter().map(|(name, ..)| view! { <option value=name.clone()>{name.clone()}</option> }).collect();
-    let example = seen
-        .schedules
-        .first()
-        .map_or("0 mara@example.com".to_string(), |s| format!("0 on_call:{0}\n5 backup:{0}", s.schedule.name));
-    view! {
-        <Panel title="Escalation" sub="until somebody takes it on" span="c-12">{empty}{policies}
-        <details><summary class="btn xs"><Icon name="plus" small=true/>"Policy"</summary><form class="col gap-12 mt-12" on:submit=move |event| {
-            let sent = Sent::of(&event);
-            match steps(&sent.text("steps")) {
-                Ok(steps) => {
-                    wrong.set(None);
-                    let policy = Policy { name: sent.text("name").trim().to_string(), steps, repeat: sent.text("repeat").parse().unwrap_or(0), acknowledged_for: None };
-                    change.dispatch(Edit::Policy { receiver: sent.text("receiver"), policy });
-                }
-                Err(problem) => wrong.set(Some(problem)),
-            }
-        }>
-            <label class="f"><span>"Name"</span><input class="in" name="name" required maxlength="100"/></label>
-            <label class="f"><span>"For the receiver"</span><select class="in" name="receiver">{names}</select></label>
-            <label class="f"><span>"Steps: minutes after the one before, and whom"</span><textarea class="in mono" name="steps" rows="4" required>{example}</textarea></label>
-            <label class="f"><span>"Gone through again, times"</span><input class="in num" name="repeat" inputmode="numeric" value="1"/></label>
-            <button class="btn pri" type="submit">"Keep the policy"</button></form></details></Panel>
     }
     .into_any()
 }
