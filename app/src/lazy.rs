@@ -76,6 +76,7 @@ kind!(
     Rules => pages::rules::Rules,
     RulePage => pages::rules::RulePage,
     OnCall => pages::on_call::OnCall,
+    Responses => pages::responses::Responses,
 );
 kind!(
     models,

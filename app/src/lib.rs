@@ -134,6 +134,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/incidents") view=lazy::Incidents::route() ssr=SsrMode::Async/>
                 <Route path=path!("/incidents/:id") view=lazy::IncidentPage::route() ssr=SsrMode::Async/>
                 <Route path=path!("/rules") view=lazy::Rules::route() ssr=SsrMode::Async/>
+                <Route path=path!("/responses") view=lazy::Responses::route() ssr=SsrMode::Async/>
                 <Route path=path!("/rules/:id") view=lazy::RulePage::route() ssr=SsrMode::Async/>
                 <Route path=path!("/on-call") view=lazy::OnCall::route() ssr=SsrMode::Async/>
                 <Route path=path!("/links") view=lazy::Links::route() ssr=SsrMode::Async/>

@@ -34,6 +34,8 @@ SELECT create_reference_table('incident');
 SELECT create_reference_table('annotation');
 SELECT create_reference_table('share');
 SELECT create_reference_table('share_visit');
+SELECT create_reference_table('mention');
+SELECT create_reference_table('response_run');
 
 SELECT create_distributed_table('fresh', 'bucket');
 SELECT create_distributed_table('segment', 'bucket', colocate_with => 'fresh');

@@ -40,7 +40,7 @@ fn close(overlay: RwSignal<Option<Over>>, what: Over) -> Callback<()> {
 }
 
 /// Pages, and words that they are also known by.
-const PAGES: [(&str, &str, &str); 17] = [
+const PAGES: [(&str, &str, &str); 18] = [
     ("Overview", "/overview", "home executive health"),
     ("Operations", "/operations", "live hosts services"),
     ("Alerts", "/alerts", "firing"),
@@ -52,6 +52,7 @@ const PAGES: [(&str, &str, &str); 17] = [
     ("Map of calls", "/explore?view=map", "topology dependencies"),
     ("Changes", "/explore?view=changes", "deployments releases"),
     ("Rules", "/rules", "alerting thresholds"),
+    ("Responses", "/responses", "automation runbook approve rollback restart undo"),
     ("On-call", "/on-call", "rotation schedule escalation destinations"),
     ("Shared links", "/links", "share"),
     ("Settings: account", "/settings", "theme password preferences"),

@@ -11,6 +11,7 @@ pub mod not_found;
 pub mod on_call;
 pub mod operations;
 pub mod overview;
+pub mod responses;
 pub mod rules;
 pub mod settings;
 pub mod setup;

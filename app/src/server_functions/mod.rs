@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod evaluation;
 pub mod find;
 pub mod model_set_up;
+pub mod responses;
 pub mod shares;
 pub mod telemetry;
 pub mod views;
@@ -45,6 +46,9 @@ pub fn listed(name: &str) -> Option<Action> {
         "shared" => Action::Enter,
         "share" | "preview_share" | "shares" | "end_share" | "share_visits" | "post_link" | "receivers"
         | "weekly_summary" | "set_weekly_summary" | "send_summary" => Action::Share,
+        "responses" => Action::View,
+        "stop_responses" | "propose_response" | "act_on_run" => Action::Respond,
+        "save_response" | "delete_response" => Action::EditAlerting,
         "save_rule" | "delete_rule" | "alerting_document" | "set_alerting" | "test_destination" => Action::EditAlerting,
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,
@@ -151,6 +155,11 @@ pub(crate) mod server {
 
     pub(crate) fn caller() -> Option<Caller> {
         use_context::<axum::http::request::Parts>()?.extensions.get::<Caller>().cloned()
+    }
+
+    /// Who asks, where that decides more than what they may.
+    pub(crate) fn known() -> Result<Caller, Failure> {
+        caller().ok_or_else(|| Failure::NotAllowed(domain::Denied::NotSignedIn.to_string()))
     }
 
     /// What stands beside what the caller did.

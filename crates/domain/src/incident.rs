@@ -294,6 +294,10 @@ pub struct IncidentView {
     pub cost: Option<(f64, String)>,
     /// People who may be mentioned and made responders.
     pub people: Vec<String>,
+    /// What was, or may be, done about it; newest first.
+    pub runs: Vec<crate::response::Run>,
+    /// Responses that people may propose, each with the alert that it is for.
+    pub offered: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -29,6 +29,7 @@ pub mod outcome;
 pub mod people;
 pub mod prices;
 pub mod problem;
+pub mod response;
 pub mod share;
 pub mod signal;
 pub mod span;

@@ -125,6 +125,17 @@ impl Engine {
                 href: "/settings/kpis".into(),
             }
         }));
+        // What waits for somebody to decide comes before what is due one day.
+        let waits = self.proposals().await?.into_iter().map(|run| Due {
+            at: None,
+            title: run.response.clone(),
+            text: format!("{} since {}; {}", run.words(), format_args!("{} UTC", run.proposed_at.clock()), run.about),
+            href: match run.incident {
+                Some(id) => format!("/incidents/{id}"),
+                None => format!("/alerts/{}", run.fingerprint),
+            },
+        });
+        all.splice(0..0, waits);
         all.sort_by_key(|due| due.at);
         all.truncate(DUES);
         Ok(all)

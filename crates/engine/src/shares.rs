@@ -157,6 +157,9 @@ impl Engine {
                 let mut view = self.incident_view(actor, *id).await?;
                 // Names of people who are not in it are none of a reader's business.
                 view.people.clear();
+                // Neither is what is called to mend it.
+                view.runs.clear();
+                view.offered.clear();
                 if !text.annotations {
                     view.annotations.clear();
                     view.timeline.retain(|e| e.kind != domain::alert::view::EntryKind::Note);

@@ -25,6 +25,7 @@ mod predicate;
 mod query;
 mod read;
 mod reports;
+mod responses;
 mod retention;
 mod samples;
 mod settings;

@@ -21,6 +21,7 @@ mod problem;
 mod prometheus;
 mod range;
 mod remote_write;
+mod responses;
 mod routes;
 mod searches;
 mod site;
@@ -224,6 +225,13 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .post("/api/v1/incidents", respond, incidents::open)
         .get("/api/v1/incidents/{id}", view, incidents::one)
         .post("/api/v1/incidents/{id}", Access::Needs(Action::Annotate), incidents::act)
+        .get("/api/v1/responses", view, responses::all)
+        .put("/api/v1/responses", Access::Needs(Action::EditAlerting), responses::save)
+        .delete("/api/v1/responses/{name}", Access::Needs(Action::EditAlerting), responses::delete)
+        .post("/api/v1/responses/stop", respond, responses::stop)
+        .get("/api/v1/response_runs", view, responses::runs)
+        .post("/api/v1/response_runs", respond, responses::propose)
+        .post("/api/v1/response_runs/{id}", respond, responses::act)
         .get("/api/v1/annotations", view, incidents::annotations)
         .post("/api/v1/annotations", Access::Needs(Action::Annotate), incidents::annotate)
         .post("/api/v1/annotations/{id}", Access::Needs(Action::Annotate), incidents::act_on_annotation)

@@ -19,6 +19,7 @@ use domain::monitor::LimitsPreview;
 use domain::outcome::OutcomeView;
 use domain::prices::{Price, Prices};
 use domain::problem::{Problem, Receipt};
+use domain::response::{Response, ResponsesView, Run, RunAct};
 use domain::signal::SeriesData;
 use domain::telemetry::{Arrival, Change, LogView, Page, SpanView, Topology};
 use domain::verdict::WindowReport;
@@ -534,6 +535,34 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
         ("GET", "/api/v1/incidents/{id}") => {
             let answer = json::<IncidentView>(types);
             made("One incident: timeline, alerts, signals on one axis", "incidents", &[], Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/responses") => {
+            let answer = json::<ResponsesView>(types);
+            made("Responses that people prepared, and their newest runs", "responses", &[], Body::Nothing, answer)
+        }
+        ("PUT", "/api/v1/responses") => {
+            let body = Body::Json(types.subschema_for::<Response>());
+            made("Prepare a response, or change the one of its name", "responses", &[], body, Answer::Nothing(204))
+        }
+        ("DELETE", "/api/v1/responses/{name}") => {
+            made("Take a response away", "responses", &[], Body::Nothing, Answer::Nothing(204))
+        }
+        ("POST", "/api/v1/responses/stop") => {
+            let body = Body::Json(types.subschema_for::<super::responses::Stop>());
+            made("Stop all responses, or let them go on", "responses", &[], body, Answer::Nothing(204))
+        }
+        ("GET", "/api/v1/response_runs") => {
+            let parameters = [("incident", "integer", "Of this incident"), ("alert", "string", "Of this fingerprint")];
+            made("What was, or may be, done", "responses", &parameters, Body::Nothing, json::<Vec<Run>>(types))
+        }
+        ("POST", "/api/v1/response_runs") => {
+            let body = Body::Json(types.subschema_for::<super::responses::Proposal>());
+            let answer = Answer::Json(201, types.subschema_for::<Run>());
+            made("Propose a response about an alert", "responses", &[], body, answer)
+        }
+        ("POST", "/api/v1/response_runs/{id}") => {
+            let body = Body::Json(types.subschema_for::<RunAct>());
+            made("Approve (people only), deny or undo a run", "responses", &[], body, json::<Run>(types))
         }
         ("POST", "/api/v1/incidents/{id}") => {
             let body = Body::Json(types.subschema_for::<IncidentAct>());

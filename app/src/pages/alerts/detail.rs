@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
+use super::super::responses::run::{Hands, beside};
 use super::{Act, silence_or_assign};
 use crate::charts::chart::Chart;
 use crate::charts::shared::happened;
@@ -30,22 +31,25 @@ pub fn AlertPage() -> impl IntoView {
     let print = Memo::new(move |_| params.with(|p| p.get("fingerprint")).unwrap_or_default());
     print.with_untracked(|_| ());
     let act: Act = Action::new(|(prints, act): &(Vec<String>, AlertAct)| act_on_alerts(prints.clone(), act.clone()));
-    let found = reading(move || print.get(), move || (live.alerts.get(), act.version().get()), alert);
+    let hands = Hands::new();
+    let again = move || (live.alerts.get(), act.version().get(), hands.done());
+    let found = reading(move || print.get(), again, alert);
     view! {
         <Title text="Alert"/>
         <Frame title=Signal::stored("Alert".to_string()) crumbs=vec![("Alerts", "/alerts")]>
             {move || outcome(act.value().get(), "")}
+            {hands.said()}
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
-                    Ok(view) => page(view, act),
+                    Ok(view) => page(view, act, hands),
                 }
             })}</Transition>
         </Frame>
     }
 }
 
-fn page(seen: AlertView, act: Act) -> AnyView {
+fn page(seen: AlertView, act: Act, hands: Hands) -> AnyView {
     let alert = seen.row.alert.clone();
     let now = seen.trail.iter().map(|e| e.at).max().unwrap_or(alert.updated_at).max(alert.updated_at);
     let (figure, unit, against) = value(&seen.row);
@@ -77,7 +81,7 @@ fn page(seen: AlertView, act: Act) -> AnyView {
             <p class="hint mt-4">{alert.priority_reason.clone()}</p>{flapping}</div></div>
         {actions}
         <div class="ig"><div class="col gap-16">{chart}{moved(&seen)}{changes(&seen)}{before(&seen.before)}</div>
-        <div class="col gap-16">{trail}{what_to_do(&alert)}{labels(&alert)}</div></div>
+        <div class="col gap-16">{beside(&seen.runs, &seen.offered, hands)}{trail}{what_to_do(&alert)}{labels(&alert)}</div></div>
     }
     .into_any()
 }

@@ -12,6 +12,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
+use super::super::responses::run::{Hands, beside};
 use crate::charts::chart::Chart;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::alert::{Avatar, Sev};
@@ -43,19 +44,24 @@ pub fn IncidentPage() -> impl IntoView {
     id.with_untracked(|_| ());
     let act: Act = Action::new(|(id, act): &(i64, IncidentAct)| act_on_incident(*id, act.clone()));
     let flag: Annotate = Action::new(|text: &AnnotationText| annotate(text.clone()));
-    let found =
-        reading(move || id.get(), move || (live.alerts.get(), act.version().get(), flag.version().get()), incident);
+    let hands = Hands::new();
+    let found = reading(
+        move || id.get(),
+        move || (live.alerts.get(), act.version().get(), flag.version().get(), hands.done()),
+        incident,
+    );
     let filter = RwSignal::new("all");
     view! {
         <Title text=move || format!("INC-{}", id.get())/>
         <Frame title=Signal::derive(move || format!("INC-{}", id.get())) crumbs=vec![("Incidents", "/incidents")]>
             {move || outcome(act.value().get().map(|r| r.map(|_| ())), "")}
             {move || outcome(flag.value().get().map(|r| r.map(|_| ())), "")}
+            {hands.said()}
             <Presence id/>
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
-                    Ok(seen) => page(seen, act, flag, filter),
+                    Ok(seen) => page(seen, act, flag, hands, filter),
                 }
             })}</Transition>
         </Frame>
@@ -92,7 +98,7 @@ fn Presence(id: Memo<i64>) -> impl IntoView {
     }
 }
 
-fn page(seen: IncidentView, act: Act, flag: Annotate, filter: RwSignal<&'static str>) -> AnyView {
+fn page(seen: IncidentView, act: Act, flag: Annotate, hands: Hands, filter: RwSignal<&'static str>) -> AnyView {
     let i = seen.incident.clone();
     let (id, now) = (i.id, seen.now);
     let status = match i.state() {
@@ -129,7 +135,7 @@ fn page(seen: IncidentView, act: Act, flag: Annotate, filter: RwSignal<&'static 
             <div class="row gap-12 wrap mt-8"><Sev of=i.priority title=true/><Status of=status text=state pill=true/>{times}{cost}</div></div>
             <div class="row">{take}{update}{resolve}</div></div>
         <div class="ig"><div class="col gap-16">{cause(&i, act)}{signals(&seen)}{timeline(&seen, filter)}{notes(&seen, act, flag)}</div>
-        <div class="col gap-16">{responders(&seen, act)}{alerts(&seen)}{why(&seen)}{similar(&seen)}{review(&i, act)}</div></div>
+        <div class="col gap-16">{beside(&seen.runs, &seen.offered, hands)}{responders(&seen, act)}{alerts(&seen)}{why(&seen)}{similar(&seen)}{review(&i, act)}</div></div>
     }
     .into_any()
 }
@@ -302,6 +308,7 @@ fn entry(e: &Entry) -> AnyView {
             EntryKind::Evidence => "target",
             EntryKind::Delivery => "mail",
             EntryKind::OnCall => "phone",
+            EntryKind::Response => "bolt",
             _ => "check",
         };
         view! { <span class="ava sm sys"><Icon name=icon small=true/></span> }.into_any()

@@ -39,9 +39,10 @@ pub fn escalation(seen: &OnCallView, change: Change) -> AnyView {
         repeat: 1,
         ..Policy::default()
     };
+    let new = editor(&new, seen, change);
     view! {
         <Panel title="Escalation" sub="until somebody takes it on" span="c-12">{empty}{policies}
-        <details><summary class="btn xs"><Icon name="plus" small=true/>"Policy"</summary>{editor(&new, seen, change)}</details></Panel>
+        <details><summary class="btn xs"><Icon name="plus" small=true/>"Policy"</summary>{new}</details></Panel>
     }
     .into_any()
 }

@@ -225,7 +225,7 @@ impl Condition {
         }
     }
 
-    fn problem(&self, depth: usize) -> Option<String> {
+    pub(super) fn problem(&self, depth: usize) -> Option<String> {
         let empty = |query: &str| query.trim().is_empty().then(|| "write a query".to_string());
         match self {
             Condition::Signal { query, compare, limit } => empty(query).or_else(|| match (compare, limit) {

@@ -26,6 +26,7 @@ pub mod priority;
 pub mod rule;
 pub mod schedule;
 pub mod silence;
+pub mod template;
 pub mod view;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use super::condition::Condition;
 use super::lifecycle::Timing;
 use super::only_if::OnlyIf;
 use super::priority::{Priority, Severity, Urgency};
+use super::template::{filled, number};
 use super::{ALERTNAME, Labels, labels_problem};
 use crate::Timestamp;
 use crate::time::DAY;
@@ -159,36 +160,8 @@ impl RuleText {
 
     /// Annotations with what is known filled in. A name that is not known stays as it was written.
     pub fn annotations_of(&self, labels: &Labels, value: Option<f64>, limit: Option<f64>) -> Labels {
-        let number = |v: Option<f64>| v.map_or_else(|| "no data".to_string(), crate::format::compact);
-        let fill = |text: &str| {
-            let mut out = String::with_capacity(text.len());
-            let mut rest = text;
-            while let Some((before, after)) = rest.split_once("{{") {
-                out.push_str(before);
-                let Some((name, behind)) = after.split_once("}}") else {
-                    out.push_str("{{");
-                    rest = after;
-                    continue;
-                };
-                let asked = name.trim();
-                let plain = asked.trim_start_matches(['$', '.']);
-                match plain {
-                    "value" => out.push_str(&number(value)),
-                    "limit" | "threshold" => out.push_str(&number(limit)),
-                    _ => match plain.strip_prefix("labels.").or_else(|| plain.strip_prefix("Labels.")) {
-                        Some(label) => out.push_str(labels.get(label).map_or("", String::as_str)),
-                        None => {
-                            out.push_str("{{");
-                            out.push_str(name);
-                            out.push_str("}}");
-                        }
-                    },
-                }
-                rest = behind;
-            }
-            out.push_str(rest);
-            out
-        };
+        let (value, limit) = (number(value), number(limit));
+        let fill = |text: &str| filled(text, labels, &value, &limit);
         let mut all: Labels = self.annotations.iter().map(|(n, text)| (n.clone(), fill(text))).collect();
         if !self.runbook.is_empty() {
             all.entry("runbook_url".into()).or_insert_with(|| self.runbook.clone());

@@ -10,6 +10,7 @@ use super::rule::Rule;
 use super::schedule::{Schedule, Shift};
 use super::silence::Silence;
 use crate::Timestamp;
+use crate::response::Run;
 use crate::signal::Sample;
 use crate::telemetry::Change;
 
@@ -135,6 +136,8 @@ pub enum EntryKind {
     /// Words for executives.
     Status,
     Person,
+    /// A response was proposed, decided, done, undone.
+    Response,
 }
 
 impl EntryKind {
@@ -151,6 +154,7 @@ impl EntryKind {
             EntryKind::Note => "note",
             EntryKind::Status => "status",
             EntryKind::Person => "person",
+            EntryKind::Response => "response",
         }
     }
 
@@ -313,4 +317,8 @@ pub struct AlertView {
     pub nobody: String,
     /// What happened while the line ran.
     pub flags: Vec<crate::happening::Flag>,
+    /// What was, or may be, done about it; newest first.
+    pub runs: Vec<Run>,
+    /// Responses that people may propose.
+    pub offered: Vec<(String, String)>,
 }

@@ -321,7 +321,7 @@ impl Engine {
         (0..).zip(values).map(|(i, value)| Sample { at: Timestamp(first + i * step), value }).collect()
     }
 
-    async fn found_alert(&self, print: &str) -> Result<Alert> {
+    pub(super) async fn found_alert(&self, print: &str) -> Result<Alert> {
         let newest = self.store.alerts_of(print, 1).await?.pop();
         newest.ok_or_else(|| EngineError::NotFound("there is no alert of this number".into()))
     }
@@ -516,7 +516,8 @@ impl Engine {
             }
             _ => Vec::new(),
         };
-        Ok(AlertView { row, trail, line, moved, changes, before, at_risk, nobody, flags })
+        let (runs, offered) = self.runs_about(actor, None, &[&row.alert]).await?;
+        Ok(AlertView { row, trail, line, moved, changes, before, at_risk, nobody, flags, runs, offered })
     }
 
     /// Who would be told of an alert with these labels at an instant.

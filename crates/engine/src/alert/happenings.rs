@@ -152,6 +152,7 @@ impl Engine {
                     | EntryKind::Note
                     | EntryKind::Status
                     | EntryKind::Person
+                    | EntryKind::Response
             )
         };
         let entries = self.store.entries_newest(ENTRIES).await?;

@@ -1,6 +1,7 @@
 //! Incidents as pages show them: the list, and one with its timeline, what it cost, and the signals of all layers
 //! on one axis.
 
+use domain::alert::Alert;
 use domain::alert::view::AlertRow;
 use domain::incident::{AlignedSignal, Incident, IncidentView, IncidentsView, mean_times};
 use domain::signal::{Layer, Sample};
@@ -80,7 +81,23 @@ impl Engine {
             .collect();
         let people = self.store.people().await?.into_iter().filter(|p| !p.disabled).map(|p| p.name).collect();
         let cost = self.cost_of(actor, &incident, to).await?;
-        Ok(IncidentView { now, incident, alerts, timeline, signals, annotations, similar, from, to, cost, people })
+        let of_alerts: Vec<&Alert> = alerts.iter().map(|r| &r.alert).collect();
+        let (runs, offered) = self.runs_about(actor, Some(id), &of_alerts).await?;
+        Ok(IncidentView {
+            now,
+            incident,
+            alerts,
+            timeline,
+            signals,
+            annotations,
+            similar,
+            from,
+            to,
+            cost,
+            people,
+            runs,
+            offered,
+        })
     }
 
     /// What the system earned less since the onset than in as long a time before it.

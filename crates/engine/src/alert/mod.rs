@@ -20,6 +20,7 @@ mod links;
 mod observe;
 mod past;
 mod presence;
+pub(crate) mod responses;
 mod rests_on;
 mod rules;
 mod self_watch;
@@ -75,6 +76,8 @@ pub struct Shared {
     wake: Notify,
     /// Messages wait.
     pub(crate) send: Notify,
+    /// Something was decided about a response.
+    respond: Notify,
     /// Until when this process leads, in microseconds.
     leads: AtomicI64,
     limits: observe::LearntLimits,
@@ -139,6 +142,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
                 engine.default_rules().await?;
                 engine.tidy_incidents().await?;
                 engine.store.expire_alerts(now.plus(-KEPT)).await?;
+                engine.store.expire_runs(now.plus(-KEPT)).await?;
                 engine.store.forget_leases(presence::LOOKS, now).await?;
             }
             Ok::<(), crate::EngineError>(())

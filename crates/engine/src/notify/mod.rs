@@ -7,7 +7,7 @@ mod chat;
 mod email;
 mod ntfy;
 mod pagerduty;
-mod webhook;
+pub(crate) mod webhook;
 
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ impl Problem {
     }
 
     /// What an HTTP answer means.
-    fn of(answer: Outcome<outgoing::Answer>) -> std::result::Result<(), Problem> {
+    pub(crate) fn of(answer: Outcome<outgoing::Answer>) -> std::result::Result<(), Problem> {
         match answer {
             Err(text) => Err(Problem::passing(text)),
             Ok(answer) if (200..300).contains(&answer.status) => Ok(()),

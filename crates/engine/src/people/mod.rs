@@ -341,6 +341,16 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether it is the person who sits there: their password once more, with the limits of signing in.
+    pub(crate) async fn confirm_password(&self, person: &Person, password: &str, address: &str) -> Result<()> {
+        self.inner.people.check(&person.email, address)?;
+        let found = self.store.person_for_sign_in(&person.email).await?;
+        if !self.verify_password(password, found.map(|(_, hash)| hash)).await? {
+            return Err(EngineError::Invalid("The current password is wrong.".into()));
+        }
+        Ok(())
+    }
+
     /// Changes one's own password; all sessions end, and a new one begins.
     pub async fn change_own_password(
         &self,
@@ -354,11 +364,7 @@ impl Engine {
         };
         self.may(actor, Action::EditOwnAccount, &Object::Person(*id))?;
         let person = self.person_by_id(*id).await?;
-        self.inner.people.check(&person.email, address)?;
-        let found = self.store.person_for_sign_in(&person.email).await?;
-        if !self.verify_password(current, found.map(|(_, hash)| hash)).await? {
-            return Err(EngineError::Invalid("The current password is wrong.".into()));
-        }
+        self.confirm_password(&person, current, address).await?;
         if let Some(problem) = password_problem(new, &person.email) {
             return Err(EngineError::Invalid(problem));
         }

@@ -8,7 +8,7 @@ use super::{
     FORMAT_CATEGORY, FORMAT_INTS, FORMAT_NUMBER, FORMAT_VECTOR, compress_numbers, damaged, decode_rows,
     decompress_numbers, encode_rows, open, pack, seal, unpack,
 };
-use crate::Result;
+use crate::{Result, StoreError};
 
 pub(crate) fn encode_column(data: &ColumnData) -> Vec<u8> {
     match data {

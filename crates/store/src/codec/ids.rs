@@ -130,7 +130,7 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     Some(out)
 }
 
-fn uuid_text(high: u64, low: u64) -> String {
+pub(super) fn uuid_text(high: u64, low: u64) -> String {
     format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         high >> 32,

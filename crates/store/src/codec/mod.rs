@@ -149,8 +149,9 @@ pub(crate) fn decode_anything(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::ids::uuid_text;
     use super::*;
-    use domain::Timestamp;
+    use crate::samples::Points;
     use domain::event::{CategoryBuilder, ColumnData};
     use proptest::prelude::*;
 

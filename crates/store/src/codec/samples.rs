@@ -1,8 +1,8 @@
 //! Samples of signals: of one series by time, packed for good; of many as they came.
 
 use super::{
-    FORMAT_POINTS, FORMAT_ROWS, FORMAT_RUN, FORMAT_SAMPLES, compress_numbers, damaged, decompress_numbers, open, pack,
-    seal, unpack,
+    DECODED_MAX, FORMAT_POINTS, FORMAT_ROWS, FORMAT_RUN, FORMAT_SAMPLES, compress_numbers, damaged, decompress_numbers,
+    open, pack, seal, unpack,
 };
 use crate::Result;
 use crate::samples::Points;
