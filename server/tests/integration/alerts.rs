@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 
 /// A program that takes webhooks and says what it is told to say.
-struct Hook {
+pub struct Hook {
     address: String,
     got: Arc<Mutex<Vec<Got>>>,
     /// Statuses of the next answers; 200 when they are spent.
@@ -16,10 +16,10 @@ struct Hook {
 }
 
 #[derive(Debug, Clone)]
-struct Got {
+pub struct Got {
     at: Instant,
-    key: String,
-    body: Value,
+    pub key: String,
+    pub body: Value,
     answered: u16,
 }
 
@@ -37,7 +37,7 @@ impl Got {
 }
 
 impl Hook {
-    fn new() -> Hook {
+    pub fn new() -> Hook {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let got: Arc<Mutex<Vec<Got>>> = Arc::default();
@@ -52,12 +52,17 @@ impl Hook {
         Hook { address, got, answers }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}/hook", self.address)
     }
 
-    fn got(&self) -> Vec<Got> {
+    pub fn got(&self) -> Vec<Got> {
         self.got.lock().expect("not poisoned").clone()
+    }
+
+    /// Answers the next with a status.
+    pub fn answer_next(&self, status: u16) {
+        self.answers.lock().expect("not poisoned").push(status);
     }
 
     /// Those that were taken.
@@ -66,7 +71,7 @@ impl Hook {
     }
 
     /// Waits until so many were taken, at most for twenty seconds.
-    fn wait(&self, count: usize) -> Vec<Got> {
+    pub fn wait(&self, count: usize) -> Vec<Got> {
         let until = Instant::now() + Duration::from_secs(20);
         while self.taken().len() < count && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));

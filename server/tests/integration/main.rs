@@ -5,6 +5,7 @@ mod alerts;
 mod evaluation;
 mod mail;
 mod pages;
+mod responses;
 mod senders;
 mod telemetry;
 mod ways_in;
@@ -27,10 +28,11 @@ struct Server {
     address: String,
 }
 
-/// An answer: status, headers in lower case, body.
+/// An answer: status, headers in lower case, the session that it begins, body.
 struct Answer {
     status: u16,
     head: String,
+    cookie: String,
     body: Vec<u8>,
 }
 
@@ -147,11 +149,13 @@ impl Answer {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let split = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a whole head");
-        let head = String::from_utf8_lossy(&answer[..split]).to_lowercase();
+        let head = String::from_utf8_lossy(&answer[..split]);
+        let cookie = head.lines().find_map(|l| l.strip_prefix("set-cookie: ")?.split(';').next());
+        let (cookie, head) = (cookie.unwrap_or_default().to_string(), head.to_lowercase());
         let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
         let body = answer[split + 4..].to_vec();
         let body = if head.contains("transfer-encoding: chunked") { unchunk(&body) } else { body };
-        Answer { status, head, body }
+        Answer { status, head, cookie, body }
     }
 }
 
@@ -218,6 +222,7 @@ use evaluation::{
 };
 use mail::*;
 use pages::*;
+use responses::*;
 use senders::*;
 use telemetry::*;
 use ways_in::*;
@@ -236,6 +241,8 @@ on_both!(
     silences_and_inhibitions_keep_quiet_and_a_silence_that_ends_is_heard,
     a_rule_fires_on_a_sample_and_resolves_by_the_next,
     an_alert_of_its_own_goes_all_the_way_and_concerns_nobody,
+    people_decide_what_an_alert_proposes_and_it_is_sent_once,
+    what_may_run_by_itself_is_stopped_by_one_switch_and_runs_so_often_a_day,
     killed_at_any_moment_it_loses_no_message_and_repeats_none_under_another_key,
     mail_comes_to_a_real_server_in_one_thread_and_to_who_was_named,
     schemathesis_finds_no_answer_that_is_not_described,

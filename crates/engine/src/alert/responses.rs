@@ -487,7 +487,9 @@ impl Engine {
         self.may(&caller.actor, Action::Respond, &Object::Installation)?;
         let (done, event) = match act {
             RunAct::Approve { hash, reason, password } => {
-                let person = caller.person.as_ref().ok_or(Denied::NotSignedIn)?;
+                let needs = "only people approve, signed in and with their password".to_string();
+                let program = || Denied::NotAllowed { who: caller.name(), needs };
+                let person = caller.person.as_ref().ok_or_else(program)?;
                 if let Some(word) = self.document::<Responses>(DOCUMENT).await?.stopped {
                     return Err(EngineError::Conflict(format!("{} stopped all responses: {}", word.who, word.reason)));
                 }
