@@ -5,7 +5,7 @@ import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 const pages = ['/overview', '/operations?from=now-6h', '/alerts', '/alerts/silences', '/incidents', '/incidents/1', '/explore?q=orders_open&from=now-1h',
-  '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes', '/rules', '/rules/new', '/on-call', '/links',
+  '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes', '/rules', '/rules/new', '/on-call', '/responses', '/links',
   '/models/employment-demo', '/models/employment-demo/drift', '/models/employment-demo/fairness', '/models/employment-demo/data', '/models/employment-demo/predictions',
   '/models/employment-demo/thresholds', '/models/employment-demo/setup', '/connect', '/settings', '/settings/kpis', '/settings/people', '/settings/keys',
   '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals', '/settings/prices', '/settings/probes', '/settings/installation'];

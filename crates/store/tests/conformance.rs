@@ -38,6 +38,7 @@ conformance!(
     silences_incidents_and_their_notes_come_back,
     a_shared_link_is_found_by_its_hash_until_it_is_ended,
     where_people_were_named_is_kept_until_it_is_old,
+    one_run_of_a_response_is_open_at_a_time_and_changes_as_a_whole,
     every_acknowledged_row_is_read_once_before_and_after_compaction,
     the_first_row_of_an_id_wins_and_a_changed_resend_is_reported,
     duplicates_are_found_in_segments_too,
@@ -52,6 +53,7 @@ conformance!(
     damage_is_named,
     a_database_of_schema_2_is_brought_up_to_date,
     a_database_of_schema_3_is_brought_up_to_date,
+    a_database_of_schema_6_is_brought_up_to_date,
     words_and_traces_are_found_before_and_after_compaction,
     what_is_told_twice_is_kept_once,
     questions_are_answered_from_segments_and_fresh_rows_alike,
@@ -381,6 +383,11 @@ async fn a_database_of_schema_2_is_brought_up_to_date(database: TestDatabase) {
 async fn a_database_of_schema_3_is_brought_up_to_date(database: TestDatabase) {
     let file = include_bytes!("fixtures/schema-0003.sqlite.zst");
     brought_up_to_date(database, file, include_bytes!("fixtures/schema-0003.postgres.sql.zst")).await;
+}
+
+async fn a_database_of_schema_6_is_brought_up_to_date(database: TestDatabase) {
+    let file = include_bytes!("fixtures/schema-0006.sqlite.zst");
+    brought_up_to_date(database, file, include_bytes!("fixtures/schema-0006.postgres.sql.zst")).await;
 }
 
 /// A database that the program of that schema wrote (see the README beside it).

@@ -45,7 +45,7 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
         Err(problem) => wrong.set(Some(problem)),
     };
     view! {
-        <form class="col gap-12 mt-12" on:submit=submit>
+        <form class="col gap-12 mt-12" method="post" on:submit=submit>
             <div class="row wrap gap-12">{name_field}
                 <label class="f"><span>"Who decides"</span><select class="in" name="control">{controls}</select></label></div>
             <label class="f"><span>"What it does, for whoever decides at night"</span><input class="in" name="description" maxlength="4000" value=text(&|r| r.description.clone())/></label>

@@ -165,7 +165,8 @@ fn decision(run: &Run, hands: Hands) -> AnyView {
         <div class="pb"><p class="mid">{words}</p>{held}<p class="mt-4">{run.about.clone()}</p>{plan(run)}
             <h3 class="lab mt-12">"What it touches"</h3>
             <dl class="kv">{facts}<dt>"Dry run"</dt>{tried}<dt>"Undo"</dt><dd>{back}</dd><dt>"Back to normal"</dt><dd>{within}</dd></dl>{people}
-            <form node_ref=form on:submit=move |event| {
+            // Sent before the script has come, what is in it does not stand in an address.
+            <form node_ref=form method="post" on:submit=move |event| {
                 let sent = Sent::of(&event);
                 hands.act.dispatch((id, RunAct::Approve { hash: hash.clone(), reason: sent.text("reason"), password: sent.text("password") }));
             }>

@@ -9,6 +9,7 @@ use domain::alert::{Alert, Labels, Source};
 use domain::annotation::{Annotation, AnnotationText, Subject};
 use domain::incident::Incident;
 use domain::mention::Mention;
+use domain::response::{Control, Plan, Run, State};
 use domain::share::{Share, ShareText, SharedPage, Visit};
 use domain::time::RangeChoice;
 use domain::{Role, TimeRange, Timestamp};
@@ -211,4 +212,51 @@ pub async fn where_people_were_named_is_kept_until_it_is_old(database: TestDatab
     assert_eq!((found[0].text.as_str(), found[0].seen, found[1].seen), ("@eve 250", false, true));
     assert_eq!(store.unseen_mentions(eve).await.expect("counts"), 1);
     assert_eq!(store.unseen_mentions(tom).await.expect("counts"), 1, "what one saw, another has not");
+}
+
+pub async fn one_run_of_a_response_is_open_at_a_time_and_changes_as_a_whole(database: TestDatabase) {
+    let store = database.open().await;
+    let new = |response: &str, incident: Option<i64>| Run {
+        id: 0,
+        response: response.into(),
+        description: String::new(),
+        touches: Vec::new(),
+        fingerprint: "f".into(),
+        about: "it leaks".into(),
+        incident,
+        by: String::new(),
+        control: Control::One,
+        held_back: String::new(),
+        plan: Plan { url: "http://a/".into(), parameters: Default::default(), undo_url: String::new(), hash: "h".into() },
+        proposed_at: Timestamp(10),
+        expires_at: Timestamp(20),
+        helps_within: 5,
+        tried: None,
+        try_first: false,
+        approved: Vec::new(),
+        denied: None,
+        undone: None,
+        state: State::Proposed,
+        attempts: 0,
+        due_at: Timestamp(10),
+        ran_at: None,
+        answer: String::new(),
+        helped: None,
+    };
+    let id = store.add_run(&new("restart", Some(7))).await.expect("kept").expect("the first");
+    assert_eq!(store.add_run(&new("restart", None)).await.expect("asked"), None, "one is not over");
+    let other = store.add_run(&new("scale", None)).await.expect("kept").expect("of another response");
+    let refused = store.change_run(id, |_| Err("no")).await.expect("asked");
+    assert_eq!(refused, Some(Err("no")));
+    assert_eq!(store.runs_open().await.expect("reads").len(), 2, "what refuses changes nothing");
+    let denied = |run: Run| Ok::<_, String>(Run { state: State::Denied, ..run });
+    let changed = store.change_run(id, denied).await.expect("changes").expect("there").expect("allowed");
+    assert_eq!((changed.id, changed.state), (id, State::Denied));
+    assert_eq!(store.change_run(99, denied).await.expect("asked"), None);
+    assert!(store.add_run(&new("restart", None)).await.expect("kept").is_some(), "it may be proposed again");
+    let ids = |runs: Vec<Run>| runs.into_iter().map(|r| r.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.runs_about(Some(7), "", 9).await.expect("reads")), [id]);
+    assert_eq!(ids(store.runs_about(None, "f", 9).await.expect("reads")), [other + 1, other, id]);
+    assert_eq!(store.expire_runs(Timestamp(11)).await.expect("removes"), 1, "what is open stays");
+    assert_eq!(ids(store.runs_since(Timestamp(0), 9).await.expect("reads")), [other + 1, other]);
 }
