@@ -239,7 +239,7 @@ pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong)
     let kinds: Vec<_> = kinds.into_iter().map(|(n, t)| view! { <option value=n>{t}</option> }).collect();
     view! {
         <section class="panel" aria-label="Where messages go"><header class="ph"><h2>"Where messages go"</h2></header>{table}
-        <form class="pf2 row wrap gap-12" on:submit=move |event| {
+        <form class="pf2 row wrap gap-12" method="post" on:submit=move |event| {
             let sent = Sent::of(&event);
             let (target, secret) = (sent.text("target").trim().to_string(), sent.text("secret").trim().to_string());
             let destination = match sent.text("kind").as_str() {

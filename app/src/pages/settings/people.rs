@@ -59,7 +59,7 @@ pub fn People() -> impl IntoView {
             <section class="panel" aria-label="People">
                 <Transition fallback=Loading>{move || Suspend::new(async move { listed(list.await, ("Nobody yet", ""), table) })}</Transition>
             </section>
-            <form class="panel narrow mt-16" aria-label="Add a person" on:submit=move |event| {
+            <form class="panel narrow mt-16" aria-label="Add a person" method="post" on:submit=move |event| {
                 let sent = Sent::of(&event);
                 let role = Role::parse(&sent.text("role")).unwrap_or(Role::Viewer);
                 add.dispatch((sent.text("email"), sent.text("name"), role, sent.text("password")));

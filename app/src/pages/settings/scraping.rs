@@ -39,7 +39,7 @@ pub fn Scraping() -> impl IntoView {
             <div class="head"><div><h1>"Scraping"</h1><p>"Programs that answer with their metrics in Prometheus’ text format or OpenMetrics are asked from here. Whether one answers is the signal “up”."</p></div></div>
             {move || outcome(add.value().get(), "")}
             {move || outcome(remove.value().get(), "")}
-            <form class="panel" aria-label="New target" on:submit=move |event| {
+            <form class="panel" aria-label="New target" method="post" on:submit=move |event| {
                 let sent = Sent::of(&event);
                 add.dispatch((sent.text("job"), sent.text("url"), sent.text("kind") == "discovery", sent.text("every").parse().unwrap_or(15), sent.text("credentials")));
             }>
