@@ -35,6 +35,8 @@ const PAST_MAX: i64 = 500;
 /// Runs that a page lists.
 const LISTED: usize = 100;
 const ABOUT_MAX: i64 = 20;
+/// Alerts that one response is held against in a turn, the most pressing.
+const ASKED_MAX: usize = 50;
 /// Bytes of an answer that are kept.
 const ANSWER_MAX: usize = 500;
 
@@ -226,17 +228,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Proposes what alerts that fire ask for.
+    /// Proposes what alerts that fire ask for: of each response the most pressing that nobody keeps quiet.
     async fn propose_due(&self, kept: &Responses) -> Result<()> {
         let now = self.now();
-        let asked: Vec<(&Response, Alert)> = {
+        let asked: Vec<(&Response, Vec<Alert>)> = {
             let board = self.board().await?;
             let mut asked = Vec::new();
             for response in kept.all.iter().filter(|r| r.enabled) {
                 let Ok(matchers) = Matchers::of(&response.matchers) else { continue };
                 let long = |a: &&Alert| a.starts_at.plus(response.after) <= now && matchers.matches(&a.labels);
-                let first = board.open(now).filter(long).min_by_key(|a| (a.priority, a.starts_at));
-                asked.extend(first.map(|alert| (response, alert.clone())));
+                let mut alerts: Vec<&Alert> = board.open(now).filter(long).collect();
+                alerts.sort_by_key(|a| (a.priority, a.starts_at));
+                let alerts: Vec<Alert> = alerts.into_iter().take(ASKED_MAX).cloned().collect();
+                asked.extend((!alerts.is_empty()).then_some((response, alerts)));
             }
             asked
         };
@@ -244,13 +248,16 @@ impl Engine {
             return Ok(());
         }
         let past = self.store.runs_since(now.plus(-PAST), PAST_MAX).await?;
-        let due: Vec<_> = asked.into_iter().filter(|(r, a)| rests(r, &past, &a.fingerprint, now).is_none()).collect();
-        if due.is_empty() {
+        let rested = |r: &Response, a: &Alert| rests(r, &past, &a.fingerprint, now).is_none();
+        if !asked.iter().any(|(r, alerts)| alerts.iter().any(|a| rested(r, a))) {
             return Ok(());
         }
         let quiet = self.board().await?.suppression(now);
-        for (response, alert) in due.into_iter().filter(|(_, a)| !quiet.contains_key(&a.fingerprint)) {
-            self.propose(response, &alert, "", &past).await?;
+        for (response, alerts) in asked {
+            let first = alerts.iter().find(|a| rested(response, a) && !quiet.contains_key(&a.fingerprint));
+            if let Some(alert) = first {
+                self.propose(response, alert, "", &past).await?;
+            }
         }
         Ok(())
     }

@@ -227,7 +227,12 @@ pub async fn one_run_of_a_response_is_open_at_a_time_and_changes_as_a_whole(data
         by: String::new(),
         control: Control::One,
         held_back: String::new(),
-        plan: Plan { url: "http://a/".into(), parameters: Default::default(), undo_url: String::new(), hash: "h".into() },
+        plan: Plan {
+            url: "http://a/".into(),
+            parameters: Default::default(),
+            undo_url: String::new(),
+            hash: "h".into(),
+        },
         proposed_at: Timestamp(10),
         expires_at: Timestamp(20),
         helps_within: 5,
