@@ -186,7 +186,7 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
             <div class="nav-l">"Run"</div>
             {item("/rules", "slid", "Rules")}
             {item("/on-call", "cal", "On-call")}
-            {item("/responses", "bolt", "Responses")}
+            {item("/responses", "play", "Responses")}
             {item("/settings", "gear", "Settings")}
         </nav>
         <div class="foot nav">

@@ -308,7 +308,7 @@ fn entry(e: &Entry) -> AnyView {
             EntryKind::Evidence => "target",
             EntryKind::Delivery => "mail",
             EntryKind::OnCall => "phone",
-            EntryKind::Response => "bolt",
+            EntryKind::Response => "play",
             _ => "check",
         };
         view! { <span class="ava sm sys"><Icon name=icon small=true/></span> }.into_any()

@@ -65,7 +65,7 @@ pub fn beside(runs: &[Run], offered: &[(String, String)], hands: Hands) -> AnyVi
         .iter()
         .map(|(name, alert)| {
             let (shown, own) = (format!("Propose: {name}"), (name.clone(), alert.clone()));
-            view! { <button class="btn sm" type="button" on:click=move |_| { hands.propose.dispatch(own.clone()); }><Icon name="bolt" small=true/>{shown}</button> }
+            view! { <button class="btn sm" type="button" on:click=move |_| { hands.propose.dispatch(own.clone()); }><Icon name="play" small=true/>{shown}</button> }
         })
         .collect();
     let other = (!rows.is_empty() || !offers.is_empty()).then(|| {
