@@ -6,7 +6,8 @@ export default defineConfig({
   timeout: 60_000,
   // Machines that run this beside other work are slow; what is waited for comes, or never does.
   expect: { timeout: 10_000 },
-  workers: 1,
+  // Each file has a program of its own; two at a time is what the smallest machine of a team has cores for.
+  workers: 2,
   retries: 0,
   reporter: 'list',
   use: {

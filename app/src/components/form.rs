@@ -38,6 +38,19 @@ impl Sent {
     }
 }
 
+/// Folds what is open within an element, and clears the forms in it: what they asked for is done.
+pub fn fold(within: &str) {
+    let Ok(open) = document().query_selector_all(&format!("{within} details[open]")) else { return };
+    for place in 0..open.length() {
+        let Some(details) = open.get(place).and_then(|node| node.dyn_into::<web_sys::Element>().ok()) else { continue };
+        let _ = details.remove_attribute("open");
+        let form = details.query_selector("form").ok().flatten();
+        if let Some(form) = form.and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) {
+            form.reset();
+        }
+    }
+}
+
 /// What came of the last change: the error in words, or what `done` says.
 pub fn outcome<T>(result: Option<Result<T, Failure>>, done: &'static str) -> Option<AnyView> {
     match result {

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use crate::components::form::outcome;
+use crate::components::form::{fold, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Failed, Loading};
 use crate::server_functions::Failure;
@@ -69,6 +69,11 @@ pub fn OnCall() -> impl IntoView {
         move || (plan.get(), change.version().get(), test.version().get()),
         |(plan, ..)| on_call(plan.from, plan.days),
     );
+    Effect::new(move |_| {
+        if matches!(change.value().get(), Some(Ok(()))) {
+            fold(".policies");
+        }
+    });
     let page = move |seen: OnCallView| {
         view! {
             {parts::schedules(&seen, plan, change)}

@@ -41,8 +41,8 @@ pub fn escalation(seen: &OnCallView, change: Change) -> AnyView {
     };
     let new = editor(&new, seen, change);
     view! {
-        <Panel title="Escalation" sub="until somebody takes it on" span="c-12">{empty}{policies}
-        <details><summary class="btn xs"><Icon name="plus" small=true/>"Policy"</summary>{new}</details></Panel>
+        <Panel title="Escalation" sub="until somebody takes it on" span="c-12"><div class="policies">{empty}{policies}
+        <details><summary class="btn xs"><Icon name="plus" small=true/>"Policy"</summary>{new}</details></div></Panel>
     }
     .into_any()
 }

@@ -17,7 +17,10 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
     let known = of.map(|v| v.response.clone());
     let name = known.as_ref().map(|r| r.name.clone());
     let text = |of: &dyn Fn(&Response) -> String| known.as_ref().map(of).unwrap_or_default();
-    let span = |of: &dyn Fn(&Response) -> i64, usual: i64| span_text(known.as_ref().map_or(usual, of));
+    let span = |of: &dyn Fn(&Response) -> i64, usual: i64| match known.as_ref().map_or(usual, of) {
+        0 => "0".to_string(),
+        span => span_text(span),
+    };
     let matchers = text(&|r| r.matchers.iter().map(Matcher::text).collect::<Vec<_>>().join(", "));
     let parameters = text(&|r| match &r.parameters {
         Value::Null => String::new(),
@@ -51,7 +54,7 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
             <label class="f"><span>"What it does, for whoever decides at night"</span><input class="in" name="description" maxlength="4000" value=text(&|r| r.description.clone())/></label>
             <div class="row wrap gap-12">
                 <label class="f grow"><span>"For alerts with"</span><input class="in mono" name="matchers" required autocomplete="off" placeholder="alertname=\"Feed stale\", service=\"income-feed\"" value=matchers/></label>
-                <label class="f"><span>"That have fired for"</span><input class="in sm" name="after" placeholder="0s" value=after/></label></div>
+                <label class="f"><span>"That have fired for"</span><input class="in" name="after" placeholder="0" value=after/></label></div>
             <div class="row wrap gap-12">
                 <label class="f grow"><span>"Called by POST"</span><input class="in mono" name="url" type="url" required autocomplete="off" placeholder="https://automation.example/restart" value=text(&|r| r.url.clone())/></label>
                 <label class="f grow"><span>"To take it back; empty where that cannot be"</span><input class="in mono" name="undo_url" type="url" autocomplete="off" value=text(&|r| r.undo_url.clone())/></label>
@@ -60,10 +63,10 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
                 <label class="f grow"><span>"Parameters, JSON; {{value}} and {{labels.NAME}} are filled in"</span><textarea class="in mono" name="parameters" rows="5" spellcheck="false" placeholder="{\"service\": \"{{labels.service}}\"}">{parameters}</textarea></label>
                 <label class="f grow"><span>"What it touches, a fact a line"</span><textarea class="in" name="touches" rows="5" placeholder="Services restarted: 3 pods in turn">{touches}</textarea></label></div>
             <div class="row wrap gap-12">
-                <label class="f"><span>"A proposal holds for"</span><input class="in sm" name="holds" value=span(&|r| r.holds, 60 * MINUTE)/></label>
-                <label class="f"><span>"It helps within"</span><input class="in sm" name="helps_within" value=span(&|r| r.helps_within, 15 * MINUTE)/></label>
-                <label class="f"><span>"Rests between runs"</span><input class="in sm" name="rest" value=span(&|r| r.rest, 15 * MINUTE)/></label>
-                <label class="f"><span>"Runs a day, at most"</span><input class="in sm num" name="per_day" inputmode="numeric" value=per_day/></label></div>
+                <label class="f"><span>"A proposal holds for"</span><input class="in" name="holds" value=span(&|r| r.holds, 60 * MINUTE)/></label>
+                <label class="f"><span>"It helps within"</span><input class="in" name="helps_within" value=span(&|r| r.helps_within, 15 * MINUTE)/></label>
+                <label class="f"><span>"Rests between runs"</span><input class="in" name="rest" value=span(&|r| r.rest, 15 * MINUTE)/></label>
+                <label class="f"><span>"Runs a day, at most"</span><input class="in num" name="per_day" inputmode="numeric" value=per_day/></label></div>
             <label class="row"><input type="checkbox" name="dry_run" value="yes" {..initially("checked", dry_run)}/><span>"Its receiver understands \"dry_run\": true: it is tried before it is decided"</span></label>
             <label class="row"><input type="checkbox" name="enabled" value="yes" {..initially("checked", enabled)}/><span>"Alerts propose it"</span></label>
             <p><button class="btn pri" type="submit">"Keep the response"</button></p></form>
@@ -74,7 +77,7 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
 fn read(sent: &Sent, name: Option<String>) -> Result<Response, String> {
     let text = |of: &str| sent.text(of).trim().to_string();
     let span = |of: &str| match text(of).as_str() {
-        "" | "0" | "0s" => Ok(0),
+        "" | "0" => Ok(0),
         own => parse_span(own).ok_or_else(|| format!("“{own}” is no span of time; write 30s, 10m, 6h or 7d")),
     };
     let parameters = match text("parameters").as_str() {

@@ -7,7 +7,7 @@ use domain::response::{ResponseView, ResponsesView, Run};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::components::form::{Sent, outcome};
+use crate::components::form::{Sent, fold, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
@@ -34,6 +34,11 @@ pub fn Responses() -> impl IntoView {
         move || (live.alerts.get(), save.version().get(), delete.version().get(), stop.version().get()),
         |()| responses(),
     );
+    Effect::new(move |_| {
+        if matches!(save.value().get(), Some(Ok(()))) || matches!(stop.value().get(), Some(Ok(()))) {
+            fold("#main");
+        }
+    });
     view! {
         <Title text="Responses"/>
         <Frame title=Signal::stored("Responses".to_string())>

@@ -160,7 +160,7 @@ fn decision(run: &Run, hands: Hands) -> AnyView {
         hands.act.dispatch((id, RunAct::Deny { reason }));
     };
     view! {
-        <section class="panel emph poor" aria-label="Waiting for approval"><header class="ph"><h2>{run.response.clone()}</h2>
+        <section class="panel emph poor apv" aria-label="Waiting for approval"><header class="ph"><h2>{run.response.clone()}</h2>
             <div class="act"><Status of=Of::Fair text=run.words() pill=true/></div></header>
         <div class="pb"><p class="mid">{words}</p>{held}<p class="mt-4">{run.about.clone()}</p>{plan(run)}
             <h3 class="lab mt-12">"What it touches"</h3>
