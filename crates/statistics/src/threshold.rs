@@ -178,6 +178,34 @@ mod tests {
         }
     }
 
+    /// Values with memory scatter as far as without, but a history of them shows less of it: limits from few are
+    /// too narrow, by as much as is said here.
+    #[test]
+    fn with_memory_they_cry_wolf_as_often_once_the_history_is_long() {
+        let rate = |n: usize, learn: &dyn Fn(&[f64]) -> Thresholds| {
+            let mut state = 0.0;
+            measured(
+                |random| {
+                    state = 0.7 * state + 0.51_f64.sqrt() * normal(random);
+                    state
+                },
+                n,
+                learn,
+            )
+        };
+        for (name, learn) in [
+            ("history", &(|h: &[f64]| from_history(h, 3.0)) as &dyn Fn(&[f64]) -> Thresholds),
+            ("conformal", &|h: &[f64]| conformal(h, 0.05)),
+            ("decaying", &|h: &[f64]| decaying(h, 0.05, 200.0)),
+            ("season", &|h: &[f64]| seasonal(&SeasonalBaseline::of(h, 1, 0.0).expect("a period"), 0, 3.0)),
+        ] {
+            let (was, said) = rate(400, learn);
+            assert!(was < 1.35 * said + 0.002, "{name}: said {said}, was {was}");
+        }
+        let (was, said) = rate(10, &|h: &[f64]| from_history(h, 3.0));
+        assert!((1.2..6.0).contains(&(was / said)), "a short history: said {said}, was {was}");
+    }
+
     #[test]
     fn too_short_a_history_gives_no_limit_rather_than_a_wrong_one() {
         assert_eq!(conformal(&[1.0, 2.0], 0.05).upper, f64::INFINITY);

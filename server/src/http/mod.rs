@@ -190,6 +190,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .post("/api/v1/query_range", view, prometheus::query_range)
         .get("/api/v1/query_exemplars", view, prometheus::exemplars)
         .post("/api/v1/query_exemplars", view, prometheus::exemplars)
+        .get("/federate", view, prometheus::federate)
         .get("/api/v1/series", view, prometheus::series)
         .post("/api/v1/series", view, prometheus::series)
         .get("/api/v1/labels", view, prometheus::labels)

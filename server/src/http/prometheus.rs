@@ -175,6 +175,50 @@ pub async fn query(
     Ok(success(shown(value, &grid, false)))
 }
 
+/// The newest values of what selectors find, in Prometheus' text format, so that whatever scrapes (Prometheus
+/// itself, a cloud's agent, an OpenTelemetry collector) takes them on. Without times: they are of now, as far as a
+/// query that is asked now sees them.
+pub async fn federate(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+) -> Result<Response, Refusal> {
+    let selectors = asked.all("match[]");
+    if selectors.is_empty() {
+        return Err(bad("no match[] parameter provided"));
+    }
+    let grid = Grid::instant(state.engine.now().0 / 1000);
+    let mut lines: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+    for selector in &selectors {
+        let value = state.engine.promql(&caller.actor, selector, grid, LOOKBACK).await.map_err(refused)?;
+        let Value::Vector(series) = value else {
+            return Err(bad(&format!("invalid parameter \"match[]\": \"{selector}\" finds no series")));
+        };
+        for one in series.iter().filter(|s| !is_absent(s.values[0])) {
+            let name = one.labels.get("__name__").map_or("", String::as_str);
+            if !name.is_empty() {
+                lines.entry(name.to_string()).or_default().insert(line_of(&one.labels), one.values[0]);
+            }
+        }
+    }
+    let mut text = String::new();
+    for (name, series) in &lines {
+        text.push_str(&format!("# TYPE {name} untyped\n"));
+        for (labels, value) in series {
+            text.push_str(&format!("{name}{labels} {}\n", number(*value)));
+        }
+    }
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// `{a="b"}` without the name; empty for none.
+fn line_of(labels: &BTreeMap<String, String>) -> String {
+    let escaped = |v: &str| v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let pairs = labels.iter().filter(|(n, _)| *n != "__name__").map(|(n, v)| format!("{n}=\"{}\"", escaped(v)));
+    let pairs = pairs.collect::<Vec<_>>().join(",");
+    if pairs.is_empty() { pairs } else { format!("{{{pairs}}}") }
+}
+
 pub async fn query_range(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,

@@ -283,6 +283,13 @@ pub fn exporters_of_debian_are_scraped(server: Server) {
     assert!(refused.to_string().contains("127.0.0.1:1"), "the target that does not answer is named: {refused}");
 }
 
+/// A job that takes on some of what is kept here; not what it wrote here itself.
+fn federated(address: &str, key: &str) -> String {
+    format!(
+        "- job_name: federated\n  honor_labels: true\n  metrics_path: /federate\n  params:\n    'match[]': ['{{__name__=~\"taken_.+\",job=\"\"}}']\n  static_configs:\n  - targets: ['{address}']\n  authorization:\n    credentials: {key}\n"
+    )
+}
+
 /// Prometheus keeps the same samples and is asked the same questions.
 pub fn prometheus_gives_the_same_answers(server: Server) {
     let (ingest, read) = (server.key("ingest"), server.key("read"));
@@ -291,11 +298,14 @@ pub fn prometheus_gives_the_same_answers(server: Server) {
     let port = free_port();
     let config = folder.join("p.yml");
     let remote = format!(
-        "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: plimsoll\n  static_configs:\n  - targets: ['{0}']\nremote_write:\n- url: http://{0}/api/v1/write\n  authorization:\n    credentials: {ingest}\nremote_read:\n- url: http://{0}/api/v1/read\n  read_recent: true\n  required_matchers:\n    __name__: only_here\n  authorization:\n    credentials: {read}\n",
-        server.address
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: plimsoll\n  static_configs:\n  - targets: ['{0}']\n{federated}remote_write:\n- url: http://{0}/api/v1/write\n  authorization:\n    credentials: {ingest}\nremote_read:\n- url: http://{0}/api/v1/read\n  read_recent: true\n  required_matchers:\n    __name__: only_here\n  authorization:\n    credentials: {read}\n",
+        server.address,
+        federated = federated(&server.address, &read),
     );
     let only = json!({"name": "only_here", "labels": {"what": "a \"b\" c"}, "value": 42.5}).to_string();
     assert_eq!(server.post("/api/v1/samples", &ingest, only.as_bytes()).status, 200);
+    let taken = json!({"name": "taken_on", "labels": {"what": "a \"b\"\\ c"}, "value": 7.5}).to_string();
+    assert_eq!(server.post("/api/v1/samples", &ingest, taken.as_bytes()).status, 200);
     std::fs::write(&config, remote).expect("writes");
     let _prometheus = running(
         "prometheus",
@@ -330,9 +340,15 @@ pub fn prometheus_gives_the_same_answers(server: Server) {
     let read_here = Answer::of(&oracle, "GET", &path, "", &[], b"").json();
     assert_eq!(read_here["data"]["result"][0]["value"][1], "42.5", "{read_here}");
     assert!(differ.is_empty(), "{} of {} answers differ:\n{}", differ.len(), QUERIES.len(), differ.join("\n"));
+    // And what it scrapes from here is its own.
+    let path = format!("/api/v1/query?query=taken_on%7Bwhat%3D~%22a.%2Bc%22%7D&time={at}");
+    let scraped = Answer::of(&oracle, "GET", &path, "", &[], b"").json();
+    let own = &scraped["data"]["result"][0];
+    assert_eq!((&own["value"][1], &own["metric"]["what"]), (&json!("7.5"), &json!("a \"b\"\\ c")), "{scraped}");
+    assert_eq!(server.get("/federate", &read).status, 400, "it says of what");
     // The other questions that Grafana begins with.
     let labels = server.get("/api/v1/label/job/values?match[]=up", &read).json();
-    assert_eq!(labels["data"], json!(["plimsoll"]));
+    assert_eq!(labels["data"], json!(["federated", "plimsoll"]));
     let series = server.get("/api/v1/series?match[]=up", &read).json();
     assert_eq!(series["data"][0]["__name__"], "up");
     let metadata = server.get("/api/v1/metadata", &read).json();

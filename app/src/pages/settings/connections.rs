@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::Settings;
+use super::ways_out::ways_out;
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
@@ -181,6 +182,7 @@ pub fn Connections() -> impl IntoView {
             (WAYS[chosen].lines)(&origin, if key.is_empty() { "plk_…" } else { &key })
         },
     );
+    let out = awaited(|| (), move || who, |(), who| ways_out(&who.map(|m| m.origin).unwrap_or_default()));
     let state =
         awaited(move || chosen.get(), move || list, |chosen, list| receiving(&WAYS[chosen], &list.unwrap_or_default()));
     view! {
@@ -201,6 +203,7 @@ pub fn Connections() -> impl IntoView {
                     <Transition fallback=|| ()>{state}</Transition>
                 </div>
             </section>
+            <Transition fallback=|| ()>{out}</Transition>
         </Settings>
     }
 }

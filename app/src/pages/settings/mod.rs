@@ -10,6 +10,7 @@ mod prices;
 mod probes;
 mod scraping;
 mod signals;
+mod ways_out;
 mod webhooks;
 
 pub use account::Account;
