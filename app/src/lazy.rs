@@ -108,5 +108,6 @@ kind!(
     Signals => pages::settings::Signals,
     Probes => pages::settings::Probes,
     Installation => pages::settings::Installation,
+    Audit => pages::settings::Audit,
     Connect => pages::connect::Connect,
 );

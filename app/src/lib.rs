@@ -161,6 +161,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/signals") view=lazy::Signals::route() ssr=SsrMode::Async/>
                 <Route path=path!("/settings/prices") view=lazy::Prices::route() ssr=SsrMode::Async/>
                 <Route path=path!("/settings/probes") view=lazy::Probes::route() ssr=SsrMode::Async/>
+                <Route path=path!("/settings/audit") view=lazy::Audit::route() ssr=SsrMode::Async/>
                 <Route path=path!("/settings/installation") view=lazy::Installation::route() ssr=SsrMode::Async/>
             </Routes>
         </Router>

@@ -8,7 +8,7 @@ const pages = ['/overview', '/operations?from=now-6h', '/alerts', '/alerts/silen
   '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes', '/rules', '/rules/new', '/on-call', '/responses', '/links',
   '/models/employment-demo', '/models/employment-demo/drift', '/models/employment-demo/fairness', '/models/employment-demo/data', '/models/employment-demo/predictions',
   '/models/employment-demo/thresholds', '/models/employment-demo/setup', '/connect', '/settings', '/settings/kpis', '/settings/people', '/settings/keys',
-  '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals', '/settings/prices', '/settings/probes', '/settings/installation'];
+  '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals', '/settings/prices', '/settings/probes', '/settings/installation', '/settings/audit'];
 
 test.describe.configure({ mode: 'serial', timeout: 180_000 });
 test.beforeAll(async ({ browser, request }) => {

@@ -40,7 +40,7 @@ fn close(overlay: RwSignal<Option<Over>>, what: Over) -> Callback<()> {
 }
 
 /// Pages, and words that they are also known by.
-const PAGES: [(&str, &str, &str); 18] = [
+const PAGES: [(&str, &str, &str); 19] = [
     ("Overview", "/overview", "home executive health"),
     ("Operations", "/operations", "live hosts services"),
     ("Alerts", "/alerts", "firing"),
@@ -57,6 +57,7 @@ const PAGES: [(&str, &str, &str); 18] = [
     ("Shared links", "/links", "share"),
     ("Settings: account", "/settings", "theme password preferences"),
     ("Settings: KPIs", "/settings/kpis", "targets weights"),
+    ("Settings: audit", "/settings/audit", "who did what log deeds compliance"),
     ("Settings: connections", "/settings/connections", "send data otlp prometheus"),
     ("Connect a system", "/connect", "new model import"),
 ];

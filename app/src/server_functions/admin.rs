@@ -1,5 +1,6 @@
 //! People, keys, probes: what the installation's settings change.
 
+use domain::audit::Deed;
 use domain::people::{ApiKey, Person};
 use domain::view::InstallationCheck;
 use domain::{Role, Scope};
@@ -83,4 +84,11 @@ pub async fn delete_probe(id: i64) -> Result<(), Failure> {
 pub async fn installation() -> Result<Vec<InstallationCheck>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().installation_checks(&actor()).await?)
+}
+
+/// Who did what, newest first: deeds before a number, whose deed or object holds a text.
+#[server(prefix = "/do", endpoint = "deeds", input = Json, output = Json)]
+pub async fn deeds(before: i64, text: String) -> Result<Vec<Deed>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().deeds_before(&actor(), before, &text, domain::audit::PAGE).await?)
 }

@@ -57,7 +57,7 @@ pub fn listed(name: &str) -> Option<Action> {
         | "set_prices" | "note_signal" => Action::EditModel,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
-        "remove_model" | "installation" => Action::ManageInstallation,
+        "remove_model" | "installation" | "deeds" => Action::ManageInstallation,
         _ => return None,
     })
 }

@@ -9,6 +9,7 @@ pub mod access;
 pub mod alert;
 pub mod analysis;
 pub mod annotation;
+pub mod audit;
 pub mod baseline;
 mod civil;
 pub mod conventions;

@@ -6,6 +6,7 @@
 pub mod alert;
 mod analysis;
 mod arrivals;
+mod audit;
 pub mod collect;
 mod connections;
 mod counters;
@@ -246,19 +247,6 @@ impl Engine {
 
     pub(crate) fn may(&self, actor: &Actor, action: Action, object: &Object) -> Result<()> {
         Ok(authorize(actor, action, object)?)
-    }
-
-    /// Writes who did what to what. A failure is logged and does not undo what was done.
-    pub(crate) async fn audit(&self, actor: &Actor, action: &str, object: &str) {
-        let who = match actor {
-            Actor::Anonymous => "anonymous".to_string(),
-            Actor::Person { id, .. } => format!("person {id}"),
-            Actor::Key { id, .. } => format!("key {id}"),
-            Actor::Local => "local".to_string(),
-        };
-        if let Err(error) = self.store.record_audit(&who, action, object, self.now()).await {
-            tracing::error!(%error, action, "an audit entry could not be written");
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! nothing in memory is trusted without asking the database what came since.
 
 mod alerts;
+mod audit;
 mod background;
 mod baselines;
 mod catalogue;

@@ -1,4 +1,4 @@
-//! People, sessions, API keys, the audit trail. Secrets are kept as hashes only.
+//! People, sessions, API keys. Secrets are kept as hashes only.
 
 use domain::people::{ApiKey, Person};
 use domain::{Role, Scope, Timestamp};
@@ -266,15 +266,5 @@ impl Store {
             .execute("UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", params![id, at])
             .await?;
         Ok(changed > 0)
-    }
-
-    pub async fn record_audit(&self, actor: &str, action: &str, object: &str, at: Timestamp) -> Result<()> {
-        self.database
-            .execute(
-                "INSERT INTO audit (at, actor, action, object) VALUES ($1, $2, $3, $4)",
-                params![at, actor, action, object],
-            )
-            .await?;
-        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State as From};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use domain::audit::Deed;
 use domain::baseline::BaselineSource;
 use domain::model::ModelChange;
 use domain::model::{Mapping, Model};
@@ -316,4 +317,21 @@ pub async fn delete_probe(
 ) -> ApiResult<StatusCode> {
     state.engine.delete_probe(&caller.actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditQuery {
+    after: i64,
+    limit: Option<usize>,
+}
+
+/// Who did what, for programs that keep such records: each asks for what came after the last it has read.
+pub async fn audit(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<AuditQuery>,
+) -> ApiResult<Json<Vec<Deed>>> {
+    let limit = query.limit.unwrap_or(domain::audit::PAGE);
+    Ok(Json(state.engine.deeds_after(&caller.actor, query.after, limit).await?))
 }

@@ -9,6 +9,7 @@ use domain::alert::rule::RuleText;
 use domain::alert::view::{AlertAct, AlertView, AlertsView, DestinationState, DryRun, RuleState};
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::annotation::{Annotation, AnnotationAct, AnnotationText};
+use domain::audit::Deed;
 use domain::conventions::SignalNote;
 use domain::find::Hit;
 use domain::health::HealthWeights;
@@ -535,6 +536,10 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
         ("GET", "/api/v1/incidents/{id}") => {
             let answer = json::<IncidentView>(types);
             made("One incident: timeline, alerts, signals on one axis", "incidents", &[], Body::Nothing, answer)
+        }
+        ("GET", "/api/v1/audit") => {
+            let parameters = [("after", "integer", "Those after this number; 0 for all"), LIMIT];
+            made("Who did what, oldest first", "installation", &parameters, Body::Nothing, json::<Vec<Deed>>(types))
         }
         ("GET", "/api/v1/responses") => {
             let answer = json::<ResponsesView>(types);

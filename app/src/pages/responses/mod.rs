@@ -134,7 +134,7 @@ fn history(runs: &[Run]) -> AnyView {
         return view! { <Panel title="Runs" sub="" span="c-12"><Empty title="Nothing was proposed yet" text="Each proposal stands here with what was decided, and whether it helped."/></Panel> }.into_any();
     }
     view! {
-        <Panel title="Runs" sub="the newest first" span="c-12" flush=true><div class="tblw"><table class="t"><thead><tr><th scope="col">"Proposed "<span class="u">{zone_label()}</span></th><th scope="col">"Response"</th><th scope="col">"About"</th><th scope="col">"What came of it"</th><th scope="col">"Who decided"</th></tr></thead><tbody>{rows}</tbody></table></div></Panel>
+        <Panel title="Runs" sub="the newest first" span="c-12" flush=true><div class="tw"><table class="t"><thead><tr><th scope="col">"Proposed "<span class="u">{zone_label()}</span></th><th scope="col">"Response"</th><th scope="col">"About"</th><th scope="col">"What came of it"</th><th scope="col">"Who decided"</th></tr></thead><tbody>{rows}</tbody></table></div></Panel>
     }
     .into_any()
 }

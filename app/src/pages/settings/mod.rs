@@ -1,6 +1,7 @@
 //! Settings: what is yours, what the installation is, who may enter it, what it asks.
 
 mod account;
+mod audit;
 mod connections;
 mod installation;
 mod keys;
@@ -14,6 +15,7 @@ mod ways_out;
 mod webhooks;
 
 pub use account::Account;
+pub use audit::Audit;
 pub use connections::Connections;
 pub use installation::Installation;
 pub(crate) use installation::word;
@@ -54,6 +56,7 @@ fn Settings(#[prop(into)] title: String, children: Children) -> impl IntoView {
                     {link("/settings/installation", "Installation")}
                     {link("/settings/people", "People and roles")}
                     {link("/settings/keys", "API keys")}
+                    {link("/settings/audit", "Audit")}
                 }
             })
         })

@@ -67,6 +67,8 @@ const REST: i64 = 10;
 const RELOAD: i64 = 5 * SECOND;
 /// Alerts and messages are kept this long.
 const KEPT: i64 = 400 * DAY;
+/// Who did what is kept for three years.
+const DEEDS_KEPT: i64 = 3 * 366 * DAY;
 
 /// What the alert engine shares between its loop and the use-cases.
 #[derive(Default)]
@@ -143,6 +145,7 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
                 engine.tidy_incidents().await?;
                 engine.store.expire_alerts(now.plus(-KEPT)).await?;
                 engine.store.expire_runs(now.plus(-KEPT)).await?;
+                engine.store.expire_audit(now.plus(-DEEDS_KEPT)).await?;
                 engine.store.forget_leases(presence::LOOKS, now).await?;
             }
             Ok::<(), crate::EngineError>(())

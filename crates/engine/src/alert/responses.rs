@@ -492,6 +492,8 @@ impl Engine {
     /// Not allowed; a wrong password; what the run's state forbids.
     pub async fn act_on_run(&self, caller: &Caller, id: i64, act: RunAct) -> Result<Run> {
         self.may(&caller.actor, Action::Respond, &Object::Installation)?;
+        let (RunAct::Approve { reason, .. } | RunAct::Deny { reason } | RunAct::Undo { reason }) = &act;
+        let said = reason.clone();
         let (done, event) = match act {
             RunAct::Approve { hash, reason, password } => {
                 let needs = "only people approve, signed in and with their password".to_string();
@@ -507,7 +509,7 @@ impl Engine {
             RunAct::Undo { reason } => ("response.undo", Event::UndoAsked(self.word(caller, &reason))),
         };
         let run = self.change_run(id, event).await?;
-        self.audit(&caller.actor, done, &format!("{}, run {id}", run.response)).await;
+        self.audit(&caller.actor, done, &format!("{}, run {id}: {}", run.response, said.trim())).await;
         Ok(run)
     }
 

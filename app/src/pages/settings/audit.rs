@@ -1,0 +1,53 @@
+//! Who did what: newest first, found by a part of the deed or of what it was done to.
+
+use domain::audit::{Deed, PAGE};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::{Settings, listed};
+use crate::components::panel::Loading;
+use crate::components::zone::{Here, zone_label};
+use crate::server_functions::admin::deeds;
+use crate::wire::resource;
+
+#[component]
+pub fn Audit() -> impl IntoView {
+    let query = use_query_map();
+    let asked = Memo::new(move |_| {
+        query.with(|q| {
+            let before = q.get("before").and_then(|b| b.parse::<i64>().ok()).unwrap_or(i64::MAX);
+            (before, q.get("q").unwrap_or_default())
+        })
+    });
+    asked.with_untracked(|_| ());
+    let list = resource(move || asked.get(), |(before, text)| deeds(before, text));
+    let table = move |rows: Vec<Deed>| {
+        let (_, text) = asked.get_untracked();
+        let next = (rows.len() == PAGE).then(|| rows.last().map(|d| d.id)).flatten();
+        let text: String = text.bytes().map(|b| format!("%{b:02X}")).collect();
+        let older = next.map(|id| {
+            let href = format!("/settings/audit?before={id}&q={text}");
+            view! { <p class="pf2"><a class="btn sm" href=href>"Older"</a></p> }
+        });
+        let rows: Vec<_> = rows
+            .into_iter()
+            .map(|d| {
+                let who = if d.who.is_empty() { d.actor.clone() } else { d.who };
+                view! { <tr><td class="nw">{d.at.here().date_clock()}</td><td title=d.actor>{who}</td><td class="mono">{d.action}</td><td class="brk">{d.object}</td></tr> }
+            })
+            .collect();
+        view! {
+            <table class="t dense"><thead><tr><th scope="col">"When "<span class="u">{zone_label()}</span></th><th scope="col">"Who"</th><th scope="col">"What"</th><th scope="col">"Of what"</th></tr></thead><tbody>{rows}</tbody></table>{older}
+        }
+        .into_any()
+    };
+    view! {
+        <Settings title="Audit">
+            <div class="head"><div><h1>"Audit"</h1><p>"Who changed what, and who decided what is done to production. Kept for three years; programs read it at /api/v1/audit."</p></div></div>
+            <form class="row mb-12" action="/settings/audit" method="get" role="search"><label class="f grow"><span class="sr">"Search deeds"</span>
+                <input class="in" name="q" placeholder="Part of what was done, or of what to" autocomplete="off" value=move || asked.get().1/></label><button class="btn" type="submit">"Search"</button></form>
+            <section class="panel" aria-label="Deeds"><div class="tw">
+                <Transition fallback=Loading>{move || Suspend::new(async move { listed(list.await, ("Nothing of the sort", "No deed answers these words."), table) })}</Transition></div></section>
+        </Settings>
+    }
+}
