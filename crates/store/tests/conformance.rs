@@ -50,6 +50,7 @@ conformance!(
     samples_survive_chunks_and_arrive_late,
     a_killed_process_loses_nothing_acknowledged,
     people_sessions_and_leases,
+    deeds_are_read_in_both_orders_and_found_by_a_part_of_them,
     damage_is_named,
     a_database_of_schema_2_is_brought_up_to_date,
     a_database_of_schema_3_is_brought_up_to_date,
@@ -342,6 +343,35 @@ async fn people_sessions_and_leases(database: TestDatabase) {
     assert_eq!(holders, [("look/7/2".to_string(), "Eve".to_string())], "of this beginning, and not run out");
     assert_eq!(store.forget_leases("look/", Timestamp(60)).await.expect("removes"), 1);
     assert_eq!(store.holders("look/", Timestamp(45)).await.expect("reads").len(), 2);
+}
+
+async fn deeds_are_read_in_both_orders_and_found_by_a_part_of_them(database: TestDatabase) {
+    let store = database.open().await;
+    for (at, action, object) in
+        [(1, "rule.create", "Disk 95% full"), (2, "rule.delete", "Disk_full"), (9, "key.create", "ci")]
+    {
+        store.record_audit("person 1", action, object, Timestamp(at)).await.expect("kept");
+    }
+    let first = store.deeds_after(0, 2).await.expect("reads");
+    assert_eq!(first.iter().map(|d| d.action.as_str()).collect::<Vec<_>>(), ["rule.create", "rule.delete"]);
+    assert_eq!(store.deeds_after(first[1].id, 9).await.expect("reads").len(), 1);
+    let found = |text| {
+        let store = &store;
+        async move {
+            store
+                .deeds_before(i64::MAX, text, 9)
+                .await
+                .expect("reads")
+                .into_iter()
+                .map(|d| d.object)
+                .collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(found("").await, ["ci", "Disk_full", "Disk 95% full"]);
+    assert_eq!(found("5%").await, ["Disk 95% full"], "a sign of the language is only itself");
+    assert_eq!(found("k_f").await, ["Disk_full"]);
+    assert_eq!(found("rule.").await.len(), 2);
+    assert_eq!(store.expire_audit(Timestamp(9)).await.expect("removes"), 2);
 }
 
 async fn damage_is_named(database: TestDatabase) {

@@ -130,6 +130,11 @@ pub fn people_decide_what_an_alert_proposes_and_it_is_sent_once(mut server: Serv
     let undone = hook.wait(3)[2].clone();
     assert_eq!((&undone.body["undo"], undone.key.ends_with("-undo")), (&json!(true), true));
     state(&server, &key, "undone");
+    let deeds = server.get("/api/v1/audit?limit=1000", &key).json();
+    let approved =
+        deeds.as_array().expect("deeds").iter().find(|d| d["action"] == "response.approve").expect("on record");
+    assert_eq!(approved["who"], "mara, mara@example.com");
+    assert!(approved["object"].as_str().is_some_and(|o| o.ends_with(": it leaks")), "{approved}");
 }
 
 pub fn what_may_run_by_itself_is_stopped_by_one_switch_and_runs_so_often_a_day(server: Server) {
