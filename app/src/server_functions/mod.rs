@@ -57,7 +57,8 @@ pub fn listed(name: &str) -> Option<Action> {
         | "set_prices" | "note_signal" => Action::EditModel,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
-        "remove_model" | "installation" | "deeds" => Action::ManageInstallation,
+        "deeds" => Action::ReadAudit,
+        "remove_model" | "installation" => Action::ManageInstallation,
         _ => return None,
     })
 }

@@ -131,10 +131,12 @@ pub enum Action {
     ManageKeys,
     /// Remove the demo, read the installation's checks.
     ManageInstallation,
+    /// Read who did what.
+    ReadAudit,
 }
 
 impl Action {
-    pub const ALL: [Action; 13] = [
+    pub const ALL: [Action; 14] = [
         Action::Enter,
         Action::View,
         Action::Ingest,
@@ -148,6 +150,7 @@ impl Action {
         Action::ManagePeople,
         Action::ManageKeys,
         Action::ManageInstallation,
+        Action::ReadAudit,
     ];
 }
 
@@ -219,7 +222,9 @@ fn person_may(id: i64, role: Role, action: Action, object: &Object) -> bool {
         Action::Ingest | Action::EditModel | Action::EditProbes | Action::Respond | Action::EditAlerting => {
             role >= Role::Operator
         }
-        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation => role == Role::Administrator,
+        Action::ManagePeople | Action::ManageKeys | Action::ManageInstallation | Action::ReadAudit => {
+            role == Role::Administrator
+        }
     }
 }
 
@@ -228,9 +233,12 @@ fn scope_may(scope: Scope, action: Action) -> bool {
         Action::Enter => true,
         Action::View => matches!(scope, Scope::Read | Scope::Admin),
         Action::Ingest => matches!(scope, Scope::Ingest | Scope::Admin),
-        Action::EditModel | Action::EditProbes | Action::Respond | Action::EditAlerting | Action::Annotate => {
-            scope == Scope::Admin
-        }
+        Action::EditModel
+        | Action::EditProbes
+        | Action::Respond
+        | Action::EditAlerting
+        | Action::Annotate
+        | Action::ReadAudit => scope == Scope::Admin,
         // People, keys and the installation are for people: a leaked key must not make another.
         Action::Share
         | Action::EditOwnAccount
@@ -248,6 +256,7 @@ fn requirement(action: Action) -> &'static str {
         Action::EditModel | Action::EditProbes | Action::Respond | Action::EditAlerting => {
             "it needs the role operator, or a key with the scope admin"
         }
+        Action::ReadAudit => "it needs the role administrator, or a key with the scope admin",
         Action::Annotate => "it needs the role executive or operator, or a key with the scope admin",
         Action::Share => "it needs a person of the role executive or operator",
         Action::EditOwnAccount => "it needs the person whose account it is",

@@ -24,13 +24,13 @@ impl Engine {
 
     /// Deeds after a number, oldest first.
     pub async fn deeds_after(&self, actor: &Actor, after: i64, limit: usize) -> Result<Vec<Deed>> {
-        self.may(actor, Action::ManageInstallation, &Object::Installation)?;
+        self.may(actor, Action::ReadAudit, &Object::Installation)?;
         self.with_names(self.store.deeds_after(after, limit.clamp(1, PAGE_MAX)).await?).await
     }
 
     /// Deeds before a number, newest first, whose deed or object holds a text; empty for any.
     pub async fn deeds_before(&self, actor: &Actor, before: i64, text: &str, limit: usize) -> Result<Vec<Deed>> {
-        self.may(actor, Action::ManageInstallation, &Object::Installation)?;
+        self.may(actor, Action::ReadAudit, &Object::Installation)?;
         self.with_names(self.store.deeds_before(before, text.trim(), limit.clamp(1, PAGE_MAX)).await?).await
     }
 

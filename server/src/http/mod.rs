@@ -226,7 +226,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .post("/api/v1/incidents", respond, incidents::open)
         .get("/api/v1/incidents/{id}", view, incidents::one)
         .post("/api/v1/incidents/{id}", Access::Needs(Action::Annotate), incidents::act)
-        .get("/api/v1/audit", Access::Needs(Action::ManageInstallation), api::audit)
+        .get("/api/v1/audit", Access::Needs(Action::ReadAudit), api::audit)
         .get("/api/v1/responses", view, responses::all)
         .put("/api/v1/responses", Access::Needs(Action::EditAlerting), responses::save)
         .delete("/api/v1/responses/{name}", Access::Needs(Action::EditAlerting), responses::delete)

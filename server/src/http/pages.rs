@@ -61,6 +61,7 @@ pub fn access(path: &str) -> Access {
         "/settings/people" => Access::Needs(Action::ManagePeople),
         "/settings/keys" => Access::Needs(Action::ManageKeys),
         "/settings/installation" => Access::Needs(Action::ManageInstallation),
+        "/settings/audit" => Access::Needs(Action::ReadAudit),
         _ => Access::Needs(Action::View),
     }
 }
