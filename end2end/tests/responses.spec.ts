@@ -112,6 +112,11 @@ test('one switch stops all, and an executive sees what waits and decides nothing
   await expect(page.getByText('Nothing is proposed or sent')).toBeVisible();
   await page.getByRole('button', { name: 'Let them go on' }).click();
   await expect(page.getByText('Nothing is proposed or sent')).toBeHidden();
+  // Who decided it, and why, is on record.
+  await open(page, `${plimsoll.url}/settings/audit?q=response`);
+  const approved = page.getByRole('row').filter({ hasText: 'response.approve' });
+  await expect(approved).toContainText('weekly pay read as monthly');
+  await expect(approved).toContainText('Mara Lindqvist, mara@larkfield.example');
   plimsoll.run('user', 'add', 'jonas@larkfield.example', '--name', 'Jonas Weber', '--role', 'executive');
   const other = await (await browser.newContext()).newPage();
   await signIn(other, plimsoll, 'jonas@larkfield.example');
@@ -129,7 +134,7 @@ for (const scheme of ['light', 'dark'] as const) {
     const page = await context.newPage();
     await signIn(page, plimsoll, mara);
     await alert(page, { labels: { alertname: 'Feed stale', service: scheme, system: 'credit', severity: 'critical' } });
-    for (const path of ['/responses', '/incidents/1', '/on-call']) {
+    for (const path of ['/responses', '/incidents/1', '/on-call', '/settings/audit', '/settings/connections']) {
       await open(page, `${plimsoll.url}${path}`);
       for (const summary of await page.locator('summary').all()) await summary.click();
       const found = await new AxeBuilder({ page }).analyze();
