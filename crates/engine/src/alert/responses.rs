@@ -389,9 +389,12 @@ impl Engine {
         } else if kept.all.len() >= RESPONSES_MAX {
             return Err(EngineError::TooLarge(format!("{RESPONSES_MAX} responses are kept at most")));
         }
+        let deed = format!("{}: {}, for {}", new.name, new.control.words(), new.url);
         kept.all.push(new);
         kept.all.sort_by(|a, b| a.name.cmp(&b.name));
-        self.set_document(actor, DOCUMENT, &kept).await
+        self.set_document(actor, DOCUMENT, &kept).await?;
+        self.audit(actor, "response.save", &deed).await;
+        Ok(())
     }
 
     /// Takes a response away; its runs stay on record.
@@ -403,7 +406,9 @@ impl Engine {
         if kept.all.len() == before {
             return Err(EngineError::NotFound(format!("there is no response “{name}”")));
         }
-        self.set_document(actor, DOCUMENT, &kept).await
+        self.set_document(actor, DOCUMENT, &kept).await?;
+        self.audit(actor, "response.delete", name).await;
+        Ok(())
     }
 
     /// Stops all responses, with a reason, or lets them go on.
@@ -411,7 +416,13 @@ impl Engine {
         self.may(&caller.actor, Action::Respond, &Object::Installation)?;
         let mut kept: Responses = self.document(DOCUMENT).await?;
         kept.stopped = reason.map(|reason| self.word(caller, &reason));
-        self.set_document(&caller.actor, DOCUMENT, &kept).await
+        self.set_document(&caller.actor, DOCUMENT, &kept).await?;
+        let (deed, why) = match &kept.stopped {
+            Some(word) => ("response.stop_all", word.reason.as_str()),
+            None => ("response.go_on", ""),
+        };
+        self.audit(&caller.actor, deed, why).await;
+        Ok(())
     }
 
     fn word(&self, caller: &Caller, reason: &str) -> Word {
