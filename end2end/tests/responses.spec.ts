@@ -44,7 +44,7 @@ test('a response is prepared in fields, and what is no JSON is said before it is
   await open(page, `${plimsoll.url}/responses`);
   await expect(page.getByText('No response yet')).toBeVisible();
   await page.getByText('Response', { exact: true }).click();
-  await page.getByLabel('Name').fill('Restart the feed');
+  await page.getByLabel('Name', { exact: true }).fill('Restart the feed');
   await page.getByLabel('What it does').fill('Restarts the income feed, one pod after the other.');
   await page.getByLabel('For alerts with').fill('alertname="Feed stale"');
   const port = (automation.address() as AddressInfo).port;
