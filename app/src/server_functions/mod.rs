@@ -85,6 +85,11 @@ impl Failure {
     }
 }
 
+/// What a server function answers to whoever may not ask it, as the browser's half reads it.
+pub fn refusal(denied: &domain::Denied) -> Vec<u8> {
+    Failure::NotAllowed(denied.to_string()).ser().to_vec()
+}
+
 impl FromServerFnError for Failure {
     type Encoder = Wire;
 

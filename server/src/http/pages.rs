@@ -100,6 +100,12 @@ async fn guard(request: Request, next: Next) -> Response {
             let next = utf8_percent_encode(target, NEXT);
             Redirect::to(&format!("/sign-in?next={next}")).into_response()
         }
+        // A page that asks is told in the words that it reads.
+        Err(denied) if path.starts_with("/do/") => {
+            let body = app::server_functions::refusal(&denied);
+            let status = Answer::from(denied).into_response().status();
+            (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
         Err(denied) => Answer::from(denied).into_response(),
     }
 }

@@ -109,6 +109,14 @@ async fn every_server_function_answers_each_caller_as_the_one_rule_says() {
     }
 }
 
+#[test]
+fn a_page_reads_why_it_is_refused() {
+    use leptos::server_fn::error::FromServerFnError;
+    let denied = domain::Denied::NotSignedIn;
+    let read = app::server_functions::Failure::de(app::server_functions::refusal(&denied).into());
+    assert_eq!(read, app::server_functions::Failure::NotAllowed(denied.to_string()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_server_function_stands_in_the_table_of_rights() {
     for (path, _) in server_fn::axum::server_fn_paths() {
