@@ -104,7 +104,7 @@ pub fn schedules(seen: &OnCallView, plan: Memo<Plan>, change: Change) -> AnyView
     view! {
         <div class="head"><div class="grow"><h1>"On-call"" "{title}</h1><p>"Times are UTC; turns change by each rotation’s own clock, also on the nights when clocks change."</p></div>{choices(seen, plan)}</div>
         <datalist id="addresses">{people}</datalist>
-        <section class="panel" aria-label="Rotations">{body}
+        <section class="panel" aria-label="Rotations"><h2 class="sr">"Rotations"</h2>{body}
         <details class="pf2"><summary class="btn xs"><Icon name="plus" small=true/>"Rotation"</summary>
         <form class="row wrap gap-12 mt-12" on:submit=move |event| {
             let sent = Sent::of(&event);
