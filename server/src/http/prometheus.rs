@@ -47,6 +47,12 @@ impl Asked {
         self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect()
     }
 
+    /// Those of `match[]`, of which there is one at least.
+    fn selectors(&self) -> Result<Vec<String>, Refusal> {
+        let all = self.all("match[]");
+        if all.is_empty() { Err(bad("no match[] parameter provided")) } else { Ok(all) }
+    }
+
     /// Milliseconds since 1970.
     fn time(&self, name: &str) -> Result<Option<i64>, Refusal> {
         let Some(text) = self.one(name) else {
@@ -183,10 +189,7 @@ pub async fn federate(
     Extension(caller): Extension<Caller>,
     asked: Asked,
 ) -> Result<Response, Refusal> {
-    let selectors = asked.all("match[]");
-    if selectors.is_empty() {
-        return Err(bad("no match[] parameter provided"));
-    }
+    let selectors = asked.selectors()?;
     let grid = Grid::instant(state.engine.now().0 / 1000);
     let mut lines: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
     for selector in &selectors {
@@ -243,10 +246,7 @@ pub async fn series(
     Extension(caller): Extension<Caller>,
     asked: Asked,
 ) -> Result<Response, Refusal> {
-    let selectors = asked.all("match[]");
-    if selectors.is_empty() {
-        return Err(bad("no match[] parameter provided"));
-    }
+    let selectors = asked.selectors()?;
     let found = state.engine.promql_series(&caller.actor, &selectors).await.map_err(refused)?;
     let limit = asked.one("limit").and_then(|l| l.parse().ok()).filter(|l| *l > 0).unwrap_or(10_000_usize);
     Ok(success(json!(found.iter().take(limit).map(|labels| json!(**labels)).collect::<Vec<_>>())))

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{Settings, listed};
 use crate::components::panel::Loading;
+use crate::components::state::encoded;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::admin::deeds;
 use crate::wire::resource;
@@ -24,9 +25,8 @@ pub fn Audit() -> impl IntoView {
     let table = move |rows: Vec<Deed>| {
         let (_, text) = asked.get_untracked();
         let next = (rows.len() == PAGE).then(|| rows.last().map(|d| d.id)).flatten();
-        let text: String = text.bytes().map(|b| format!("%{b:02X}")).collect();
         let older = next.map(|id| {
-            let href = format!("/settings/audit?before={id}&q={text}");
+            let href = format!("/settings/audit?before={id}&q={}", encoded(&text));
             view! { <p class="pf2"><a class="btn sm" href=href>"Older"</a></p> }
         });
         let rows: Vec<_> = rows

@@ -477,9 +477,7 @@ impl Engine {
     pub async fn propose_response(&self, caller: &Caller, name: &str, fingerprint: &str) -> Result<Run> {
         self.may(&caller.actor, Action::Respond, &Object::Installation)?;
         let kept: Responses = self.document(DOCUMENT).await?;
-        if let Some(word) = &kept.stopped {
-            return Err(EngineError::Conflict(format!("{} stopped all responses: {}", word.who, word.reason)));
-        }
+        not_stopped(&kept)?;
         let none = || EngineError::NotFound(format!("there is no response “{name}”"));
         let response = kept.all.iter().find(|r| r.name == name).ok_or_else(none)?;
         let alert = self.found_alert(fingerprint).await?;
@@ -504,23 +502,22 @@ impl Engine {
     pub async fn act_on_run(&self, caller: &Caller, id: i64, act: RunAct) -> Result<Run> {
         self.may(&caller.actor, Action::Respond, &Object::Installation)?;
         let (RunAct::Approve { reason, .. } | RunAct::Deny { reason } | RunAct::Undo { reason }) = &act;
-        let said = reason.clone();
+        let word = self.word(caller, reason);
+        let why = word.reason.clone();
         let (done, event) = match act {
-            RunAct::Approve { hash, reason, password } => {
+            RunAct::Approve { hash, password, .. } => {
                 let needs = "only people approve, signed in and with their password".to_string();
                 let program = || Denied::NotAllowed { who: caller.name(), needs };
                 let person = caller.person.as_ref().ok_or_else(program)?;
-                if let Some(word) = self.document::<Responses>(DOCUMENT).await?.stopped {
-                    return Err(EngineError::Conflict(format!("{} stopped all responses: {}", word.who, word.reason)));
-                }
+                not_stopped(&self.document(DOCUMENT).await?)?;
                 self.confirm_password(person, &password, &caller.address).await?;
-                ("response.approve", Event::Approved { word: self.word(caller, &reason), hash })
+                ("response.approve", Event::Approved { word, hash })
             }
-            RunAct::Deny { reason } => ("response.deny", Event::Denied(self.word(caller, &reason))),
-            RunAct::Undo { reason } => ("response.undo", Event::UndoAsked(self.word(caller, &reason))),
+            RunAct::Deny { .. } => ("response.deny", Event::Denied(word)),
+            RunAct::Undo { .. } => ("response.undo", Event::UndoAsked(word)),
         };
         let run = self.change_run(id, event).await?;
-        self.audit(&caller.actor, done, &format!("{}, run {id}: {}", run.response, said.trim())).await;
+        self.audit(&caller.actor, done, &format!("{}, run {id}: {why}", run.response)).await;
         Ok(run)
     }
 
@@ -531,6 +528,12 @@ impl Engine {
         open.sort_by_key(|run| run.expires_at);
         Ok(open)
     }
+}
+
+/// Who stopped all, where somebody did.
+fn not_stopped(kept: &Responses) -> Result<()> {
+    let stopped = |word: &Word| format!("{} stopped all responses: {}", word.who, word.reason);
+    kept.stopped.as_ref().map_or(Ok(()), |word| Err(EngineError::Conflict(stopped(word))))
 }
 
 /// What an answer means for a run.
