@@ -103,11 +103,13 @@ impl Config {
     /// What the engine needs to know.
     ///
     /// # Errors
-    /// A pattern that is none.
+    /// A pattern that is none; a file of authorities that cannot be read.
     pub fn options(&self) -> Result<engine::Options, String> {
         use engine::ingest::privacy::Privacy;
         let privacy =
             if self.privacy.keep_text { Privacy::keeping_text(&self.privacy.redact) } else { Ok(Privacy::default()) };
+        let authorities = self.outgoing.authorities()?;
+        engine::outgoing::trust(&authorities).map_err(|e| format!("outgoing.ca_file: {e}"))?;
         Ok(engine::Options {
             privacy: std::sync::Arc::new(privacy.map_err(|e| format!("privacy.redact: {e}"))?),
             series: self.limits.of_series(),
@@ -116,6 +118,7 @@ impl Config {
             public_url: self.server.public_url.as_deref().unwrap_or_default().trim_end_matches('/').to_string(),
             name: self.server.name.clone(),
             smtp: self.notify.smtp()?,
+            authorities,
         })
     }
 }
@@ -291,6 +294,24 @@ impl NotifyConfig {
     }
 }
 
+/// Everything that this program calls: destinations, probes, exporters, responses, the mail server.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct OutgoingConfig {
+    /// PEM file of authorities that are trusted beside the public ones, as a company’s own. Default none.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl OutgoingConfig {
+    /// The file's bytes; nothing where there is none.
+    fn authorities(&self) -> Result<Vec<u8>, String> {
+        let Some(file) = &self.ca_file else {
+            return Ok(Vec::new());
+        };
+        std::fs::read(file).map_err(|e| format!("outgoing.ca_file {}: {e}", file.display()))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
 pub struct Config {
@@ -302,10 +323,11 @@ pub struct Config {
     pub collect: CollectConfig,
     pub privacy: PrivacyConfig,
     pub notify: NotifyConfig,
+    pub outgoing: OutgoingConfig,
 }
 
 /// Every key there is. The test below holds it against the structs.
-const KEYS: [&str; 38] = [
+const KEYS: [&str; 39] = [
     "server.listen",
     "server.name",
     "server.public_url",
@@ -333,6 +355,7 @@ const KEYS: [&str; 38] = [
     "retention.log_bytes",
     "retention.sample_bytes",
     "retention.disk_bytes",
+    "outgoing.ca_file",
     "collect.host",
     "collect.scrape_file",
     "collect.syslog",

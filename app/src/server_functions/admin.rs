@@ -1,6 +1,6 @@
 //! People, keys, probes: what the installation's settings change.
 
-use domain::audit::Deed;
+use domain::audit::{Deed, Forwarding};
 use domain::people::{ApiKey, Person};
 use domain::view::InstallationCheck;
 use domain::{Role, Scope};
@@ -84,6 +84,20 @@ pub async fn delete_probe(id: i64) -> Result<(), Failure> {
 pub async fn installation() -> Result<Vec<InstallationCheck>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().installation_checks(&actor()).await?)
+}
+
+/// Where deeds are sent as they are done.
+#[server(prefix = "/do", endpoint = "deeds_told", input = Json, output = Json)]
+pub async fn deeds_told() -> Result<Forwarding, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().forwarding(&actor()).await?)
+}
+
+/// Tells a receiver's collectors every deed; nobody where it is empty.
+#[server(prefix = "/do", endpoint = "forward_deeds", input = Json, output = Json)]
+pub async fn forward_deeds(receiver: String) -> Result<(), Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().forward_deeds(&actor(), &receiver).await?)
 }
 
 /// Who did what, newest first: deeds before a number, whose deed or object holds a text.

@@ -57,7 +57,8 @@ pub fn listed(name: &str) -> Option<Action> {
         | "set_prices" | "note_signal" => Action::EditModel,
         "people" | "create_person" | "change_person" => Action::ManagePeople,
         "keys" | "create_key" | "revoke_key" => Action::ManageKeys,
-        "deeds" => Action::ReadAudit,
+        "deeds" | "deeds_told" => Action::ReadAudit,
+        "forward_deeds" => Action::EditAlerting,
         "remove_model" | "installation" => Action::ManageInstallation,
         _ => return None,
     })

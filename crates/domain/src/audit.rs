@@ -21,3 +21,16 @@ pub struct Deed {
     pub action: String,
     pub object: String,
 }
+
+/// Where deeds are sent as they are done, and how that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Forwarding {
+    /// Receivers that collect security events.
+    pub able: Vec<String>,
+    /// Who is told; empty is nobody.
+    pub receiver: String,
+    /// Deeds that wait, of the next batch at most.
+    pub waiting: usize,
+    /// Why they wait; empty where nothing was refused.
+    pub problem: String,
+}

@@ -34,7 +34,7 @@ impl Engine {
         self.with_names(self.store.deeds_before(before, text.trim(), limit.clamp(1, PAGE_MAX)).await?).await
     }
 
-    async fn with_names(&self, mut deeds: Vec<Deed>) -> Result<Vec<Deed>> {
+    pub(crate) async fn with_names(&self, mut deeds: Vec<Deed>) -> Result<Vec<Deed>> {
         let people = self
             .store
             .people()

@@ -26,7 +26,7 @@ mod mentions;
 pub mod notify;
 mod operations;
 mod outcomes;
-mod outgoing;
+pub mod outgoing;
 pub mod people;
 mod preferences;
 mod prices;
@@ -131,6 +131,8 @@ pub struct Options {
     /// Whose installation this is; empty where nobody says.
     pub name: String,
     pub smtp: Option<notify::Smtp>,
+    /// Authorities that are trusted beside the public ones, PEM; empty where there are none.
+    pub authorities: Vec<u8>,
 }
 
 impl Default for Options {
@@ -143,6 +145,7 @@ impl Default for Options {
             public_url: String::new(),
             name: String::new(),
             smtp: None,
+            authorities: Vec::new(),
         }
     }
 }

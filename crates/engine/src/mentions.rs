@@ -1,7 +1,7 @@
 //! Tells people that they were named: on their own page, and by mail where a server for it is set.
 
 use domain::alert::Labels;
-use domain::alert::config::Destination;
+use domain::alert::destination::Destination;
 use domain::alert::message::{Message, Words};
 use domain::mention::{Mention, handles};
 use domain::{Action, Actor, Object};

@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod alerts;
+mod destinations;
 mod evaluation;
 mod mail;
 mod pages;
@@ -217,6 +218,7 @@ macro_rules! on_both {
 
 use alertmanager::*;
 use alerts::*;
+use destinations::*;
 use evaluation::{
     a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them, what_moved_with_a_signal_is_found_across_layers,
 };
@@ -241,6 +243,8 @@ on_both!(
     silences_and_inhibitions_keep_quiet_and_a_silence_that_ends_is_heard,
     a_rule_fires_on_a_sample_and_resolves_by_the_next,
     an_alert_of_its_own_goes_all_the_way_and_concerns_nobody,
+    a_ticket_opens_with_a_group_and_closes_with_it,
+    a_siem_gets_alerts_and_every_deed_once_it_is_there,
     people_decide_what_an_alert_proposes_and_it_is_sent_once,
     what_may_run_by_itself_is_stopped_by_one_switch_and_runs_so_often_a_day,
     killed_at_any_moment_it_loses_no_message_and_repeats_none_under_another_key,

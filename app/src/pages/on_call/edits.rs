@@ -1,6 +1,7 @@
 //! Changes to the document of who is told, each a small step that the page's forms make.
 
-use domain::alert::config::{Alerting, Destination, Receiver, Route};
+use domain::alert::config::{Alerting, Receiver, Route};
+use domain::alert::destination::Destination;
 use domain::alert::escalation::{Policy, Target};
 use domain::alert::matcher::Matcher;
 use domain::alert::schedule::{Override, Schedule};

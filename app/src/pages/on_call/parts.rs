@@ -1,7 +1,8 @@
 //! The panels of the page on who is called.
 
 use domain::Timestamp;
-use domain::alert::config::{Alerting, Destination};
+use domain::alert::config::Alerting;
+use domain::alert::destination::{Destination, SiemFormat, Tracker};
 use domain::alert::matcher::Matcher;
 use domain::alert::schedule::{Override, Schedule};
 use domain::alert::view::{DryRun, OnCallView, ScheduleView, Suppressed};
@@ -202,6 +203,64 @@ pub fn load(seen: &OnCallView) -> Option<AnyView> {
     Some(view! { <Panel title="Load, last 4 weeks" sub="calls; strong tone: at night" span="c-12"><ul class="callload">{rows}</ul></Panel> }.into_any())
 }
 
+/// What a destination may be, as a form names it: its name, its title, and what is to be written.
+const KINDS: [(&str, &str, &str); 13] = [
+    ("slack", "Slack", "The address of an incoming webhook, https://hooks.slack.com/services/…"),
+    ("teams", "Microsoft Teams", "The address that a workflow “when a webhook request is received” shows."),
+    ("email", "E-mail", "An address. The mail server is set by notify.smtp_host."),
+    ("pagerduty", "PagerDuty", "The 32 letters and digits of an integration of the kind Events API v2."),
+    ("ntfy", "ntfy", "A topic, https://ntfy.sh/our-alerts; a token where it asks for one."),
+    ("webhook", "Webhook", "Takes Alertmanager’s JSON; with a secret it is signed, and the signature can be checked."),
+    (
+        "jira",
+        "Jira",
+        "A project as https://example.atlassian.net/browse/OPS; token: mail@example.com:token in the cloud, a token alone elsewhere. A ticket a group, closed with it.",
+    ),
+    (
+        "github",
+        "GitHub issues",
+        "A repository as https://github.com/example/operations; a token that may write issues. An issue a group, closed with it.",
+    ),
+    (
+        "gitlab",
+        "GitLab issues",
+        "A project as https://gitlab.com/example/operations; a token with the scope api. An issue a group, closed with it.",
+    ),
+    (
+        "cef",
+        "SIEM (CEF)",
+        "Syslog at tls://host:6514 or tcp://host:514, or a collector at https://…; an event an alert.",
+    ),
+    (
+        "ecs",
+        "SIEM (ECS)",
+        "Elasticsearch at https://host:9200/INDEX/_bulk with the token ApiKey …, another collector, or syslog at tls://host:6514.",
+    ),
+    ("ocsf", "SIEM (OCSF)", "A collector at https://…, or syslog at tls://host:6514."),
+    ("splunk", "Splunk", "An HTTP Event Collector, https://host:8088/services/collector/event, and its token."),
+];
+
+/// The destination that a form names.
+fn written_as(kind: &str, target: String, secret: String) -> Destination {
+    let ticket = |tracker, url, token| Destination::Ticket { tracker, url, token, kind: String::new() };
+    let siem = |format, url, token| Destination::Siem { url, format, token };
+    match kind {
+        "slack" => Destination::Slack { url: target },
+        "teams" => Destination::Teams { url: target },
+        "email" => Destination::Email { address: target },
+        "pagerduty" => Destination::PagerDuty { routing_key: target, url: String::new() },
+        "ntfy" => Destination::Ntfy { url: target, token: secret },
+        "jira" => ticket(Tracker::Jira, target, secret),
+        "github" => ticket(Tracker::GitHub, target, secret),
+        "gitlab" => ticket(Tracker::GitLab, target, secret),
+        "cef" => siem(SiemFormat::Cef, target, secret),
+        "ecs" => siem(SiemFormat::Ecs, target, secret),
+        "ocsf" => siem(SiemFormat::Ocsf, target, secret),
+        "splunk" => siem(SiemFormat::Splunk, target, secret),
+        _ => Destination::Webhook { url: target, secret },
+    }
+}
+
 pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong) -> AnyView {
     let rows: Vec<_> = seen
         .destinations
@@ -228,28 +287,15 @@ pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong)
     let names: Vec<_> =
         seen.receivers.iter().map(|(name, ..)| view! { <option value=name.clone()></option> }).collect();
     let first = seen.receivers.first().map(|r| r.0.clone()).unwrap_or_default();
-    let kinds = [
-        ("slack", "Slack"),
-        ("teams", "Microsoft Teams"),
-        ("email", "E-mail"),
-        ("pagerduty", "PagerDuty"),
-        ("ntfy", "ntfy"),
-        ("webhook", "Webhook"),
-    ];
-    let kinds: Vec<_> = kinds.into_iter().map(|(n, t)| view! { <option value=n>{t}</option> }).collect();
+    let example = RwSignal::new(KINDS[0].2);
+    let kinds: Vec<_> =
+        KINDS.into_iter().map(|(name, title, _)| view! { <option value=name>{title}</option> }).collect();
     view! {
         <section class="panel" aria-label="Where messages go"><header class="ph"><h2>"Where messages go"</h2></header>{table}
         <form class="pf2 row wrap gap-12" method="post" on:submit=move |event| {
             let sent = Sent::of(&event);
-            let (target, secret) = (sent.text("target").trim().to_string(), sent.text("secret").trim().to_string());
-            let destination = match sent.text("kind").as_str() {
-                "slack" => Destination::Slack { url: target },
-                "teams" => Destination::Teams { url: target },
-                "email" => Destination::Email { address: target },
-                "pagerduty" => Destination::PagerDuty { routing_key: target, url: String::new() },
-                "ntfy" => Destination::Ntfy { url: target, token: secret },
-                _ => Destination::Webhook { url: target, secret },
-            };
+            let written = |name: &str| sent.text(name).trim().to_string();
+            let destination = written_as(&sent.text("kind"), written("target"), written("secret"));
             wrong.set(destination.problem());
             if wrong.get_untracked().is_none() {
                 change.dispatch(Edit::Destination { receiver: sent.text("receiver").trim().to_string(), destination });
@@ -257,10 +303,14 @@ pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong)
         }>
             <datalist id="receivers">{names}</datalist>
             <label class="f"><span>"Receiver"</span><input class="in" name="receiver" list="receivers" required maxlength="100" value=first/></label>
-            <label class="f"><span>"By"</span><select class="in" name="kind">{kinds}</select></label>
+            <label class="f"><span>"By"</span><select class="in" name="kind" on:change=move |event| {
+                let kind = event_target_value(&event);
+                example.set(KINDS.into_iter().find(|k| k.0 == kind).map_or("", |k| k.2));
+            }>{kinds}</select></label>
             <label class="f grow"><span>"Address or key"</span><input class="in mono" name="target" required autocomplete="off"/></label>
             <label class="f"><span>"Secret or token"</span><input class="in mono" name="secret" autocomplete="off"/></label>
-            <button class="btn pri end" type="submit"><Icon name="plus" small=true/>"Add"</button></form></section>
+            <button class="btn pri end" type="submit"><Icon name="plus" small=true/>"Add"</button>
+            <p class="hint" style="flex-basis:100%" aria-live="polite">{example}</p></form></section>
     }
     .into_any()
 }

@@ -1,14 +1,17 @@
 //! Who did what: newest first, found by a part of the deed or of what it was done to.
 
-use domain::audit::{Deed, PAGE};
+use domain::audit::{Deed, Forwarding, PAGE};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{Settings, listed};
+use crate::components::form::{Sent, outcome};
+use crate::components::lasting::initially;
 use crate::components::panel::Loading;
 use crate::components::state::encoded;
 use crate::components::zone::{Here, zone_label};
-use crate::server_functions::admin::deeds;
+use crate::server_functions::Failure;
+use crate::server_functions::admin::{deeds, deeds_told, forward_deeds};
 use crate::wire::resource;
 
 #[component]
@@ -41,6 +44,8 @@ pub fn Audit() -> impl IntoView {
         }
         .into_any()
     };
+    let forward = Action::new(|receiver: &String| forward_deeds(receiver.clone()));
+    let told = resource(move || forward.version().get(), |_| deeds_told());
     view! {
         <Settings title="Audit">
             <div class="head"><div><h1>"Audit"</h1><p>"Who changed what, and who decided what is done to production. Kept for three years; programs read it at /api/v1/audit."</p></div></div>
@@ -48,6 +53,34 @@ pub fn Audit() -> impl IntoView {
                 <input class="in" name="q" placeholder="Part of what was done, or of what to" autocomplete="off" value=move || asked.get().1/></label><button class="btn" type="submit">"Search"</button></form>
             <section class="panel" aria-label="Deeds"><div class="tw">
                 <Transition fallback=Loading>{move || Suspend::new(async move { listed(list.await, ("Nothing of the sort", "No deed answers these words."), table) })}</Transition></div></section>
+            {move || outcome(forward.value().get(), "")}
+            <Transition fallback=|| ()>{move || Suspend::new(async move { told.await.map(|f| sent_to(f, forward)).ok() })}</Transition>
         </Settings>
     }
+}
+
+/// Who is told every deed as it is done, and how that goes.
+fn sent_to(told: Forwarding, forward: Action<String, Result<(), Failure>>) -> AnyView {
+    if told.able.is_empty() {
+        return view! { <p class="hint mt-12">"Deeds can be sent where security events are collected: add a SIEM under "<a href="/on-call">"On-call"</a>", then choose it here."</p> }.into_any();
+    }
+    let words = match (told.receiver.as_str(), told.problem.as_str(), told.waiting) {
+        ("", ..) => "Nobody is told.".to_string(),
+        (_, "", 0) => "All have been sent.".to_string(),
+        (_, "", waiting) => format!("{waiting} are about to be sent."),
+        (_, problem, waiting) => format!("{waiting} wait: {problem}. They are tried again and none is left out."),
+    };
+    let chosen = told.receiver.clone();
+    let able: Vec<_> = told
+        .able
+        .into_iter()
+        .map(|name| view! { <option value=name.clone() {..initially("selected", name == chosen)}>{name.clone()}</option> })
+        .collect();
+    let tone = if told.problem.is_empty() { "hint" } else { "note critical" };
+    view! {
+        <form class="panel mt-12" aria-label="Deeds sent on" on:submit=move |event| { forward.dispatch(Sent::of(&event).text("receiver")); }>
+            <div class="pb row wrap gap-12 pt"><label class="f"><span>"Every deed is sent to"</span><select class="in" name="receiver"><option value="">"nobody"</option>{able}</select></label>
+            <button class="btn end" type="submit">"Save"</button><p class=tone>{words}</p></div></form>
+    }
+    .into_any()
 }

@@ -41,7 +41,7 @@ pub fn Probes() -> impl IntoView {
             }>
                 <div class="pb row wrap gap-12 pt">
                     <label class="f"><span>"Name"</span><input class="in" name="name" autocomplete="off" required maxlength="80"/></label>
-                    <label class="f grow"><span>"Target"</span><input class="in mono" name="target" autocomplete="off" required placeholder="https://host/health or tcp://host:port"/></label>
+                    <label class="f grow"><span>"Target"</span><input class="in mono" name="target" autocomplete="off" required placeholder="https://host/health, tcp://host:port or tls://host:port"/></label>
                     <label class="f"><span>"Every"</span><select class="in" name="every">
                         <option value="30">"30 s"</option><option value="10">"10 s"</option><option value="60">"1 min"</option><option value="300">"5 min"</option>
                     </select></label>

@@ -50,7 +50,8 @@ pub fn ways_out(origin: &str) -> AnyView {
         .collect();
     view! {
         <section class="panel mt-12" aria-label="Out again"><header class="ph"><h2>"Out again"</h2><span class="sub">"what is kept here, where you look already; with a key that may read"</span></header>
-            <ul class="list">{rows}</ul></section>
+            <ul class="list">{rows}
+                <li><span class="grow"><b>"Tickets, chats, pagers, a SIEM"</b>" "<span class="hint">"alerts of a receiver, as "<a href="/on-call">"On-call"</a>" says; deeds as "<a href="/settings/audit">"Audit"</a>" says"</span></span></li></ul></section>
     }
     .into_any()
 }

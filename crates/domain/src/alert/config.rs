@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::destination::Destination;
 use super::escalation::Policy;
 use super::interval::TimeInterval;
 use super::matcher::Matcher;
@@ -173,109 +174,6 @@ pub struct Inhibition {
     pub equal: Vec<String>,
 }
 
-/// A place where messages go.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", tag = "to")]
-pub enum Destination {
-    /// Alertmanager's body, signed where there is a secret.
-    Webhook {
-        url: String,
-        #[serde(default)]
-        secret: String,
-    },
-    Slack {
-        url: String,
-    },
-    Teams {
-        url: String,
-    },
-    PagerDuty {
-        routing_key: String,
-        #[serde(default)]
-        url: String,
-    },
-    Ntfy {
-        url: String,
-        #[serde(default)]
-        token: String,
-    },
-    Email {
-        address: String,
-    },
-}
-
-impl Destination {
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Destination::Webhook { .. } => "webhook",
-            Destination::Slack { .. } => "slack",
-            Destination::Teams { .. } => "teams",
-            Destination::PagerDuty { .. } => "pagerduty",
-            Destination::Ntfy { .. } => "ntfy",
-            Destination::Email { .. } => "email",
-        }
-    }
-
-    pub fn title(&self) -> &'static str {
-        match self {
-            Destination::Webhook { .. } => "Webhook",
-            Destination::Slack { .. } => "Slack",
-            Destination::Teams { .. } => "Microsoft Teams",
-            Destination::PagerDuty { .. } => "PagerDuty",
-            Destination::Ntfy { .. } => "ntfy",
-            Destination::Email { .. } => "E-mail",
-        }
-    }
-
-    /// Where it leads, without what must stay secret.
-    pub fn shown(&self) -> String {
-        let host =
-            |url: &str| url.split("://").nth(1).and_then(|r| r.split('/').next()).unwrap_or_default().to_string();
-        match self {
-            Destination::Webhook { url, .. } | Destination::Slack { url } | Destination::Teams { url } => host(url),
-            Destination::PagerDuty { routing_key, .. } => {
-                format!(
-                    "key …{}",
-                    routing_key.chars().rev().take(4).collect::<Vec<_>>().iter().rev().collect::<String>()
-                )
-            }
-            Destination::Ntfy { url, .. } => url.split("://").nth(1).unwrap_or_default().to_string(),
-            Destination::Email { address } => address.clone(),
-        }
-    }
-
-    /// What tells destinations apart, and stays the same while the rest of the document changes.
-    pub fn key(&self) -> String {
-        let labels = std::collections::BTreeMap::from([(
-            self.kind().to_string(),
-            serde_json::to_string(self).unwrap_or_default(),
-        )]);
-        format!("{}/{}", self.kind(), super::fingerprint(&labels))
-    }
-
-    /// What is wrong with it, if anything.
-    pub fn problem(&self) -> Option<String> {
-        let web = |url: &str| {
-            let good = url.starts_with("https://") || url.starts_with("http://");
-            (!good || url.len() > 2000).then(|| format!("{} needs an address that begins with https://", self.title()))
-        };
-        match self {
-            Destination::Webhook { url, .. }
-            | Destination::Slack { url }
-            | Destination::Teams { url }
-            | Destination::Ntfy { url, .. } => web(url),
-            Destination::PagerDuty { routing_key, url } => {
-                let good = routing_key.len() == 32 && routing_key.chars().all(|c| c.is_ascii_alphanumeric());
-                (!good)
-                    .then(|| "a PagerDuty routing key has 32 letters and digits".to_string())
-                    .or_else(|| if url.is_empty() { None } else { web(url) })
-            }
-            Destination::Email { address } => crate::people::email_problem(address),
-        }
-    }
-}
-
 /// Somebody or something that is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -319,6 +217,8 @@ pub struct Alerting {
     pub resolve_timeout: i64,
     /// Told every [`WATCHDOG_EVERY`] that Plimsoll lives; empty is nobody.
     pub watchdog: String,
+    /// Whose collectors of security events are told every deed of people and keys; empty is nobody.
+    pub audit: String,
 }
 
 /// Between two signs of life.
@@ -348,6 +248,7 @@ impl Default for Alerting {
             schedules: Vec::new(),
             resolve_timeout: 5 * MINUTE,
             watchdog: String::new(),
+            audit: String::new(),
         }
     }
 }
@@ -417,6 +318,16 @@ impl Alerting {
         }
         if !self.watchdog.is_empty() && self.receiver(&self.watchdog).is_none() {
             return Some(format!("there is no receiver {}", self.watchdog));
+        }
+        if !self.audit.is_empty() {
+            let collects = |r: &Receiver| r.destinations.iter().any(|d| matches!(d, Destination::Siem { .. }));
+            match self.receiver(&self.audit) {
+                None => return Some(format!("there is no receiver {}", self.audit)),
+                Some(receiver) if !collects(receiver) => {
+                    return Some(format!("{} has no destination that collects security events", self.audit));
+                }
+                Some(_) => {}
+            }
         }
         if self.receiver(&self.route.receiver).is_none() {
             return Some("the root of the routes needs a receiver that is there".into());
@@ -514,15 +425,7 @@ mod tests {
             .destinations
             .push(Destination::PagerDuty { routing_key: "short".into(), url: String::new() });
         assert!(wrong.problem().expect("refused").contains("32"));
-    }
-
-    #[test]
-    fn destinations_show_no_secret_and_keep_their_key() {
-        let slack = Destination::Slack { url: "https://hooks.slack.com/services/T0/B0/secret".into() };
-        assert_eq!(slack.shown(), "hooks.slack.com");
-        assert_eq!(slack.key(), slack.clone().key());
-        let pager =
-            Destination::PagerDuty { routing_key: "0123456789abcdef0123456789abcdef".into(), url: String::new() };
-        assert_eq!(pager.shown(), "key …cdef");
+        wrong = Alerting { audit: "everyone".into(), ..Alerting::default() };
+        assert!(wrong.problem().expect("refused").contains("collects security events"));
     }
 }

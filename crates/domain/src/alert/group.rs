@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Labels;
-use super::config::Destination;
+use super::destination::Destination;
 use super::escalation::Escalation;
 use crate::Timestamp;
 

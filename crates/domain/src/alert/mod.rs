@@ -11,6 +11,7 @@ pub mod condition;
 pub mod config;
 #[cfg(feature = "decide")]
 pub mod correlate;
+pub mod destination;
 pub mod escalation;
 pub mod group;
 #[cfg(feature = "decide")]

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::alert::config::Destination;
 use domain::alert::config::{Alerting, Routed, Tree};
+use domain::alert::destination::Destination;
 use domain::alert::escalation::{Escalation, Target};
 use domain::alert::group::{Group, Ledger, Member, Pace};
 use domain::alert::inhibit::Inhibitions;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::alert::config::Destination;
+use domain::alert::destination::Destination;
 use domain::alert::view::EntryKind;
 use domain::{Timestamp, format};
 use store::{Attempt, Decided, Outgoing};
@@ -32,11 +32,11 @@ impl Engine {
         Ok(board.groups.get(group).and_then(|g| g.group.ledgers.get(key)).map(|l| l.destination.clone()))
     }
 
-    /// What came of sending, `None` where it arrived.
+    /// What came of sending: what the message is known by where it arrived, or why it did not.
     pub(crate) async fn message_landed(
         &self,
         message: &Outgoing,
-        problem: Option<Problem>,
+        outcome: std::result::Result<String, Problem>,
         took: Duration,
     ) -> Result<()> {
         let now = self.now();
@@ -48,8 +48,8 @@ impl Engine {
             |l| format!("{} {}", l.destination.title(), l.destination.shown()),
         );
         let attempts = message.attempts + 1;
-        let (attempt, title, good, mut decided) = match problem {
-            None => {
+        let (attempt, title, good, mut decided) = match outcome {
+            Ok(receipt) => {
                 self.inner.alerts.watch.delivered((now.0 - message.message.at.0) as f64 / 1e6);
                 let first = message.message.firing.iter().any(|a| a.incident.is_some());
                 if let (true, Some(id)) = (first, message.message.incident) {
@@ -57,10 +57,11 @@ impl Engine {
                 }
                 let decided = board.arrived(message, now);
                 let took = format!("{} s", format::fixed(took.as_secs_f64(), 1));
-                let title = format!("{whereto}: delivered in {took} ({})", message.message.why.words());
+                let receipt = if receipt.is_empty() { receipt } else { format!(", as {receipt}") };
+                let title = format!("{whereto}: delivered in {took} ({}){receipt}", message.message.why.words());
                 ("sent", title, true, decided)
             }
-            Some(problem) => {
+            Err(problem) => {
                 let again = problem.passes && attempts < ATTEMPTS_MAX;
                 if again {
                     if let Some(waiting) = board.waiting.get_mut(&place) {

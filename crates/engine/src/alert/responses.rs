@@ -155,10 +155,8 @@ impl Engine {
         if !secret.is_empty() {
             headers.push(("x-plimsoll-signature", &signed));
         }
-        let answer = outgoing::post(url, &headers, body).await;
-        let words = answer.as_ref().map_or_else(|_| String::new(), |a| String::from_utf8_lossy(&a.body).to_string());
-        Problem::of(answer)?;
-        Ok(words.chars().filter(|c| !c.is_control()).take(ANSWER_MAX).collect())
+        let answer = Problem::of(outgoing::post(url, &headers, body).await)?;
+        Ok(String::from_utf8_lossy(&answer).chars().filter(|c| !c.is_control()).take(ANSWER_MAX).collect())
     }
 
     fn page_of(&self, run: &Run) -> String {

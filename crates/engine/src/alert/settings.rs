@@ -1,6 +1,7 @@
 //! Who is told: the one document of routes, receivers, policies and schedules, and how its destinations fare.
 
-use domain::alert::config::{Alerting, Destination};
+use domain::alert::config::Alerting;
+use domain::alert::destination::Destination;
 use domain::alert::escalation::Target;
 use domain::alert::message::Message;
 use domain::alert::schedule::Schedule;
@@ -165,7 +166,8 @@ impl Engine {
         let message = self.test_message(&receiver);
         self.deliver(&destination, &message, &crate::people::random_text(24))
             .await
-            .map_err(|problem| EngineError::Unanswerable(format!("{}: {}", destination.title(), problem.text)))
+            .map_err(|problem| EngineError::Unanswerable(format!("{}: {}", destination.title(), problem.text)))?;
+        Ok(())
     }
 }
 

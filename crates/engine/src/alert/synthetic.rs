@@ -8,7 +8,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use domain::Timestamp;
 use domain::alert::condition::{Compare, Condition, Limit};
-use domain::alert::config::{Alerting, Destination, Receiver, Route};
+use domain::alert::config::{Alerting, Receiver, Route};
+use domain::alert::destination::Destination;
 use domain::alert::only_if::OnlyIf;
 use domain::alert::{ALERTNAME, Alert, Labels, Source};
 use domain::signal::Layer;

@@ -105,7 +105,7 @@ pub async fn ask(probe: &Probe) -> Outcome {
 
 async fn reach(target: &Target) -> std::result::Result<Option<f64>, String> {
     match target {
-        Target::Tcp { host, port } => outgoing::reach(host, *port).await.map(|()| None),
+        Target::Tcp { tls, host, port } => outgoing::reach(*tls, host, *port).await,
         Target::Http { tls, host, port, path } => {
             let answer = outgoing::get((*tls, host, *port, path), &[], ANSWER_MAX).await?;
             if answer.status >= 400 {

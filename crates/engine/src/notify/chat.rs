@@ -97,5 +97,5 @@ pub async fn teams(url: &str, message: &Message) -> Result<(), Problem> {
 
 async fn json_to(url: &str, body: &Value) -> Result<(), Problem> {
     let headers = [("content-type", "application/json")];
-    Problem::of(outgoing::post(url, &headers, body.to_string().into_bytes()).await)
+    Problem::of(outgoing::post(url, &headers, body.to_string().into_bytes()).await).map(|_| ())
 }

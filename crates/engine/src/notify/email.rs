@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::alert::message::Message;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use super::{Problem, Smtp, SmtpTls};
@@ -30,7 +30,8 @@ fn text(message: &Message) -> String {
     text
 }
 
-pub async fn send(smtp: &Smtp, address: &str, message: &Message, key: &str) -> Result<(), Problem> {
+/// `authorities`, PEM, are trusted beside the public ones.
+pub async fn send(smtp: &Smtp, authorities: &[u8], address: &str, message: &Message, key: &str) -> Result<(), Problem> {
     let wrong = |what: &str| Problem::lasting(format!("{what} is no e-mail address"));
     // The subject is one line, whatever an alert is called.
     let subject: String = message.title().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
@@ -50,7 +51,11 @@ pub async fn send(smtp: &Smtp, address: &str, message: &Message, key: &str) -> R
     let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host)
         .port(smtp.port)
         .timeout(Some(Duration::from_secs(15)));
-    let parameters = || TlsParameters::new(smtp.host.clone()).map_err(|e| Problem::lasting(e.to_string()));
+    let parameters = || {
+        let own = Certificate::from_pem(authorities).map_err(|e| Problem::lasting(e.to_string()))?;
+        let parameters = TlsParameters::builder(smtp.host.clone()).add_root_certificate(own).build_rustls();
+        parameters.map_err(|e| Problem::lasting(e.to_string()))
+    };
     transport = transport.tls(match smtp.tls {
         SmtpTls::Always => Tls::Wrapper(parameters()?),
         SmtpTls::StartTls => Tls::Required(parameters()?),

@@ -4,14 +4,19 @@
 //! once more. Each kind of destination says what went wrong and whether trying again may help.
 
 mod chat;
+mod deeds;
 mod email;
 mod ntfy;
 mod pagerduty;
+mod siem;
+mod ticket;
 pub(crate) mod webhook;
 
 use std::time::{Duration, Instant};
 
-use domain::alert::config::{Destination, WATCHDOG_EVERY};
+use bytes::Bytes;
+use domain::alert::config::WATCHDOG_EVERY;
+use domain::alert::destination::Destination;
 use domain::alert::group::Why;
 use domain::alert::message::{Message, Words};
 use domain::alert::priority::Priority;
@@ -72,11 +77,11 @@ impl Problem {
         Problem { text: text.into(), passes: true, after: None }
     }
 
-    /// What an HTTP answer means.
-    pub(crate) fn of(answer: Outcome<outgoing::Answer>) -> std::result::Result<(), Problem> {
+    /// What an HTTP answer means: its body, where it is a good one.
+    pub(crate) fn of(answer: Outcome<outgoing::Answer>) -> std::result::Result<Bytes, Problem> {
         match answer {
             Err(text) => Err(Problem::passing(text)),
-            Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(answer.body),
             Ok(answer) => {
                 let words: String =
                     String::from_utf8_lossy(&answer.body).chars().filter(|c| !c.is_control()).take(200).collect();
@@ -96,11 +101,14 @@ pub(crate) fn pause(attempts: u32, asked: Option<i64>) -> i64 {
 
 /// How often it is asked whether the weekly summary is due.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
+/// How often deeds are sent to who collects them.
+const DEEDS_EVERY: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let tasks = tokio_util::task::TaskTracker::new();
     let permits = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
     let (mut watched, mut summed) = (Instant::now(), Instant::now());
+    tasks.spawn(send_deeds(engine.clone(), stop.clone()));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -160,6 +168,23 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let _ = tokio::time::timeout(Duration::from_secs(5), tasks.wait()).await;
 }
 
+/// Sends the record of deeds, one batch after the other: a collector that is slow delays nothing else.
+async fn send_deeds(engine: Engine, stop: CancellationToken) {
+    let mut more = false;
+    loop {
+        let pause = if more { Duration::ZERO } else { DEEDS_EVERY };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        more = engine.leads_alerts()
+            && engine.deeds_turn().await.unwrap_or_else(|error| {
+                tracing::error!(%error, "deeds could not be sent; it is tried again");
+                false
+            });
+    }
+}
+
 async fn send(engine: &Engine, message: &Outgoing) {
     let begun = Instant::now();
     let outcome = match engine.destination_of(message).await {
@@ -169,7 +194,7 @@ async fn send(engine: &Engine, message: &Outgoing) {
     if let Err(problem) = &outcome {
         tracing::warn!(destination = message.destination, problem = problem.text, "a message did not arrive");
     }
-    if let Err(error) = engine.message_landed(message, outcome.err(), begun.elapsed()).await {
+    if let Err(error) = engine.message_landed(message, outcome, begun.elapsed()).await {
         tracing::error!(%error, "what came of a message could not be noted; it may be sent once more");
     }
 }
@@ -187,7 +212,8 @@ async fn sign_of_life(engine: Engine) {
         alert.labels.insert(ALERTNAME.into(), "Watchdog".into());
         alert.annotations.insert("summary".into(), "Plimsoll lives; worry when this stops coming.".into());
     }
-    for destination in &receiver.destinations {
+    // A ticket is somebody's work; a sign of life is nobody's.
+    for destination in receiver.destinations.iter().filter(|d| !matches!(d, Destination::Ticket { .. })) {
         if let Err(problem) = engine.deliver(destination, &message, &random_text(24)).await {
             tracing::warn!(problem = problem.text, "a sign of life did not arrive");
         }
@@ -242,7 +268,6 @@ impl Engine {
         let document = self.alerting_document().await?;
         let found = document.receivers.iter().find(|r| r.name == receiver);
         let found = found.ok_or_else(|| EngineError::NotFound(format!("there is no receiver “{receiver}”")))?;
-        let takes = |d: &&Destination| !matches!(d, Destination::PagerDuty { .. } | Destination::Webhook { .. });
         let message = Message {
             words: Some(words),
             firing: Vec::new(),
@@ -252,7 +277,7 @@ impl Engine {
             ..self.test_message(receiver)
         };
         let mut took = 0;
-        for destination in found.destinations.iter().filter(takes) {
+        for destination in found.destinations.iter().filter(|d| d.takes_words()) {
             self.deliver(destination, &message, &random_text(24))
                 .await
                 .map_err(|problem| EngineError::Unanswerable(format!("{}: {}", destination.title(), problem.text)))?;
@@ -264,28 +289,34 @@ impl Engine {
         Ok(took)
     }
 
-    /// Sends a message to a destination and waits for its answer.
+    /// Sends a message to a destination and waits for its answer: what the message is known by there, where it tells.
     pub(crate) async fn deliver(
         &self,
         destination: &Destination,
         message: &Message,
         key: &str,
-    ) -> std::result::Result<(), Problem> {
-        match destination {
-            Destination::Webhook { url, secret } => {
-                webhook::send(url, secret, message, key, &self.inner.options.public_url).await
+    ) -> std::result::Result<String, Problem> {
+        let options = &self.inner.options;
+        let sent = match destination {
+            Destination::Ticket { tracker, url, token, kind } => {
+                return ticket::Desk { tracker: *tracker, url, token, kind }.send(message).await;
             }
+            Destination::Webhook { url, secret } => webhook::send(url, secret, message, key, &options.public_url).await,
             Destination::Slack { url } => chat::slack(url, message).await,
             Destination::Teams { url } => chat::teams(url, message).await,
             Destination::PagerDuty { routing_key, url } => pagerduty::send(url, routing_key, message).await,
             Destination::Ntfy { url, token } => ntfy::send(url, token, message).await,
-            Destination::Email { address } => match &self.inner.options.smtp {
-                Some(smtp) => email::send(smtp, address, message, key).await,
+            Destination::Siem { url, format, token } => {
+                siem::Collector { url, format: *format, token }.send(&siem::events_of(message)).await
+            }
+            Destination::Email { address } => match &options.smtp {
+                Some(smtp) => email::send(smtp, &options.authorities, address, message, key).await,
                 None => {
                     Err(Problem::lasting("no mail server is configured: set notify.smtp_host and notify.smtp_from"))
                 }
             },
-        }
+        };
+        sent.map(|()| String::new())
     }
 
     async fn destination_of(&self, message: &Outgoing) -> Option<Destination> {

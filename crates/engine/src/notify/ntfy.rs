@@ -44,5 +44,5 @@ pub async fn send(url: &str, token: &str, message: &Message) -> Result<(), Probl
         lines.push(format!("… and {} more", message.left_out));
     }
     let body: String = lines.join("\n").chars().take(3900).collect();
-    Problem::of(outgoing::post(url, &headers, body.into_bytes()).await)
+    Problem::of(outgoing::post(url, &headers, body.into_bytes()).await).map(|_| ())
 }

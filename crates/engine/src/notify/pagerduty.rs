@@ -61,5 +61,5 @@ pub async fn send(url: &str, routing_key: &str, message: &Message) -> Result<(),
     }
     let url = if url.is_empty() { URL } else { url };
     let headers = [("content-type", "application/json")];
-    Problem::of(outgoing::post(url, &headers, body.to_string().into_bytes()).await)
+    Problem::of(outgoing::post(url, &headers, body.to_string().into_bytes()).await).map(|_| ())
 }

@@ -85,7 +85,7 @@ pub async fn send(url: &str, secret: &str, message: &Message, key: &str, externa
     if !signed.is_empty() {
         headers.push(("x-plimsoll-signature", &signed));
     }
-    Problem::of(outgoing::post(url, &headers, body).await)
+    Problem::of(outgoing::post(url, &headers, body).await).map(|_| ())
 }
 
 #[cfg(test)]
