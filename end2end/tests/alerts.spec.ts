@@ -2,7 +2,7 @@
 // who is told, silence.
 import AxeBuilder from '@axe-core/playwright';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { expect, test, type Page } from '@playwright/test';
 import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
 
@@ -86,6 +86,48 @@ test('where messages go is added, tested, and said to fare well', async ({ page 
   await expect(page.getByText(/^Now: mara/)).toBeVisible();
   await page.getByRole('button', { name: 'Ask' }).click();
   await expect(page.getByText(/Webhook 127\.0\.0\.1/).last()).toBeVisible();
+  expect(said).toEqual([]);
+});
+
+test('a tracker and a SIEM are added by what a browser and a console show of them', async ({ page }) => {
+  const said = complaints(page);
+  const frames: string[] = [];
+  const siem = createTcpServer((socket) => socket.on('data', (data) => frames.push(data.toString())));
+  await new Promise<void>((resolve) => { siem.listen(0, '127.0.0.1', resolve); });
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/on-call`);
+  const form = page.getByRole('region', { name: 'Where messages go' });
+  await form.getByLabel('By').selectOption('Jira');
+  await expect(form.getByText('https://example.atlassian.net/browse/OPS')).toBeVisible();
+  await form.getByLabel('Receiver').fill('company');
+  await form.getByLabel('Address or key').fill('https://larkfield.atlassian.net/dashboard');
+  await form.getByRole('button', { name: 'Add' }).click();
+  await expect(page.getByText('Jira needs the address of a project')).toBeVisible();
+  await form.getByLabel('Address or key').fill('https://larkfield.atlassian.net/browse/OPS');
+  await form.getByLabel('Secret or token').fill('mara@larkfield.example:a-token');
+  await form.getByRole('button', { name: 'Add' }).click();
+  const ticket = form.getByRole('row', { name: /OPS on larkfield.atlassian.net/ });
+  await expect(ticket).toBeVisible();
+  await expect(ticket).not.toContainText('a-token');
+  await ticket.getByRole('button', { name: 'Remove' }).click();
+  await expect(ticket).toHaveCount(0);
+  await form.getByLabel('By').selectOption('SIEM (CEF)');
+  await form.getByLabel('Receiver').fill('company');
+  await form.getByLabel('Address or key').fill(`tcp://127.0.0.1:${(siem.address() as AddressInfo).port}`);
+  await form.getByRole('button', { name: 'Add' }).click();
+  await expect(form.getByRole('row', { name: /SIEM \(CEF\)/ })).toBeVisible();
+  // Now every deed can be sent there, and those before are not left out.
+  await open(page, `${plimsoll.url}/settings/audit`);
+  await page.getByLabel('Every deed is sent to').selectOption('company');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText(/about to be sent|All have been sent/)).toBeVisible();
+  await expect.poll(() => frames.join(''), { timeout: 20_000 }).toMatch(/\|deed:alerting\.change\|.* suser=Mara/);
+  await page.reload();
+  await expect(page.getByText('All have been sent.')).toBeVisible();
+  await page.getByLabel('Every deed is sent to').selectOption('nobody');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('Nobody is told.')).toBeVisible();
+  siem.close();
   expect(said).toEqual([]);
 });
 

@@ -80,6 +80,9 @@ pub struct Behaviour {
     /// 1 − Jensen–Shannon distance to the window before.
     pub steadiness: Option<f64>,
     pub diversity: Option<f64>,
+    /// Rows that ask what another just asked, with one feature changed.
+    #[serde(default)]
+    pub probing: Option<Estimate>,
     /// Shares of the answers, on the baseline's own classes or bins: what the next window is held against.
     #[serde(deserialize_with = "crate::number::numbers")]
     pub answers: Vec<f64>,
@@ -338,6 +341,7 @@ pub fn figure_title(name: &str) -> String {
         "drift.classifier" => "Told apart from the baseline",
         "anomalies" => "Anomalous rows",
         "consistency" => "Same answer to the same input",
+        "probing" => "Inputs varied one value at a time",
         "steadiness" => "Likeness to the window before",
         "diversity" => "Diversity of answers",
         "confidence.mean" => "Confidence",
@@ -362,8 +366,8 @@ pub fn figure_title(name: &str) -> String {
 /// A figure's value as a reader sees it, without its unit.
 pub fn figure_shown(name: &str, value: f64) -> String {
     match name {
-        "positive_share" | "missing" | "unseen" | "out_of_range" | "duplicates" | "anomalies" | "confidence.low"
-        | "label_coverage" => format::percent(value),
+        "positive_share" | "missing" | "unseen" | "out_of_range" | "duplicates" | "anomalies" | "probing"
+        | "confidence.low" | "label_coverage" => format::percent(value),
         "volume" => format::count(value),
         "mae" | "rmse" | "bias" | "cost" | "latency_ms.p95" | "estimated.mae" | "estimated.rmse" => {
             format::compact(value)

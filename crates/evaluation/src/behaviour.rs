@@ -12,6 +12,7 @@ use statistics::intervals::{Z95, wilson};
 use statistics::quantile::{quantile_sorted, sorted_finite};
 
 use crate::Rows;
+use crate::probing::probing;
 use crate::quality::classes;
 use crate::reference::{Numbers, Reference, ReferenceValues};
 use crate::share::share;
@@ -216,7 +217,7 @@ pub fn behaviour(reference: Option<&Reference>, rows: &Rows, task: Task, keys: &
     let (consistency, repeated) = consistency(rows, task, keys, tolerance);
     let answers = answers(reference, rows);
     let diversity = diversity(reference, rows, task);
-    Behaviour { consistency, repeated, steadiness: None, diversity, answers }
+    Behaviour { consistency, repeated, steadiness: None, diversity, probing: probing(rows), answers }
 }
 
 /// How like the answers of the window before those of this one are: 1 − Jensen–Shannon distance.

@@ -45,6 +45,7 @@ pub fn figures(report: &WindowReport) -> Vec<Figure> {
     add("consistency", behaviour.consistency, Some(true));
     add("steadiness", behaviour.steadiness.map(|v| plain(v, n)), Some(true));
     add("diversity", behaviour.diversity.map(|v| plain(v, n)), None);
+    add("probing", behaviour.probing, Some(false));
     let data = &report.data;
     add("missing", data.missing, Some(false));
     add("unseen", data.unseen, Some(false));

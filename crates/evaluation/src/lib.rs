@@ -17,6 +17,7 @@ pub mod limits;
 pub mod monitors;
 pub mod multivariate;
 pub mod outcome;
+pub mod probing;
 pub mod quality;
 pub mod reference;
 pub mod report;

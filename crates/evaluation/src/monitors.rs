@@ -27,7 +27,7 @@ pub const PERSISTENCE: usize = domain::monitor::LOOKED_BACK as usize;
 /// of an import, and repeated inputs are only what a person says they are.
 const LEFT_ALONE: [&str; 2] = ["volume", "duplicates"];
 /// Figures within 0 and 1.
-const SHARES: [&str; 18] = [
+const SHARES: [&str; 19] = [
     "accuracy",
     "precision",
     "recall",
@@ -45,6 +45,7 @@ const SHARES: [&str; 18] = [
     "duplicates",
     "agreement",
     "consistency",
+    "probing",
     "steadiness",
 ];
 
@@ -317,7 +318,7 @@ fn matters(figure: &Figure, limits: &Limits) -> bool {
     let Some(centre) = limits.centre else {
         return true;
     };
-    let rare = ["missing", "unseen", "out_of_range", "anomalies"].contains(&figure.name.as_str());
+    let rare = ["missing", "unseen", "out_of_range", "anomalies", "probing"].contains(&figure.name.as_str());
     let least = (0.02 * centre.abs()).max(if rare { 0.005 } else { 0.0 });
     (figure.estimate.value - centre).abs() >= least
 }

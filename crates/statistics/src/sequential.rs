@@ -13,7 +13,8 @@ pub struct RateMonitor {
     rate: f64,
     prior: (f64, f64),
     hits: f64,
-    n: f64,
+    /// Counted, not made of the difference: of large numbers that may come out below nothing.
+    misses: f64,
     least_p: f64,
 }
 
@@ -21,19 +22,19 @@ impl RateMonitor {
     /// `rate` is the known one, kept within (0, 1).
     pub fn new(rate: f64) -> RateMonitor {
         let rate = if rate.is_nan() { 0.5 } else { rate.clamp(1e-9, 1.0 - 1e-9) };
-        RateMonitor { rate, prior: (2.0 * rate, 2.0 * (1.0 - rate)), hits: 0.0, n: 0.0, least_p: 1.0 }
+        RateMonitor { rate, prior: (2.0 * rate, 2.0 * (1.0 - rate)), hits: 0.0, misses: 0.0, least_p: 1.0 }
     }
 
     /// Takes `hits` of `n` new trials; gives the always-valid p, two-sided.
     pub fn update(&mut self, hits: f64, n: f64) -> f64 {
         if hits >= 0.0 && n >= hits && n.is_finite() {
             self.hits += hits;
-            self.n += n;
+            self.misses += n - hits;
             let (a, b) = self.prior;
-            let ln_ratio = ln_beta(a + self.hits, b + self.n - self.hits)
+            let ln_ratio = ln_beta(a + self.hits, b + self.misses)
                 - ln_beta(a, b)
                 - self.hits * self.rate.ln()
-                - (self.n - self.hits) * (1.0 - self.rate).ln();
+                - self.misses * (1.0 - self.rate).ln();
             self.least_p = self.least_p.min((-ln_ratio).exp());
         }
         self.least_p
@@ -112,6 +113,16 @@ mod tests {
         }
         assert!(rate_alarms <= STREAMS * 7 / 100, "{rate_alarms}");
         assert!(mean_alarms <= STREAMS * 7 / 100, "{mean_alarms}");
+    }
+
+    #[test]
+    fn trials_beyond_what_a_number_holds_are_no_panic() {
+        // Found by the fuzzer: once the sum of trials is rounded, hits may be more than it.
+        let mut monitor = RateMonitor::new(0.3);
+        for (hits, n) in [(1.0, 1e16), (9e15, 9e15), (3.0, 3.0), (f64::MAX, f64::MAX), (f64::MAX, f64::MAX)] {
+            monitor.update(hits, n);
+            assert!((0.0..=1.0).contains(&monitor.p()), "{}", monitor.p());
+        }
     }
 
     #[test]

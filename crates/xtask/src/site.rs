@@ -15,6 +15,11 @@ pub enum Kind {
     Development,
 }
 
+/// What makes a module smaller as it is sent, which is not what makes it smaller: functions that are nearly the same
+/// lie beside each other when they lie in the order of their names, and what is shortened by rewriting it (`-Oz`)
+/// repeats itself less and compresses worse. Measured on the first page: 456 KiB against 471, in a third of the time.
+const SMALLER: [&str; 4] = ["-O1", "--reorder-functions-by-name", "--strip-debug", "--strip-producers"];
+
 /// Chromium refuses a module optimised with all features: these are the ones browsers have.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
@@ -111,27 +116,19 @@ fn pack(kind: Kind, site: &Path, style: &str, profile: &str) -> Result<(), Strin
         Command::new(setup::wasm_split_path()).arg(&input).arg(&parts).args(["--out-name", "plimsoll"]),
         "run cargo xtask setup",
     )?;
-    run(
-        Command::new(setup::wasm_bindgen_path()?)
-            .args([
-                "--target",
-                "web",
-                "--keep-lld-exports",
-                "--remove-name-section",
-                "--remove-producers-section",
-                "--no-typescript",
-                "--out-name",
-                "plimsoll",
-                "--out-dir",
-            ])
-            .arg(&ready)
-            .arg(parts.join("plimsoll.wasm")),
-        "run cargo xtask setup",
-    )?;
+    // Names are needed until the functions have been put in order by them.
+    let shrinks = kind == Kind::Release && setup::wasm_opt_path().exists();
+    let mut bindgen = Command::new(setup::wasm_bindgen_path()?);
+    bindgen.args(["--target", "web", "--keep-lld-exports", "--remove-producers-section", "--no-typescript"]);
+    if !shrinks {
+        bindgen.arg("--remove-name-section");
+    }
+    bindgen.args(["--out-name", "plimsoll", "--out-dir"]).arg(&ready).arg(parts.join("plimsoll.wasm"));
+    run(&mut bindgen, "run cargo xtask setup")?;
     for name in names(&parts)?.into_iter().filter(|name| name != "plimsoll.wasm") {
         fs::copy(parts.join(&name), ready.join(&name)).map_err(|e| e.to_string())?;
     }
-    if kind == Kind::Release && setup::wasm_opt_path().exists() {
+    if shrinks {
         shrink(&ready)?;
     }
     let files: Vec<(String, Vec<u8>)> = names(&ready)?
@@ -175,7 +172,7 @@ fn shrink(folder: &Path) -> Result<(), String> {
             let small = module.with_extension("small");
             let mut command = Command::new(setup::wasm_opt_path());
             // It wonders aloud at names that it then drops.
-            command.arg("-Oz").args(FEATURES).arg(&module).arg("-o").arg(&small).stderr(Stdio::null());
+            command.args(SMALLER).args(FEATURES).arg(&module).arg("-o").arg(&small).stderr(Stdio::null());
             if run(&mut command, "the module stays larger").is_ok() {
                 fs::rename(&small, &module).map_err(|e| e.to_string())?;
             } else {

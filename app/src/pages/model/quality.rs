@@ -366,6 +366,7 @@ fn behaviour(newest: &WindowReport) -> AnyView {
             <dt>"Likeness to the window before"</dt><dd><b>{number(b.steadiness)}</b><span class="hint">" 1 is the same mix of answers"</span></dd>
             <dt>"Diversity of answers"</dt><dd><b>{number(b.diversity)}</b><span class="hint">" 1 is the most there could be, or the baseline’s"</span></dd>
             <dt>"Rows unlike the baseline"</dt>{estimate(anomalies, range.unwrap_or_default())}
+            <dt>"Inputs varied one value at a time"</dt>{estimate(&b.probing, " as who feels a model out asks".into())}
         </dl>
     }
     .into_any()

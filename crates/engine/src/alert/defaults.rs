@@ -248,6 +248,20 @@ fn of_model(name: &str, title: &str) -> Vec<(String, RuleText)> {
             },
         ),
         (
+            format!("model/{name}/security"),
+            RuleText {
+                labels: Labels::from([("category".to_string(), "security".to_string())]),
+                remediation: "See whose calls they are, and limit how many a caller may make.".into(),
+                ..rule(
+                    &format!("Unusual use: {title}"),
+                    "Far more inputs than usual vary one value at a time, as who copies a model or feels it out asks.",
+                    verdict("probing"),
+                    0,
+                    "{{labels.model}} may be felt out: {{value}} of its inputs vary one value of another",
+                )
+            },
+        ),
+        (
             format!("model/{name}/data"),
             RuleText {
                 urgency: Urgency::Later,

@@ -1,0 +1,114 @@
+//! Whether somebody feels a model out: rows that ask what a row just before them asked, with one feature changed.
+//!
+//! Who copies a model, looks for the input that turns its answer, or tries what it will let pass asks the same again and
+//! again and varies one value. Customers seldom do; how often they do in the baseline is what is usual, so that inputs
+//! of a few categories, which resemble each other by chance, raise no alarm.
+
+use domain::event::ColumnData;
+use domain::verdict::Estimate;
+
+use crate::Rows;
+use crate::share::share;
+
+/// Later rows that each is held against: what else is asked meanwhile may stand between.
+const AHEAD: usize = 16;
+/// With fewer features any two inputs differ in nearly all of them or in none.
+const FEATURES_LEAST: usize = 4;
+/// Rows looked at, from the window's start.
+const ROWS_AT_MOST: usize = 100_000;
+
+enum Feature<'a> {
+    Number(&'a [f64]),
+    Code(&'a [u32]),
+}
+
+impl Feature<'_> {
+    fn differs(&self, a: usize, b: usize) -> bool {
+        match self {
+            Feature::Number(values) => values[a].to_bits() != values[b].to_bits(),
+            Feature::Code(codes) => codes[a] != codes[b],
+        }
+    }
+}
+
+/// Rows, in order of time, whose input is nearly that of another within the [`AHEAD`] rows around them: all but one of its
+/// features are the same, of eight or more all but two (two steps from one point, each along another feature, differ in
+/// two). `None` for fewer than two rows or four features.
+pub fn probing(rows: &Rows) -> Option<Estimate> {
+    let features: Vec<Feature<'_>> = rows
+        .columns
+        .iter()
+        .filter(|c| c.name.starts_with("feature."))
+        .filter_map(|c| match &c.data {
+            ColumnData::Number(values) => Some(Feature::Number(values)),
+            ColumnData::Category { codes, .. } => Some(Feature::Code(codes)),
+            ColumnData::Vector { .. } => None,
+        })
+        .collect();
+    let n = rows.times.len().min(ROWS_AT_MOST);
+    if n < 2 || features.len() < FEATURES_LEAST {
+        return None;
+    }
+    let most = (features.len() / FEATURES_LEAST).min(2);
+    let mut varied = vec![false; n];
+    for row in 0..n {
+        for other in row + 1..(row + 1 + AHEAD).min(n) {
+            let differing = features.iter().filter(|f| f.differs(row, other)).take(most + 1).count();
+            if (1..=most).contains(&differing) {
+                (varied[row], varied[other]) = (true, true);
+            }
+        }
+    }
+    Some(share(varied.iter().filter(|v| **v).count() as u64, n as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Timestamp;
+    use domain::event::Column;
+
+    /// Rows of so many numbers, of which every fifth is what one attacker asks: the same point, one value moved. Which
+    /// one, his turn says.
+    fn asked(features: usize, moved: Option<fn(usize) -> usize>) -> Vec<Column> {
+        let mut random = fastrand::Rng::with_seed(7);
+        let point: Vec<f64> = (0..features).map(|_| random.f64()).collect();
+        let mut row = |row: usize| match moved.filter(|_| row.is_multiple_of(5)) {
+            Some(moved) => {
+                let mut probe = point.clone();
+                probe[moved(row / 5) % features] += 1.0 + row as f64;
+                probe
+            }
+            None => (0..features).map(|_| random.f64()).collect(),
+        };
+        let rows: Vec<Vec<f64>> = (0..600).map(&mut row).collect();
+        let column = |f: usize| Column {
+            name: format!("feature.f{f}"),
+            data: ColumnData::Number(rows.iter().map(|r| r[f]).collect()),
+        };
+        (0..features).map(column).collect()
+    }
+
+    fn of(columns: &[Column]) -> Option<f64> {
+        let times: Vec<Timestamp> = (0..columns.first().map_or(0, |_| 600)).map(Timestamp).collect();
+        probing(&Rows { times: &times, columns, labels: None, label_times: &[] }).map(|share| share.value)
+    }
+
+    #[test]
+    fn who_varies_one_value_at_a_time_is_seen_among_others() {
+        assert_eq!(of(&asked(6, None)), Some(0.0));
+        // The same feature for twenty turns, then the next.
+        assert_eq!(of(&asked(6, Some(|turn| turn / 20))), Some(0.2));
+        // Another feature each turn: two of them differ in two.
+        assert_eq!(of(&asked(8, Some(|turn| turn))), Some(0.2));
+        assert_eq!(of(&asked(6, Some(|turn| turn))), Some(0.0));
+    }
+
+    #[test]
+    fn the_same_again_is_no_probe_and_few_features_say_nothing() {
+        let same = |c: Column| Column { data: ColumnData::Number(vec![1.0; 600]), ..c };
+        assert_eq!(of(&asked(6, None).into_iter().map(same).collect::<Vec<_>>()), Some(0.0));
+        assert_eq!(of(&asked(3, None)), None);
+        assert_eq!(of(&[]), None);
+    }
+}
