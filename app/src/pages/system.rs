@@ -127,10 +127,10 @@ fn model_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     let score = card.layer.as_ref().map(|l| l.score);
     let status = score.map_or(Of::NoData, Of::of);
     let values: Vec<Option<f64>> = card.trend.iter().map(|s| Some(s.value)).collect();
-    let (title, sentence) = (card.model.title.clone(), card.sentence.clone());
+    let (title, sentence) = (card.title.clone(), card.sentence.clone());
     view! {
-        <li><a href=place.link(&format!("/models/{}", card.model.name))>
-            <span class="nm"><b>{title.clone()}</b><span class="hint">{card.model.task.title()}</span></span>
+        <li><a href=place.link(&format!("/models/{}", card.name))>
+            <span class="nm"><b>{title.clone()}</b><span class="hint">{card.task.title()}</span></span>
             <span class="sc"><span>{score.map_or_else(|| "–".to_string(), |s| format::fixed(s, 2))}</span><Status of=status/></span>
             <Spark values label=format!("{title}, recent windows") class="kt"/>
             <p>{sentence}</p>

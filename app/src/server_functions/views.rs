@@ -48,8 +48,8 @@ pub async fn me() -> Result<Reader, Failure> {
         .await?
         .into_iter()
         .map(|card| RailModel {
-            name: card.model.name,
-            title: card.model.title,
+            name: card.name,
+            title: card.title,
             status: card.layer.map_or(Status::NoData, |l| Status::of(l.score)),
         })
         .collect();

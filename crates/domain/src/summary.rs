@@ -57,7 +57,7 @@ pub fn answer(view: &OverviewView) -> (String, String) {
         .take(2)
         .map(|s| {
             let urgent = view.attention.iter().find(|c| c.systems.contains(&s.system)).map(|c| told(c, &s.title));
-            let card = view.cards.iter().find(|c| c.model.system == s.system);
+            let card = view.cards.iter().find(|c| c.system == s.system);
             // What a model's own figures say is plainer than the title of an incident.
             let unwell = card.and_then(|c| c.layer.as_ref()).is_some_and(|l| Status::of(l.score) < Status::Fair);
             let plain = card.map(|c| c.plain.clone());

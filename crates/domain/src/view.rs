@@ -8,7 +8,7 @@ use crate::evidence::{EvaluatorScore, Segment};
 use crate::happening::{Flag, Happening, Timeline};
 use crate::health::{LayerHealth, SystemHealth};
 use crate::kpi::{Fan, KpiView};
-use crate::model::Model;
+use crate::model::{Model, Task};
 use crate::outcome::OutcomeView;
 use crate::signal::{Sample, Series, SeriesData};
 use crate::telemetry::{Change, Topology};
@@ -18,11 +18,20 @@ use crate::verdict::{Shares, Usual, WindowReport};
 use crate::window::WindowRule;
 use crate::{TimeRange, Timestamp, format};
 
-/// A model in a list.
+/// A model in a list: what its row says. Its schema and settings stay where its own page is made; with fifty features
+/// each they would be most of what a list weighs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelCard {
-    pub model: Model,
+    pub id: i64,
+    pub name: String,
+    pub title: String,
+    pub system: String,
+    pub task: Task,
+    /// Event times were shifted at import so that the last event met that moment.
+    pub replayed: bool,
+    /// Made by the simulator.
+    pub demo: bool,
     /// For operators.
     pub sentence: String,
     /// For executives.

@@ -59,14 +59,14 @@ impl Engine {
         let mut outcomes =
             self.outcomes_by_system(environment, TimeRange { from: now.plus(-7 * DAY), to: now }).await?;
         let kpis = self.judged_kpis(actor).await?;
-        let mut names: Vec<String> = cards.iter().map(|c| c.model.system.clone()).collect();
+        let mut names: Vec<String> = cards.iter().map(|c| c.system.clone()).collect();
         names.extend(outcomes.keys().chain(kpis.keys()).filter(|name| !name.is_empty()).cloned());
         names.sort();
         names.dedup();
         let systems: Vec<SystemHealth> = names
             .iter()
             .map(|name| {
-                let own: Vec<&ModelCard> = cards.iter().filter(|c| c.model.system == *name).collect();
+                let own: Vec<&ModelCard> = cards.iter().filter(|c| c.system == *name).collect();
                 let quality: Vec<Judged> =
                     own.iter().filter_map(|c| c.layer.as_ref()).flat_map(|l| l.signals.clone()).collect();
                 let title = match own.as_slice() {

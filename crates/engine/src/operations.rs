@@ -127,19 +127,17 @@ impl Engine {
         let mut segments = Vec::new();
         let mut decisions = 0;
         for card in &found.cards {
-            let newest = self.store.newest_reports(card.model.id, environment, 1).await?;
-            if let Some(report) = newest
-                .into_iter()
-                .next_back()
-                .filter(|r| card.model.task.is_classification() && !r.segment_values.is_empty())
+            let newest = self.store.newest_reports(card.id, environment, 1).await?;
+            if let Some(report) =
+                newest.into_iter().next_back().filter(|r| card.task.is_classification() && !r.segment_values.is_empty())
             {
                 segments.push(ModelSegments {
-                    model: card.model.name.clone(),
+                    model: card.name.clone(),
                     values: report.segment_values,
                     weakest: report.segments,
                 });
             }
-            decisions += self.predictions_of(card.model.id, environment, last_hour(range, now)).await?;
+            decisions += self.predictions_of(card.id, environment, last_hour(range, now)).await?;
         }
         Ok(Arc::new(Measured {
             range: held(range, &host),

@@ -75,7 +75,13 @@ impl Engine {
             last: newest.map(|r| r.range.to),
             layer,
             trend,
-            model,
+            id: model.id,
+            name: model.name,
+            title: model.title,
+            system: model.system,
+            task: model.task,
+            replayed: model.replayed,
+            demo: model.demo,
         })
     }
 
@@ -108,7 +114,7 @@ impl Engine {
             now: self.now(),
             range,
             health,
-            cards: found.cards.into_iter().filter(|c| c.model.system == name).collect(),
+            cards: found.cards.into_iter().filter(|c| c.system == name).collect(),
             kpis: self.kpi_views(actor, Some(name), range).await?,
             outcome: self.outcomes(actor, name, environment, range).await?,
             changes: self.store.changes(range, environment, name, "").await?,

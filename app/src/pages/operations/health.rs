@@ -87,9 +87,9 @@ fn model_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     let class = if status < Of::Fair && status != Of::NoData { "kp" } else { "kt" };
     view! {
         <tr>
-            <th scope="row"><a class="mono" href=place.link(&format!("/models/{}", card.model.name))>{card.model.name.clone()}</a></th>
+            <th scope="row"><a class="mono" href=place.link(&format!("/models/{}", card.name))>{card.name.clone()}</a></th>
             <td><Status of=status/></td>
-            <td><Spark values label=format!("{} over recent windows", card.model.title) class height=18/></td>
+            <td><Spark values label=format!("{} over recent windows", card.title) class height=18/></td>
             <td class="num v">{drift.unwrap_or_else(|| "–".into())}</td>
             <td class="num">{format::count(card.rows as f64)}</td>
             <td class="nw">{card.last.map_or_else(|| "–".to_string(), domain::Timestamp::date_clock)}</td>

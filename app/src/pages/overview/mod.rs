@@ -221,16 +221,16 @@ fn system_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     let status = score.map_or(Of::NoData, Of::of);
     let values: Vec<Option<f64>> = card.trend.iter().map(|s| Some(s.value)).collect();
     let class = if status < Of::Fair && status != Of::NoData { "kp" } else { "kt" };
-    let (title, plain) = (card.model.title.clone(), card.plain.clone());
-    let note = if card.model.demo {
+    let (title, plain) = (card.title.clone(), card.plain.clone());
+    let note = if card.demo {
         "demonstration"
-    } else if card.model.replayed {
+    } else if card.replayed {
         "replayed"
     } else {
-        card.model.task.title()
+        card.task.title()
     };
     view! {
-        <li><a href=place.link(&format!("/models/{}", card.model.name))>
+        <li><a href=place.link(&format!("/models/{}", card.name))>
             <span class="nm"><b>{title.clone()}</b><span class="hint">{note}</span></span>
             <span class="sc"><span>{score.map_or_else(|| "–".to_string(), |s| format::fixed(s, 2))}</span><Status of=status/></span>
             <Spark values label=format!("{title}, recent windows") class/>
