@@ -70,7 +70,7 @@ impl Engine {
                 let quality: Vec<Judged> =
                     own.iter().filter_map(|c| c.layer.as_ref()).flat_map(|l| l.signals.clone()).collect();
                 let title = match own.as_slice() {
-                    [only] => only.model.title.clone(),
+                    [only] => only.title.clone(),
                     _ => name.clone(),
                 };
                 let mut parts: BTreeMap<Layer, Vec<Judged>> = BTreeMap::from([(Layer::Quality, quality)]);
