@@ -79,6 +79,9 @@ test('where messages go is added, tested, and said to fare well', async ({ page 
   await steps.getByLabel('Add to step 2').selectOption('mara@larkfield.example');
   await steps.getByRole('button', { name: 'Keep the policy' }).click();
   await expect(steps.getByRole('listitem').nth(1)).toContainText('After 10 minmara@larkfield.example');
+  // Whether the first of them would be reached is tried, and why not is said.
+  await steps.getByRole('button', { name: 'Send a test page' }).click();
+  await expect(page.getByText(/^mara@larkfield.example, on call for ml: by E-mail .*no mail server is configured/)).toBeVisible();
   await page.getByRole('link', { name: 'Week', exact: true }).click();
   await expect(page).toHaveURL(/days=7/);
   await page.getByRole('link', { name: 'Later' }).click();

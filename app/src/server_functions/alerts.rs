@@ -6,7 +6,7 @@ use domain::alert::config::Alerting;
 use domain::alert::priority::Priority;
 use domain::alert::rule::{Rule, RuleText};
 use domain::alert::silence::Silence;
-use domain::alert::view::{AlertAct, AlertFilter, AlertView, AlertsView, DryRun, OnCallView, RuleState};
+use domain::alert::view::{AlertAct, AlertFilter, AlertView, AlertsView, DryRun, OnCallView, Reached, RuleState};
 use domain::annotation::{Annotation, AnnotationAct, AnnotationText, Subject};
 use domain::happening::Flag;
 use domain::incident::{IncidentAct, IncidentView, IncidentsView};
@@ -212,6 +212,13 @@ pub async fn set_alerting(document: Alerting) -> Result<(), Failure> {
 pub async fn test_destination(key: String) -> Result<(), Failure> {
     use super::server::{actor, engine};
     Ok(engine().test_destination(&actor(), &key).await?)
+}
+
+/// Sends a test page to whom a policy calls first; what came of each.
+#[server(prefix = "/do", endpoint = "test_policy", input = Json, output = Json)]
+pub async fn test_policy(name: String) -> Result<Vec<Reached>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().test_policy(&actor(), &name).await?)
 }
 
 /// Who would be told of an alert with these labels, as `severity="critical"`.

@@ -49,7 +49,9 @@ pub fn listed(name: &str) -> Option<Action> {
         "responses" => Action::View,
         "stop_responses" | "propose_response" | "act_on_run" => Action::Respond,
         "save_response" | "delete_response" => Action::EditAlerting,
-        "save_rule" | "delete_rule" | "alerting_document" | "set_alerting" | "test_destination" => Action::EditAlerting,
+        "save_rule" | "delete_rule" | "alerting_document" | "set_alerting" | "test_destination" | "test_policy" => {
+            Action::EditAlerting
+        }
         "create_probe" | "delete_probe" => Action::EditProbes,
         "create_scrape_job" | "delete_scrape_job" => Action::EditProbes,
         "webhooks" | "create_webhook" | "delete_webhook" => Action::EditProbes,

@@ -242,6 +242,7 @@ impl Engine {
         keep_up("outcomes", Box::new(|e, s| Box::pin(outcomes::run(e, s))));
         keep_up("alerts", Box::new(|e, s| Box::pin(alert::run(e, s))));
         keep_up("messages", Box::new(|e, s| Box::pin(notify::run(e, s))));
+        keep_up("deeds", Box::new(|e, s| Box::pin(notify::deeds::run(e, s))));
         keep_up("responses", Box::new(|e, s| Box::pin(alert::responses::run(e, s))));
         keep_up("live", Box::new(|e, s| Box::pin(live::run(e, s))));
         tasks.close();

@@ -11,7 +11,7 @@ use domain::alert::backtest::Backtest;
 use domain::alert::config::Alerting;
 use domain::alert::priority::Priority;
 use domain::alert::rule::RuleText;
-use domain::alert::view::{AlertAct, AlertFilter, AlertView, AlertsView, DestinationState, DryRun, RuleState};
+use domain::alert::view::{AlertAct, AlertFilter, AlertView, AlertsView, DestinationState, DryRun, Reached, RuleState};
 use engine::Caller;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -101,6 +101,20 @@ pub async fn test_destination(
 ) -> ApiResult<StatusCode> {
     state.engine.test_destination(&caller.actor, &tested.key).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paged {
+    name: String,
+}
+
+pub async fn test_policy(
+    From(state): From<State>,
+    Extension(caller): Extension<Caller>,
+    Json(paged): Json<Paged>,
+) -> ApiResult<Json<Vec<Reached>>> {
+    Ok(Json(state.engine.test_policy(&caller.actor, &paged.name).await?))
 }
 
 #[derive(Deserialize)]

@@ -216,6 +216,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         .put("/api/v1/alerting", alerting, alerts::set_document)
         .get("/api/v1/alerting/destinations", view, alerts::destinations)
         .post("/api/v1/alerting/destinations/test", alerting, alerts::test_destination)
+        .post("/api/v1/alerting/policies/test", alerting, alerts::test_policy)
         .post("/api/v1/alerting/who", view, alerts::who)
         .get("/api/v1/alerting/rules", view, alerts::rules)
         .post("/api/v1/alerting/rules", alerting, alerts::create_rule)

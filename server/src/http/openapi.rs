@@ -6,7 +6,7 @@ use axum::extract::State as From;
 use domain::alert::backtest::Backtest;
 use domain::alert::config::Alerting;
 use domain::alert::rule::RuleText;
-use domain::alert::view::{AlertAct, AlertView, AlertsView, DestinationState, DryRun, RuleState};
+use domain::alert::view::{AlertAct, AlertView, AlertsView, DestinationState, DryRun, Reached, RuleState};
 use domain::analysis::{AnalysisView, CompanionView, UnusualView};
 use domain::annotation::{Annotation, AnnotationAct, AnnotationText};
 use domain::audit::Deed;
@@ -491,6 +491,11 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
         ("POST", "/api/v1/alerting/destinations/test") => {
             let body = object(json!({"key": {"type": "string"}}), &["key"]);
             made("Send a test to a destination", "alerts", &[], body, Answer::Nothing(204))
+        }
+        ("POST", "/api/v1/alerting/policies/test") => {
+            let body = object(json!({"name": {"type": "string"}}), &["name"]);
+            let answer = json::<Vec<Reached>>(types);
+            made("Send a test page to whom a policy calls first", "alerts", &[], body, answer)
         }
         ("POST", "/api/v1/alerting/who") => {
             let body = object(

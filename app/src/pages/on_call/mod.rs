@@ -5,7 +5,7 @@ mod parts;
 mod policies;
 
 use domain::Timestamp;
-use domain::alert::view::OnCallView;
+use domain::alert::view::{OnCallView, Reached};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -14,12 +14,15 @@ use crate::components::form::{fold, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Failed, Loading};
 use crate::server_functions::Failure;
-use crate::server_functions::alerts::{alerting_document, on_call, set_alerting, test_destination, who_is_told};
+use crate::server_functions::alerts::{
+    alerting_document, on_call, set_alerting, test_destination, test_policy, who_is_told,
+};
 use crate::wire::resource;
 use edits::Edit;
 
 type Change = Action<Edit, Result<(), Failure>>;
 type Test = Action<String, Result<(), Failure>>;
+type Page = Action<String, Result<Vec<Reached>, Failure>>;
 
 /// Which days the plan shows, from the address: `?from=2026-11-23&days=7`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +64,7 @@ pub fn OnCall() -> impl IntoView {
         async move { set_alerting(edit.apply(alerting_document().await?)).await }
     });
     let test: Test = Action::new(|key: &String| test_destination(key.clone()));
+    let call: Page = Action::new(|policy: &String| test_policy(policy.clone()));
     let who = Action::new(|(labels, at): &(String, Option<domain::Timestamp>)| who_is_told(labels.clone(), *at));
     let document = Action::new(|(): &()| alerting_document());
     let wrong = RwSignal::new(None::<String>);
@@ -78,7 +82,7 @@ pub fn OnCall() -> impl IntoView {
         view! {
             {parts::schedules(&seen, plan, change)}
             <div class="ig mt-16"><div class="col gap-16">{parts::destinations(&seen, change, test, wrong)}{parts::routes(&seen, change, wrong)}</div>
-            <div class="col gap-16">{policies::escalation(&seen, change)}{parts::load(&seen)}{parts::dry_run(who)}{parts::whole(document, change, wrong)}</div></div>
+            <div class="col gap-16">{policies::escalation(&seen, change, call)}{parts::load(&seen)}{parts::dry_run(who)}{parts::whole(document, change, wrong)}</div></div>
         }
         .into_any()
     };
@@ -88,6 +92,8 @@ pub fn OnCall() -> impl IntoView {
             {move || wrong.get().map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
             {move || outcome(change.value().get(), "It is in force.")}
             {move || outcome(test.value().get(), "The test arrived.")}
+            {move || outcome(call.value().get(), "")}
+            {move || call.value().get().and_then(Result::ok).map(policies::reached)}
             <Transition fallback=Loading>{move || Suspend::new(async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),

@@ -1,13 +1,13 @@
 //! Who is called, step by step, until somebody takes it on; read, written and taken away.
 
 use domain::alert::escalation::{Policy, Step, Target};
-use domain::alert::view::OnCallView;
+use domain::alert::view::{OnCallView, Reached};
 use domain::format;
 use domain::time::{HOUR, MINUTE};
 use leptos::prelude::*;
 
-use super::Change;
 use super::edits::{Edit, target, target_value};
+use super::{Change, Page};
 use crate::components::form::Sent;
 use crate::components::icons::Icon;
 use crate::components::lasting::initially;
@@ -21,8 +21,8 @@ const HOLDS: [i64; 4] = [1, 4, 12, 24];
 const ROUNDS: [(u32, &str); 4] = [(0, "once"), (1, "twice"), (2, "three times"), (5, "six times")];
 const STEPS_MAX: usize = 20;
 
-pub fn escalation(seen: &OnCallView, change: Change) -> AnyView {
-    let policies: Vec<_> = seen.policies.iter().map(|policy| shown(policy, seen, change)).collect();
+pub fn escalation(seen: &OnCallView, change: Change, call: Page) -> AnyView {
+    let policies: Vec<_> = seen.policies.iter().map(|policy| shown(policy, seen, change, call)).collect();
     let empty = policies.is_empty().then(
         || view! { <p class="mid">"No policy yet: messages go to destinations only, and nobody is called by name."</p> },
     );
@@ -51,7 +51,20 @@ fn when(after: i64) -> String {
     if after == 0 { "At once".to_string() } else { format!("After {}", format::duration(after)) }
 }
 
-fn shown(policy: &Policy, seen: &OnCallView, change: Change) -> AnyView {
+/// What came of a test page, a line each.
+pub fn reached(all: Vec<Reached>) -> AnyView {
+    let good = all.iter().all(|one| one.problem.is_empty());
+    let line = |one: Reached| match (one.by.as_str(), one.problem.as_str()) {
+        ("", problem) => format!("{}: {problem}.", one.who),
+        (by, "") => format!("{}: the page arrived by {by}.", one.who),
+        (by, problem) => format!("{}: by {by}, {problem}.", one.who),
+    };
+    let lines: Vec<_> = all.into_iter().map(|one| view! { <p>{line(one)}</p> }).collect();
+    let tone = if good { "note good" } else { "note critical" };
+    view! { <div class=tone role="status"><div>{lines}</div></div> }.into_any()
+}
+
+fn shown(policy: &Policy, seen: &OnCallView, change: Change, call: Page) -> AnyView {
     let of: Vec<&str> =
         seen.receivers.iter().filter(|(_, own, _)| *own == policy.name).map(|(name, ..)| name.as_str()).collect();
     let of = if of.is_empty() { "of no receiver yet".to_string() } else { format!("for {}", of.join(", ")) };
@@ -67,10 +80,11 @@ fn shown(policy: &Policy, seen: &OnCallView, change: Change) -> AnyView {
     let again = ROUNDS.iter().find(|(n, _)| *n == policy.repeat).map(|(_, words)| (*words).to_string());
     let again = again.unwrap_or_else(|| format!("{} times", policy.repeat + 1));
     let holds = policy.acknowledged_for.map(|t| format!("; taken on holds for {}", format::duration(t)));
-    let (name, gone) = (policy.name.clone(), policy.name.clone());
+    let (name, gone, called) = (policy.name.clone(), policy.name.clone(), policy.name.clone());
     let label = format!("Remove the policy {name}");
     view! {
         <div class="mb-12"><p class="row wrap gap-8"><span class="grow"><b>{name}</b>" "<span class="hint">{format!("{of}, gone through {again}{}", holds.unwrap_or_default())}</span></span>
+        <button class="btn xs" type="button" disabled=move || call.pending().get() on:click=move |_| { call.dispatch(called.clone()); }><Icon name="play" small=true/>"Send a test page"</button>
         <button class="btn ghost xs" type="button" aria-label=label on:click=move |_| { change.dispatch(Edit::WithoutPolicy(gone.clone())); }><Icon name="trash" small=true/></button></p>
         <ol class="es mt-8">{steps}</ol>
         <details><summary class="btn ghost xs">"Change"</summary>{editor(policy, seen, change)}</details></div>

@@ -235,6 +235,17 @@ pub struct DestinationState {
     pub waiting: usize,
 }
 
+/// What came of a test page to one of those whom a policy calls first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Reached {
+    pub who: String,
+    /// By what: `E-mail mara@larkfield.example`; empty where there is nobody.
+    pub by: String,
+    /// Why it did not arrive; empty where it did.
+    pub problem: String,
+}
+
 /// A schedule with how it comes out over the next weeks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

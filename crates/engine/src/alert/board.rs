@@ -231,7 +231,7 @@ impl Board {
     }
 
     /// Where an escalation's step leads now.
-    fn destinations(&self, target: &Target, now: Timestamp) -> Vec<(Destination, String)> {
+    pub(super) fn destinations(&self, target: &Target, now: Timestamp) -> Vec<(Destination, String)> {
         let mail = |address: &str, words: String| (Destination::Email { address: address.into() }, words);
         match target {
             Target::Person(address) => vec![mail(address, address.clone())],

@@ -5,7 +5,7 @@ use domain::alert::destination::Destination;
 use domain::alert::escalation::Target;
 use domain::alert::message::Message;
 use domain::alert::schedule::Schedule;
-use domain::alert::view::{CallLoad, DestinationState, OnCallView, ScheduleView};
+use domain::alert::view::{CallLoad, DestinationState, OnCallView, Reached, ScheduleView};
 use domain::time::DAY;
 use domain::{Action, Actor, Object, Timestamp};
 
@@ -168,6 +168,38 @@ impl Engine {
             .await
             .map_err(|problem| EngineError::Unanswerable(format!("{}: {}", destination.title(), problem.text)))?;
         Ok(())
+    }
+}
+
+impl Engine {
+    /// Sends a test page to whom a policy calls first, as of now; what came of each.
+    ///
+    /// # Errors
+    /// Not allowed; no such policy.
+    pub async fn test_policy(&self, actor: &Actor, name: &str) -> Result<Vec<Reached>> {
+        self.may(actor, Action::EditAlerting, &Object::Installation)?;
+        let (mut reached, mut places) = (Vec::new(), Vec::new());
+        {
+            let (board, now) = (self.board().await?, self.now());
+            let found = board.alerting.policy(name).and_then(|p| p.steps.first());
+            let first = found.ok_or_else(|| EngineError::NotFound(format!("there is no policy “{name}”")))?;
+            for target in &first.targets {
+                let of_target = board.destinations(target, now);
+                if of_target.is_empty() {
+                    let problem = "there is nobody to call".to_string();
+                    reached.push(Reached { who: board.who(target, now), by: String::new(), problem });
+                }
+                places.extend(of_target);
+            }
+        }
+        self.audit(actor, "policy.test", name).await;
+        let message = self.test_message(name);
+        for (destination, who) in places {
+            let sent = self.deliver(&destination, &message, &crate::people::random_text(24)).await;
+            let by = format!("{} {}", destination.title(), destination.shown());
+            reached.push(Reached { who, by, problem: sent.err().map(|p| p.text).unwrap_or_default() });
+        }
+        Ok(reached)
     }
 }
 

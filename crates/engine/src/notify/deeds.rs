@@ -3,16 +3,21 @@
 //! How far the record has been sent is kept beside it, so that nothing is left out while a collector is away, however
 //! long: it moves only when every collector of the receiver has taken the same deeds.
 
+use std::time::Duration;
+
 use domain::alert::destination::Destination;
 use domain::audit::Forwarding;
 use domain::{Action, Actor, Object};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::siem::{Collector, event_of};
 use crate::{Engine, EngineError, Result};
 
 /// Sent together.
 const BATCH: usize = 500;
+/// How often it is looked for what has been done.
+const EVERY: Duration = Duration::from_secs(5);
 const DOCUMENT: &str = "audit.sent";
 
 /// How far the record has been sent.
@@ -24,19 +29,40 @@ struct Sent {
     problem: String,
 }
 
+/// Sends the record, one batch after the other; a collector that is slow delays nothing else.
+pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
+    let turns = async {
+        loop {
+            let turn = if engine.leads_alerts() { engine.deeds_turn().await } else { Ok(false) };
+            let more = turn.unwrap_or_else(|error| {
+                tracing::error!(%error, "deeds could not be sent; it is tried again");
+                false
+            });
+            if !more {
+                tokio::time::sleep(EVERY).await;
+            }
+        }
+    };
+    // What is cut off here was not noted as sent, and is sent once more.
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = turns => {}
+    }
+}
+
 impl Engine {
     /// Sends what has been done since, if there is anybody to tell; whether more waits.
-    pub(super) async fn deeds_turn(&self) -> Result<bool> {
+    async fn deeds_turn(&self) -> Result<bool> {
         let document = self.alerting_document().await?;
         let Some(receiver) = document.receiver(&document.audit) else {
             return Ok(false);
         };
         let sent: Sent = self.document(DOCUMENT).await?;
-        let deeds = self.with_names(self.store.deeds_after(sent.last, BATCH).await?).await?;
-        let Some(last) = deeds.last().map(|d| d.id) else {
+        let deeds = self.store.deeds_after(sent.last, BATCH).await?;
+        let (count, Some(last)) = (deeds.len(), deeds.last().map(|d| d.id)) else {
             return Ok(false);
         };
-        let events: Vec<_> = deeds.iter().map(event_of).collect();
+        let events: Vec<_> = self.with_names(deeds).await?.iter().map(event_of).collect();
         let mut problem = String::new();
         for destination in &receiver.destinations {
             if let Destination::Siem { url, format, token } = destination
@@ -45,7 +71,7 @@ impl Engine {
                 problem = format!("{} {}: {}", destination.title(), destination.shown(), refused.text);
             }
         }
-        let more = problem.is_empty() && deeds.len() == BATCH;
+        let more = problem.is_empty() && count == BATCH;
         let now = Sent { last: if problem.is_empty() { last } else { sent.last }, problem };
         if now != sent {
             let text = serde_json::to_string(&now).map_err(|e| EngineError::Invalid(e.to_string()))?;

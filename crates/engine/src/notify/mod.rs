@@ -4,7 +4,7 @@
 //! once more. Each kind of destination says what went wrong and whether trying again may help.
 
 mod chat;
-mod deeds;
+pub(crate) mod deeds;
 mod email;
 mod ntfy;
 mod pagerduty;
@@ -101,14 +101,11 @@ pub(crate) fn pause(attempts: u32, asked: Option<i64>) -> i64 {
 
 /// How often it is asked whether the weekly summary is due.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
-/// How often deeds are sent to who collects them.
-const DEEDS_EVERY: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     let tasks = tokio_util::task::TaskTracker::new();
     let permits = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
     let (mut watched, mut summed) = (Instant::now(), Instant::now());
-    tasks.spawn(send_deeds(engine.clone(), stop.clone()));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -166,23 +163,6 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     tasks.close();
     // What is on its way may arrive; what is not noted is sent again by the next process.
     let _ = tokio::time::timeout(Duration::from_secs(5), tasks.wait()).await;
-}
-
-/// Sends the record of deeds, one batch after the other: a collector that is slow delays nothing else.
-async fn send_deeds(engine: Engine, stop: CancellationToken) {
-    let mut more = false;
-    loop {
-        let pause = if more { Duration::ZERO } else { DEEDS_EVERY };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-        more = engine.leads_alerts()
-            && engine.deeds_turn().await.unwrap_or_else(|error| {
-                tracing::error!(%error, "deeds could not be sent; it is tried again");
-                false
-            });
-    }
 }
 
 async fn send(engine: &Engine, message: &Outgoing) {

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use domain::alert::destination::{Project, Tracker};
+use domain::alert::group::Why;
 use domain::alert::message::Message;
 use domain::alert::priority::Priority;
 use hyper::Method;
@@ -183,6 +184,8 @@ impl Desk<'_> {
         let text = text(self.tracker, message);
         let known = self.tracker.found(&self.ask(&project, self.tracker.find(&project, &label)).await?);
         let ticket = match (known, message.fires()) {
+            // That it goes on is seen by its being open.
+            (Some(ticket), true) if message.why == Why::Repeat => return Ok(ticket.name),
             (Some(ticket), _) => {
                 self.ask(&project, self.tracker.comment(&project, &ticket, &text)).await?;
                 ticket
@@ -279,7 +282,6 @@ fn text(tracker: Tracker, message: &Message) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::alert::group::Why;
     use domain::alert::{ALERTNAME, Alert, Labels, Source};
 
     const TRACKERS: [Tracker; 3] = [Tracker::Jira, Tracker::GitHub, Tracker::GitLab];
