@@ -217,7 +217,7 @@ pub fn behaviour(reference: Option<&Reference>, rows: &Rows, task: Task, keys: &
     let (consistency, repeated) = consistency(rows, task, keys, tolerance);
     let answers = answers(reference, rows);
     let diversity = diversity(reference, rows, task);
-    Behaviour { consistency, repeated, steadiness: None, diversity, probing: probing(rows), answers }
+    Behaviour { consistency, repeated, steadiness: None, diversity, probing: probing(reference, rows), answers }
 }
 
 /// How like the answers of the window before those of this one are: 1 − Jensen–Shannon distance.

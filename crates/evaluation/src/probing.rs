@@ -1,19 +1,23 @@
 //! Whether somebody feels a model out: rows that ask what a row just before them asked, with one feature changed.
 //!
 //! Who copies a model, looks for the input that turns its answer, or tries what it will let pass asks the same again and
-//! again and varies one value. Customers seldom do; how often they do in the baseline is what is usual, so that inputs
-//! of a few categories, which resemble each other by chance, raise no alarm.
+//! again and varies one value. Customers seldom do. Inputs of a few categories resemble each other by chance, so it is
+//! asked only where enough features hold numbers of which hardly two are the same.
 
 use domain::event::ColumnData;
 use domain::verdict::Estimate;
 
 use crate::Rows;
+use crate::reference::{Reference, ReferenceValues};
 use crate::share::share;
 
 /// Later rows that each is held against: what else is asked meanwhile may stand between.
 const AHEAD: usize = 16;
-/// With fewer features any two inputs differ in nearly all of them or in none.
-const FEATURES_LEAST: usize = 4;
+/// Features that must tell inputs apart: with fewer, chance does what an attacker would.
+const TELLING_LEAST: usize = 4;
+/// A feature tells inputs apart where so many of evenly spaced values of the baseline are so many different ones.
+const SPACED: usize = 2000;
+const DIFFERENT: usize = 500;
 /// Rows looked at, from the window's start.
 const ROWS_AT_MOST: usize = 100_000;
 
@@ -31,10 +35,25 @@ impl Feature<'_> {
     }
 }
 
+/// Whether two rows that have the same value of a feature hardly do so by chance.
+fn tells_apart(sorted: &[f64]) -> bool {
+    let spaced: Vec<f64> = sorted.iter().step_by((sorted.len() / SPACED).max(1)).copied().collect();
+    let different = spaced.chunk_by(|a, b| a == b).count();
+    different >= DIFFERENT.min(spaced.len() / 4).max(2)
+}
+
 /// Rows, in order of time, whose input is nearly that of another within the [`AHEAD`] rows around them: all but one of its
 /// features are the same, of eight or more all but two (two steps from one point, each along another feature, differ in
-/// two). `None` for fewer than two rows or four features.
-pub fn probing(rows: &Rows) -> Option<Estimate> {
+/// two). `None` for fewer than two rows, or where the baseline has fewer than four features that tell inputs apart.
+pub fn probing(reference: Option<&Reference>, rows: &Rows) -> Option<Estimate> {
+    let telling = |column: &&crate::reference::ReferenceColumn| match &column.values {
+        ReferenceValues::Numeric(numbers) => column.column.starts_with("feature.") && tells_apart(&numbers.sorted),
+        ReferenceValues::Categorical { .. } => false,
+    };
+    let n = rows.times.len().min(ROWS_AT_MOST);
+    if n < 2 || reference?.columns.iter().filter(telling).count() < TELLING_LEAST {
+        return None;
+    }
     let features: Vec<Feature<'_>> = rows
         .columns
         .iter()
@@ -45,11 +64,7 @@ pub fn probing(rows: &Rows) -> Option<Estimate> {
             ColumnData::Vector { .. } => None,
         })
         .collect();
-    let n = rows.times.len().min(ROWS_AT_MOST);
-    if n < 2 || features.len() < FEATURES_LEAST {
-        return None;
-    }
-    let most = (features.len() / FEATURES_LEAST).min(2);
+    let most = (features.len() / 4).min(2);
     let mut varied = vec![false; n];
     for row in 0..n {
         for other in row + 1..(row + 1 + AHEAD).min(n) {
@@ -64,6 +79,8 @@ pub fn probing(rows: &Rows) -> Option<Estimate> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use domain::Timestamp;
     use domain::event::Column;
@@ -89,9 +106,12 @@ mod tests {
         (0..features).map(column).collect()
     }
 
+    /// Held against a baseline of what is usually asked.
     fn of(columns: &[Column]) -> Option<f64> {
         let times: Vec<Timestamp> = (0..columns.first().map_or(0, |_| 600)).map(Timestamp).collect();
-        probing(&Rows { times: &times, columns, labels: None, label_times: &[] }).map(|share| share.value)
+        let usual = Reference::of(&asked(columns.len(), None), 600, &HashMap::new());
+        let rows = Rows { times: &times, columns, labels: None, label_times: &[] };
+        probing(Some(&usual), &rows).map(|share| share.value)
     }
 
     #[test]
@@ -105,10 +125,24 @@ mod tests {
     }
 
     #[test]
-    fn the_same_again_is_no_probe_and_few_features_say_nothing() {
+    fn the_same_again_is_no_probe_and_few_values_say_nothing() {
         let same = |c: Column| Column { data: ColumnData::Number(vec![1.0; 600]), ..c };
-        assert_eq!(of(&asked(6, None).into_iter().map(same).collect::<Vec<_>>()), Some(0.0));
+        let same: Vec<Column> = asked(6, None).into_iter().map(same).collect();
+        assert_eq!(of(&same), Some(0.0));
         assert_eq!(of(&asked(3, None)), None);
         assert_eq!(of(&[]), None);
+        // Of years of age and the like two in a row are often the same by chance.
+        let times: Vec<Timestamp> = (0..600).map(Timestamp).collect();
+        let whole = |c: Column| match c.data {
+            ColumnData::Number(values) => {
+                Column { data: ColumnData::Number(values.iter().map(|v| (v * 80.0).round()).collect()), ..c }
+            }
+            _ => c,
+        };
+        let whole: Vec<Column> = asked(6, None).into_iter().map(whole).collect();
+        let usual = Reference::of(&whole, 600, &HashMap::new());
+        let rows = Rows { times: &times, columns: &whole, labels: None, label_times: &[] };
+        assert_eq!(probing(Some(&usual), &rows), None);
+        assert_eq!(probing(None, &rows), None);
     }
 }

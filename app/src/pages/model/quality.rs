@@ -360,13 +360,17 @@ fn behaviour(newest: &WindowReport) -> AnyView {
     let number = |v: Option<f64>| v.map_or_else(|| "–".to_string(), |v| format::fixed(v, 3));
     let anomalies = &newest.multivariate.anomalies;
     let range = anomalies.map(|a| format!(" {}–{}, 1 % expected", format::percent(a.low), format::percent(a.high)));
+    let probed = match b.probing {
+        Some(_) => " as who feels a model out asks",
+        None => " inputs of few values are alike by chance",
+    };
     view! {
         <dl class="kv">
             <dt>"Same answer to the same input"</dt>{estimate(&b.consistency, pairs.unwrap_or_else(|| " no input came twice".into()))}
             <dt>"Likeness to the window before"</dt><dd><b>{number(b.steadiness)}</b><span class="hint">" 1 is the same mix of answers"</span></dd>
             <dt>"Diversity of answers"</dt><dd><b>{number(b.diversity)}</b><span class="hint">" 1 is the most there could be, or the baseline’s"</span></dd>
             <dt>"Rows unlike the baseline"</dt>{estimate(anomalies, range.unwrap_or_default())}
-            <dt>"Inputs varied one value at a time"</dt>{estimate(&b.probing, " as who feels a model out asks".into())}
+            <dt>"Inputs varied one value at a time"</dt>{estimate(&b.probing, probed.into())}
         </dl>
     }
     .into_any()

@@ -302,13 +302,13 @@ pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong)
             }
         }>
             <datalist id="receivers">{names}</datalist>
-            <label class="f"><span>"Receiver"</span><input class="in" name="receiver" list="receivers" required maxlength="100" value=first/></label>
+            <label class="f"><span>"Receiver"</span><input class="in" name="receiver" list="receivers" required size="12" maxlength="100" value=first/></label>
             <label class="f"><span>"By"</span><select class="in" name="kind" on:change=move |event| {
                 let kind = event_target_value(&event);
                 example.set(KINDS.into_iter().find(|k| k.0 == kind).map_or("", |k| k.2));
             }>{kinds}</select></label>
-            <label class="f grow"><span>"Address or key"</span><input class="in mono" name="target" required autocomplete="off"/></label>
-            <label class="f"><span>"Secret or token"</span><input class="in mono" name="secret" autocomplete="off"/></label>
+            <label class="f grow"><span>"Address or key"</span><input class="in mono" name="target" required size="12" autocomplete="off"/></label>
+            <label class="f"><span>"Secret or token"</span><input class="in mono" name="secret" size="12" autocomplete="off"/></label>
             <button class="btn pri end" type="submit"><Icon name="plus" small=true/>"Add"</button>
             <p class="hint" style="flex-basis:100%" aria-live="polite">{example}</p></form></section>
     }

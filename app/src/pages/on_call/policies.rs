@@ -83,9 +83,10 @@ fn shown(policy: &Policy, seen: &OnCallView, change: Change, call: Page) -> AnyV
     let (name, gone, called) = (policy.name.clone(), policy.name.clone(), policy.name.clone());
     let label = format!("Remove the policy {name}");
     view! {
-        <div class="mb-12"><p class="row wrap gap-8"><span class="grow"><b>{name}</b>" "<span class="hint">{format!("{of}, gone through {again}{}", holds.unwrap_or_default())}</span></span>
+        <div class="mb-12"><p class="row wrap gap-8"><b class="grow">{name}</b>
         <button class="btn xs" type="button" disabled=move || call.pending().get() on:click=move |_| { call.dispatch(called.clone()); }><Icon name="play" small=true/>"Send a test page"</button>
         <button class="btn ghost xs" type="button" aria-label=label on:click=move |_| { change.dispatch(Edit::WithoutPolicy(gone.clone())); }><Icon name="trash" small=true/></button></p>
+        <p class="hint">{format!("{of}, gone through {again}{}", holds.unwrap_or_default())}</p>
         <ol class="es mt-8">{steps}</ol>
         <details><summary class="btn ghost xs">"Change"</summary>{editor(policy, seen, change)}</details></div>
     }

@@ -49,12 +49,12 @@ pub fn Audit() -> impl IntoView {
     view! {
         <Settings title="Audit">
             <div class="head"><div><h1>"Audit"</h1><p>"Who changed what, and who decided what is done to production. Kept for three years; programs read it at /api/v1/audit."</p></div></div>
+            {move || outcome(forward.value().get(), "")}
+            <Transition fallback=|| ()>{move || Suspend::new(async move { told.await.map(|f| sent_to(f, forward)).ok() })}</Transition>
             <form class="row mb-12" action="/settings/audit" method="get" role="search"><label class="f grow"><span class="sr">"Search deeds"</span>
                 <input class="in" name="q" placeholder="Part of what was done, or of what to" autocomplete="off" value=move || asked.get().1/></label><button class="btn" type="submit">"Search"</button></form>
             <section class="panel" aria-label="Deeds"><div class="tw">
                 <Transition fallback=Loading>{move || Suspend::new(async move { listed(list.await, ("Nothing of the sort", "No deed answers these words."), table) })}</Transition></div></section>
-            {move || outcome(forward.value().get(), "")}
-            <Transition fallback=|| ()>{move || Suspend::new(async move { told.await.map(|f| sent_to(f, forward)).ok() })}</Transition>
         </Settings>
     }
 }
@@ -62,7 +62,7 @@ pub fn Audit() -> impl IntoView {
 /// Who is told every deed as it is done, and how that goes.
 fn sent_to(told: Forwarding, forward: Action<String, Result<(), Failure>>) -> AnyView {
     if told.able.is_empty() {
-        return view! { <p class="hint mt-12">"Deeds can be sent where security events are collected: add a SIEM under "<a href="/on-call">"On-call"</a>", then choose it here."</p> }.into_any();
+        return view! { <p class="hint mb-12">"Deeds can be sent where security events are collected: add a SIEM under "<a href="/on-call">"On-call"</a>", then choose it here."</p> }.into_any();
     }
     let words = match (told.receiver.as_str(), told.problem.as_str(), told.waiting) {
         ("", ..) => "Nobody is told.".to_string(),
@@ -78,7 +78,7 @@ fn sent_to(told: Forwarding, forward: Action<String, Result<(), Failure>>) -> An
         .collect();
     let tone = if told.problem.is_empty() { "hint" } else { "note critical" };
     view! {
-        <form class="panel mt-12" aria-label="Deeds sent on" on:submit=move |event| { forward.dispatch(Sent::of(&event).text("receiver")); }>
+        <form class="panel mb-12" aria-label="Deeds sent on" on:submit=move |event| { forward.dispatch(Sent::of(&event).text("receiver")); }>
             <div class="pb row wrap gap-12 pt"><label class="f"><span>"Every deed is sent to"</span><select class="in" name="receiver"><option value="">"nobody"</option>{able}</select></label>
             <button class="btn end" type="submit">"Save"</button><p class=tone>{words}</p></div></form>
     }

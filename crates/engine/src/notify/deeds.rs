@@ -63,14 +63,15 @@ impl Engine {
             return Ok(false);
         };
         let events: Vec<_> = self.with_names(deeds).await?.iter().map(event_of).collect();
-        let mut problem = String::new();
+        let mut problems = Vec::new();
         for destination in &receiver.destinations {
             if let Destination::Siem { url, format, token } = destination
                 && let Err(refused) = (Collector { url, format: *format, token }).send(&events).await
             {
-                problem = format!("{} {}: {}", destination.title(), destination.shown(), refused.text);
+                problems.push(format!("{} {}: {}", destination.title(), destination.shown(), refused.text));
             }
         }
+        let problem = problems.join("; ");
         let more = problem.is_empty() && count == BATCH;
         let now = Sent { last: if problem.is_empty() { last } else { sent.last }, problem };
         if now != sent {
