@@ -192,6 +192,13 @@ pub struct Receiver {
     pub per_minute: u32,
 }
 
+impl Receiver {
+    /// Whether any of its destinations collects security events.
+    pub fn collects(&self) -> bool {
+        self.destinations.iter().any(|d| matches!(d, Destination::Siem { .. }))
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -320,10 +327,9 @@ impl Alerting {
             return Some(format!("there is no receiver {}", self.watchdog));
         }
         if !self.audit.is_empty() {
-            let collects = |r: &Receiver| r.destinations.iter().any(|d| matches!(d, Destination::Siem { .. }));
             match self.receiver(&self.audit) {
                 None => return Some(format!("there is no receiver {}", self.audit)),
-                Some(receiver) if !collects(receiver) => {
+                Some(receiver) if !receiver.collects() => {
                     return Some(format!("{} has no destination that collects security events", self.audit));
                 }
                 Some(_) => {}

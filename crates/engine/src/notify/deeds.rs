@@ -86,8 +86,7 @@ impl Engine {
         self.may(actor, Action::ReadAudit, &Object::Installation)?;
         let document = self.alerting_document().await?;
         let sent: Sent = self.document(DOCUMENT).await?;
-        let collects = |d: &Destination| matches!(d, Destination::Siem { .. });
-        let able = document.receivers.iter().filter(|r| r.destinations.iter().any(collects));
+        let able = document.receivers.iter().filter(|r| r.collects());
         Ok(Forwarding {
             able: able.map(|r| r.name.clone()).collect(),
             waiting: self.store.deeds_after(sent.last, BATCH).await?.len(),

@@ -8,7 +8,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
-use super::{Problem, Smtp, SmtpTls};
+use super::{Problem, Smtp, SmtpTls, one_line};
 
 fn text(message: &Message) -> String {
     let mut text = String::new();
@@ -34,7 +34,7 @@ fn text(message: &Message) -> String {
 pub async fn send(smtp: &Smtp, authorities: &[u8], address: &str, message: &Message, key: &str) -> Result<(), Problem> {
     let wrong = |what: &str| Problem::lasting(format!("{what} is no e-mail address"));
     // The subject is one line, whatever an alert is called.
-    let subject: String = message.title().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    let subject = one_line(&message.title(), 200);
     let domain = smtp.from.rsplit('@').next().unwrap_or("plimsoll").trim_end_matches('>');
     let thread = format!("<{}@{domain}>", domain_key(&message.group_key));
     let mail = lettre::Message::builder()

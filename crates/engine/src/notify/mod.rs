@@ -93,6 +93,11 @@ impl Problem {
     }
 }
 
+/// The first so many characters of a text, on one line: what comes from telemetry begins no other.
+fn one_line(text: &str, most: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
+}
+
 /// Microseconds until the next attempt: doubled each time, or what the destination asks for.
 pub(crate) fn pause(attempts: u32, asked: Option<i64>) -> i64 {
     let own = PAUSE_FIRST << attempts.saturating_sub(1).min(16);

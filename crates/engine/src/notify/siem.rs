@@ -14,7 +14,8 @@ use domain::alert::{ALERTNAME, Alert, Labels};
 use domain::audit::Deed;
 use serde_json::{Map, Value, json};
 
-use super::Problem;
+use super::{Problem, one_line};
+use crate::ingest::otlp::attributes;
 use crate::outgoing::{self, Target};
 
 const PRODUCT: &str = "Plimsoll";
@@ -111,7 +112,7 @@ impl Event {
     }
 
     fn cef(&self) -> String {
-        let header = |text: &str| one_line(text).replace('\\', "\\\\").replace('|', "\\|");
+        let header = |text: &str| one_line(cut(text), FIELD_MAX).replace('\\', "\\\\").replace('|', "\\|");
         let value = |text: &str| {
             cut(text).replace('\\', "\\\\").replace('=', "\\=").replace("\r\n", "\\n").replace(['\n', '\r'], "\\n")
         };
@@ -272,13 +273,8 @@ impl Event {
     }
 }
 
-/// Without what would begin another line.
-fn one_line(text: &str) -> String {
-    cut(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(FIELD_MAX)]
+    attributes::cut(text, FIELD_MAX)
 }
 
 /// Where events go, and how they are written there.

@@ -18,7 +18,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Problem;
+use super::{Problem, one_line};
 use crate::outgoing;
 use crate::signature::hex;
 
@@ -201,8 +201,7 @@ impl Desk<'_> {
     }
 
     async fn open(&self, project: &Project, message: &Message, label: &str, text: &str) -> Result<Ticket, Problem> {
-        let title: String =
-            message.title().chars().map(|c| if c.is_control() { ' ' } else { c }).take(TITLE_MAX).collect();
+        let title = one_line(&message.title(), TITLE_MAX);
         let (kind, priority) = (self.kind, message.priority());
         let new = |ranked| New { title: &title, text, kind, label, priority, ranked };
         let mut answer = self.ask(project, self.tracker.open(project, &new(true))).await;
