@@ -5,6 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::message::NAMED;
+
+/// Alerts of a message to what keeps each of them: some megabytes.
+const EACH: usize = 2000;
+
 /// A place where messages go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -186,6 +191,16 @@ impl Destination {
                 | Destination::Ntfy { .. }
                 | Destination::Email { .. }
         )
+    }
+
+    /// Whether what arrives there is kept alert by alert, by a program that does its own grouping.
+    pub fn takes_each(&self) -> bool {
+        matches!(self, Destination::Siem { .. })
+    }
+
+    /// Alerts that one message to it names; the rest are counted. A person reads no more than a few.
+    pub fn names(&self) -> usize {
+        if self.takes_each() { EACH } else { NAMED }
     }
 
     /// Where it leads, without what must stay secret.

@@ -10,20 +10,16 @@ use std::sync::Arc;
 use domain::Timestamp;
 use domain::alert::config::{Alerting, Routed, Tree};
 use domain::alert::destination::Destination;
-use domain::alert::escalation::{Escalation, Target};
-use domain::alert::group::{Group, Ledger, Member, Pace};
+use domain::alert::escalation::Target;
+use domain::alert::group::Group;
 use domain::alert::inhibit::Inhibitions;
 use domain::alert::lifecycle::Instance;
-use domain::alert::message::{Message, NAMED};
 use domain::alert::rule::Rule;
 use domain::alert::silence::{Silence, Silences};
 use domain::alert::view::{Entry, EntryKind, Suppressed};
 use domain::alert::{Alert, Labels};
 use domain::time::MINUTE;
 use store::{Decided, Outgoing};
-
-/// Alerts of one message whose being told is written down one by one.
-const TOLD_MAX: usize = 200;
 
 /// A group with what is not kept of it: its members and its route's settings.
 pub(super) struct LiveGroup {
@@ -154,7 +150,7 @@ impl Board {
     }
 
     /// Whether nobody has to be called: all that fires is taken on.
-    fn quiet(&self, live: &LiveGroup, now: Timestamp) -> bool {
+    pub(super) fn quiet(&self, live: &LiveGroup, now: Timestamp) -> bool {
         let mut firing = live.members.iter().filter_map(|f| self.alerts.get(f)).filter(|a| a.fires(now));
         firing.all(|a| a.is_acknowledged(now))
     }
@@ -227,7 +223,17 @@ impl Board {
         good: Option<bool>,
         at: Timestamp,
     ) -> Decided {
-        Decided::Entry(Entry { text, good, ..entry_of(&self.alerts, fingerprint, kind, title, at) })
+        Decided::Entry(Entry {
+            id: 0,
+            at,
+            incident: self.alerts.get(fingerprint).and_then(|a| a.incident),
+            fingerprint: fingerprint.to_string(),
+            kind,
+            who: String::new(),
+            title,
+            text,
+            good,
+        })
     }
 
     /// Where an escalation's step leads now.
@@ -248,219 +254,6 @@ impl Board {
                 found.iter().flat_map(|r| r.destinations.iter().map(|d| (d.clone(), r.name.clone()))).collect()
             }
         }
-    }
-
-    /// A group's turn: its escalation, then what each destination is to hear.
-    fn look_at(
-        &mut self,
-        key: &str,
-        suppression: &HashMap<String, Suppressed>,
-        around: &Surroundings<'_>,
-        decided: &mut Vec<Decided>,
-    ) {
-        let now = around.now;
-        let Some(mut live) = self.groups.remove(key) else {
-            return;
-        };
-        let before = live.group.clone();
-        let receiver = self.alerting.receiver(&live.group.receiver).cloned();
-        let muted = self.muted(&live.routed, now);
-        let all_fires = |f: &String| self.alerts.get(f).is_some_and(|a| a.fires(now));
-        let any_fires = live.members.iter().any(all_fires);
-        let any_speaks = muted.is_none() && live.members.iter().any(|f| all_fires(f) && !suppression.contains_key(f));
-        for destination in receiver.iter().flat_map(|r| &r.destinations) {
-            let ledger = live.group.ledgers.entry(destination.key());
-            ledger.or_insert_with(|| Ledger::new(destination.clone()));
-        }
-        let policy = receiver.as_ref().and_then(|r| self.alerting.policy(&r.policy)).cloned();
-        if let Some(policy) = policy {
-            if any_speaks && live.group.escalation.is_none() {
-                live.group.escalation = Some(Escalation::begin(&policy, now));
-            }
-            if let Some(escalation) = live.group.escalation.take() {
-                let quiet = !any_fires || muted.is_some() || self.quiet(&live, now);
-                let (escalation, step) = escalation.turn(&policy, quiet, now);
-                for target in step.iter().filter_map(|place| policy.steps.get(*place)).flat_map(|s| &s.targets) {
-                    let reached = self.destinations(target, now);
-                    let words: Vec<&str> = reached.iter().map(|(_, words)| words.as_str()).collect();
-                    let number = escalation.taken;
-                    let title = if words.is_empty() {
-                        format!("Policy {}, step {number}: nobody is {}", policy.name, target.words())
-                    } else {
-                        format!("Policy {}, step {number}: {}", policy.name, words.join(", "))
-                    };
-                    for fingerprint in live.members.iter().filter(|f| all_fires(f)).take(NAMED) {
-                        let good = Some(!words.is_empty());
-                        decided.push(self.entry(
-                            fingerprint,
-                            EntryKind::OnCall,
-                            title.clone(),
-                            String::new(),
-                            good,
-                            now,
-                        ));
-                    }
-                    for (destination, _) in reached {
-                        let ledger = live.group.ledgers.entry(destination.key());
-                        ledger.or_insert_with(|| Ledger::new(destination)).again = true;
-                    }
-                }
-                live.group.escalation = Some(escalation);
-            }
-        }
-        // What the routes lead elsewhere now is held here until it ends, and closed here then.
-        let leads_here = |f: &String| {
-            let routes = self.tree.as_ref().zip(self.alerts.get(f)).map(|(tree, a)| (tree.routes(&a.labels), a));
-            routes.is_none_or(|(routes, a)| {
-                routes.iter().any(|r| Group::key(&r.path, &r.receiver, &r.group_labels(&a.labels)) == key)
-            })
-        };
-        let kept: Vec<String> = receiver.iter().flat_map(|r| r.destinations.iter().map(Destination::key)).collect();
-        let escalates = live.group.escalation.is_some();
-        let flush = live.group.due <= now;
-        let acknowledged = self.quiet(&live, now);
-        let members: Vec<Member<'_>> = live
-            .members
-            .iter()
-            .map(|fingerprint| Member {
-                fingerprint,
-                fires: all_fires(fingerprint),
-                suppressed: muted.is_some() || suppression.contains_key(fingerprint) || !leads_here(fingerprint),
-            })
-            .collect();
-        let pace = Pace {
-            wait: live.routed.group_wait,
-            interval: live.routed.group_interval,
-            // What somebody has taken on is not said again and again.
-            repeat: if acknowledged { i64::MAX } else { live.routed.repeat_interval },
-            send_resolved: receiver.as_ref().is_none_or(|r| r.send_resolved),
-        };
-        let mut awaited = false;
-        for (destination, ledger) in &mut live.group.ledgers {
-            // Between its turns only a step of the escalation speaks.
-            if !flush && !ledger.again {
-                continue;
-            }
-            let place = (key.to_string(), destination.clone());
-            let waiting = self.waiting.get(&place);
-            if waiting.is_some_and(|w| w.flying) {
-                awaited = true;
-                continue;
-            }
-            if !pace.send_resolved {
-                ledger.forget_ended(&members);
-            }
-            // A destination that left its receiver hears only the end of what it knows.
-            let gone = !escalates && !kept.contains(destination);
-            let held: Vec<Member<'_>> =
-                members.iter().map(|m| Member { suppressed: m.suppressed || gone, ..*m }).collect();
-            let Some(plan) = ledger.plan(&held, pace, now) else {
-                // What waits is about alerts that have come and gone meanwhile.
-                if waiting.is_some_and(|w| w.firing.iter().all(|f| !all_fires(f)) && w.resolved.is_empty()) {
-                    decided.push(Decided::Superseded { group_key: place.0.clone(), destination: place.1.clone() });
-                    self.waiting.remove(&place);
-                }
-                continue;
-            };
-            if waiting.is_some_and(|w| w.firing == plan.firing && w.resolved == plan.resolved) {
-                continue;
-            }
-            if waiting.is_some() {
-                decided.push(Decided::Superseded { group_key: place.0.clone(), destination: place.1.clone() });
-            }
-            let id = (around.id)();
-            let named = |set: &BTreeSet<String>| -> Vec<Alert> {
-                let mut all: Vec<&Alert> = set.iter().filter_map(|f| self.alerts.get(f)).collect();
-                all.sort_by_key(|a| (a.priority, a.starts_at));
-                all.into_iter().take(NAMED).cloned().collect()
-            };
-            let (firing, resolved) = (named(&plan.firing), named(&plan.resolved));
-            let left_out = (plan.firing.len() + plan.resolved.len() - firing.len() - resolved.len()) as u64;
-            let incident = firing.iter().chain(&resolved).find_map(|a| a.incident);
-            let url = match incident {
-                Some(id) => format!("{}/incidents/{id}", around.url),
-                None => format!("{}/alerts", around.url),
-            };
-            let acknowledge_url = if firing.is_empty() { String::new() } else { (around.acknowledge)(key) };
-            let message = Message {
-                words: None,
-                group_key: key.to_string(),
-                receiver: live.group.receiver.clone(),
-                why: plan.why,
-                labels: live.group.labels.clone(),
-                firing,
-                resolved,
-                left_out,
-                url,
-                acknowledge_url,
-                at: now,
-                incident,
-                test: false,
-            };
-            let due_at = throttled(&mut self.sent, destination, receiver.as_ref().map_or(30, |r| r.per_minute), now);
-            let told = plan.firing.iter().filter(|f| !ledger.opened.contains(*f)).take(TOLD_MAX);
-            let others = plan.firing.len().saturating_sub(1);
-            let grouped =
-                if others == 0 { "alone in its group".into() } else { format!("with {others} others in its group") };
-            let path = if live.routed.path.is_empty() {
-                "the root route".into()
-            } else {
-                format!("route {}", live.routed.path)
-            };
-            for fingerprint in told {
-                decided.push(Decided::Entry(entry_of(
-                    &self.alerts,
-                    fingerprint,
-                    EntryKind::Decision,
-                    format!("Grouped: {grouped}"),
-                    now,
-                )));
-                decided.push(Decided::Entry(entry_of(
-                    &self.alerts,
-                    fingerprint,
-                    EntryKind::Decision,
-                    "Silences, inhibitions and times checked: none keeps it quiet".into(),
-                    now,
-                )));
-                decided.push(Decided::Entry(entry_of(
-                    &self.alerts,
-                    fingerprint,
-                    EntryKind::Route,
-                    format!("Route: {path} → {}", live.group.receiver),
-                    now,
-                )));
-            }
-            self.waiting.insert(
-                place.clone(),
-                Waiting { id: id.clone(), firing: plan.firing, resolved: plan.resolved, flying: false },
-            );
-            decided.push(Decided::Message(Outgoing {
-                id,
-                group_key: place.0,
-                destination: place.1,
-                created_at: now,
-                due_at,
-                attempts: 0,
-                message,
-            }));
-        }
-        if flush {
-            live.group.spoke = true;
-            live.group.due =
-                if awaited { now.plus(domain::time::SECOND) } else { now.plus(live.routed.group_interval) };
-        }
-        // Members that ended stay while some destination still has to hear of it.
-        let opened: BTreeSet<&String> = live.group.ledgers.values().flat_map(|l| &l.opened).collect();
-        let waits = self.waiting.iter().any(|((group, _), _)| group == key);
-        live.members.retain(|f| self.alerts.get(f).is_some_and(|a| a.fires(now)) || opened.contains(f) || waits);
-        if live.group.over(any_fires) && !waits {
-            decided.push(Decided::GroupOver { key: key.to_string() });
-            return;
-        }
-        if live.group != before {
-            decided.push(Decided::Group(live.group.clone()));
-        }
-        self.groups.insert(key.to_string(), live);
     }
 
     /// A message arrived: what it said is now known there.
@@ -520,42 +313,6 @@ impl Board {
     }
 }
 
-fn entry_of(
-    alerts: &HashMap<String, Alert>,
-    fingerprint: &str,
-    kind: EntryKind,
-    title: String,
-    at: Timestamp,
-) -> Entry {
-    let incident = alerts.get(fingerprint).and_then(|a| a.incident);
-    Entry {
-        id: 0,
-        at,
-        incident,
-        fingerprint: fingerprint.to_string(),
-        kind,
-        who: String::new(),
-        title,
-        text: String::new(),
-        good: Some(true),
-    }
-}
-
-/// When a destination may hear the next message: now, or when the oldest of its last minute is a minute old.
-fn throttled(
-    sent: &mut HashMap<String, VecDeque<Timestamp>>,
-    destination: &str,
-    per_minute: u32,
-    now: Timestamp,
-) -> Timestamp {
-    let times = sent.entry(destination.to_string()).or_default();
-    while times.front().is_some_and(|t| t.plus(MINUTE) <= now) {
-        times.pop_front();
-    }
-    let most = per_minute.max(1) as usize;
-    if times.len() < most { now } else { times[times.len() - most].plus(MINUTE).max(now) }
-}
-
 /// Labels of a posted or found alert with what every alert has.
 pub(super) fn completed(mut labels: Labels) -> Labels {
     labels.retain(|_, v| !v.is_empty());
@@ -568,8 +325,9 @@ mod tests {
 
     use domain::alert::Source;
     use domain::alert::config::{Receiver, Route};
+    use domain::alert::destination::SiemFormat;
     use domain::alert::matcher::Matcher;
-    use domain::time::{HOUR, SECOND};
+    use domain::time::SECOND;
 
     use super::*;
 
@@ -734,6 +492,23 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_each_alert_is_told_of_each_and_of_new_ones_first() {
+        let mut board = board();
+        let mut alerting = (*board.alerting).clone();
+        let url = "tls://siem.example:6514".into();
+        alerting.receivers[0].destinations =
+            vec![Destination::Siem { url, format: SiemFormat::Cef, token: String::new() }];
+        board.set_alerting(alerting);
+        for i in 0..120 {
+            board.put(alert(&[("alertname", "x"), ("i", &i.to_string())], at(0)));
+        }
+        turn(&mut board, at(0));
+        assert_eq!(turn(&mut board, at(30))[0].0.len(), 120);
+        board.put(alert(&[("alertname", "x"), ("i", "late")], at(40)));
+        assert_eq!(turn(&mut board, at(330))[0].0[0], "late");
+    }
+
+    #[test]
     fn a_step_of_the_escalation_comes_while_nobody_takes_it_on() {
         use domain::alert::escalation::{Policy, Step};
         let mut board = board();
@@ -757,6 +532,5 @@ mod tests {
         assert_eq!(turn(&mut board, at(331)).len(), 1, "the second after five minutes");
         board.put(Alert { ends_at: Some(at(400)), ..x });
         assert_eq!(turn(&mut board, at(700)).len(), 2, "both hear of the end");
-        let _ = HOUR;
     }
 }

@@ -27,6 +27,7 @@ mod self_watch;
 mod settings;
 mod silences;
 mod synthetic;
+mod telling;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};

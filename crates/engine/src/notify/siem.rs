@@ -67,7 +67,24 @@ pub fn events_of(message: &Message) -> Vec<Event> {
         labels: alert.labels.iter().filter(|(n, _)| *n != ALERTNAME).map(|(n, v)| (n.clone(), v.clone())).collect(),
     };
     let opened = message.firing.iter().map(|a| event(a, What::Opened));
-    opened.chain(message.resolved.iter().map(|a| event(a, What::Closed))).collect()
+    let closed = message.resolved.iter().map(|a| event(a, What::Closed));
+    opened.chain(closed).chain((message.left_out > 0).then(|| unnamed(message))).collect()
+}
+
+/// Says that there is more than a message can name, which a search for its events would not find.
+fn unnamed(message: &Message) -> Event {
+    Event {
+        what: if message.fires() { What::Opened } else { What::Closed },
+        at: message.at,
+        class: "more alerts".into(),
+        id: format!("more-{}", domain::alert::fingerprint(&message.labels)),
+        text: format!("{} more alerts of this group than one message names", message.left_out),
+        priority: message.priority(),
+        began: message.at,
+        who: String::new(),
+        url: message.url.clone(),
+        labels: message.labels.clone(),
+    }
 }
 
 /// The event of a deed.
@@ -375,6 +392,13 @@ mod tests {
         let ecs = events[0].ecs();
         assert_eq!((&ecs["event"]["kind"], &ecs["event"]["action"]), (&json!("alert"), &json!("opened")));
         assert_eq!(events[0].splunk()["sourcetype"], "plimsoll:alert");
+    }
+
+    #[test]
+    fn what_a_message_does_not_name_is_counted_in_an_event() {
+        let events = events_of(&Message { left_out: 12, ..message("churn", "too many") });
+        assert_eq!(events.len(), 3);
+        assert!(events[2].cef().contains("msg=12 more alerts of this group"), "{}", events[2].cef());
     }
 
     #[test]
