@@ -342,6 +342,7 @@ pub fn figure_title(name: &str) -> String {
         "anomalies" => "Anomalous rows",
         "consistency" => "Same answer to the same input",
         "probing" => "Inputs varied one value at a time",
+        "contradicted" => "Labels against a sure model",
         "steadiness" => "Likeness to the window before",
         "diversity" => "Diversity of answers",
         "confidence.mean" => "Confidence",
@@ -367,7 +368,7 @@ pub fn figure_title(name: &str) -> String {
 pub fn figure_shown(name: &str, value: f64) -> String {
     match name {
         "positive_share" | "missing" | "unseen" | "out_of_range" | "duplicates" | "anomalies" | "probing"
-        | "confidence.low" | "label_coverage" => format::percent(value),
+        | "contradicted" | "confidence.low" | "label_coverage" => format::percent(value),
         "volume" => format::count(value),
         "mae" | "rmse" | "bias" | "cost" | "latency_ms.p95" | "estimated.mae" | "estimated.rmse" => {
             format::compact(value)

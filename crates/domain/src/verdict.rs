@@ -232,6 +232,9 @@ pub struct Quality {
     pub labelled: u64,
     pub rows: u64,
     pub confusion: Option<Confusion>,
+    /// Of the labelled rows of which the model was sure, those whose label is another than it said.
+    #[serde(default)]
+    pub contradicted: Option<Estimate>,
 }
 
 impl Quality {

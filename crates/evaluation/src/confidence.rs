@@ -11,24 +11,13 @@ use crate::share::share;
 
 /// Statistics of the probability of the predicted class. `None` without probabilities.
 pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> Option<Confidence> {
-    if !task.is_classification() {
-        return None;
-    }
-    let predicted = positive.filter(|_| task == Task::BinaryClassification).and_then(|p| predicted_positive(rows, p));
-    let certainty: Vec<f64> = match (rows.numbers("probability"), &predicted) {
-        (Some(p), Some(predicted)) => {
-            p.iter().zip(predicted).map(|(p, yes)| if yes.unwrap_or(*p >= 0.5) { *p } else { 1.0 - p }).collect()
-        }
-        (Some(p), None) => p.to_vec(),
-        (None, _) => by_class(rows)?,
-    };
-    let sorted = sorted_finite(&certainty);
+    let sorted = sorted_finite(&certainty(rows, task, positive)?);
     if sorted.is_empty() {
         return None;
     }
     let n = sorted.len() as u64;
     let of = |hits: usize, n: u64| share(hits as u64, n);
-    let positive_share = predicted.map(|predicted| {
+    let positive_share = answers(rows, task, positive).map(|predicted| {
         let known = predicted.iter().flatten().count() as u64;
         of(predicted.iter().flatten().filter(|yes| **yes).count(), known.max(1))
     });
@@ -41,6 +30,26 @@ pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> 
         low_share: of(sorted.partition_point(|v| *v < low), n),
         positive_share,
     })
+}
+
+/// Which rows are answered yes, of a model that answers so.
+fn answers(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<Option<bool>>> {
+    positive.filter(|_| task == Task::BinaryClassification).and_then(|p| predicted_positive(rows, p))
+}
+
+/// The probability of each row's predicted class; NaN where it is missing. `None` for a task without classes, or
+/// without probabilities.
+pub(crate) fn certainty(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<f64>> {
+    if !task.is_classification() {
+        return None;
+    }
+    match (rows.numbers("probability"), answers(rows, task, positive)) {
+        (Some(p), Some(answers)) => {
+            Some(p.iter().zip(answers).map(|(p, yes)| if yes.unwrap_or(*p >= 0.5) { *p } else { 1.0 - p }).collect())
+        }
+        (Some(p), None) => Some(p.to_vec()),
+        (None, _) => by_class(rows),
+    }
 }
 
 /// The probability of each row's predicted class, from one column a class.

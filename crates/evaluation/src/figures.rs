@@ -24,6 +24,7 @@ pub fn figures(report: &WindowReport) -> Vec<Figure> {
             let better = (metric.name != "bias").then_some(metric.higher_is_better);
             add(&metric.name, Some(metric.estimate), better);
         }
+        add("contradicted", quality.contradicted.filter(|c| c.n >= LABELS_NEEDED), Some(false));
     }
     for metric in report.estimated.iter().flat_map(|e| &e.metrics) {
         add(&format!("estimated.{}", metric.name), Some(metric.estimate), Some(metric.higher_is_better));

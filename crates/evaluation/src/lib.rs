@@ -5,6 +5,7 @@
 
 pub mod behaviour;
 pub mod confidence;
+pub mod contradiction;
 pub mod data_quality;
 pub mod drift;
 pub mod encoding;

@@ -27,7 +27,7 @@ pub const PERSISTENCE: usize = domain::monitor::LOOKED_BACK as usize;
 /// of an import, and repeated inputs are only what a person says they are.
 const LEFT_ALONE: [&str; 2] = ["volume", "duplicates"];
 /// Figures within 0 and 1.
-const SHARES: [&str; 19] = [
+const SHARES: [&str; 20] = [
     "accuracy",
     "precision",
     "recall",
@@ -46,6 +46,7 @@ const SHARES: [&str; 19] = [
     "agreement",
     "consistency",
     "probing",
+    "contradicted",
     "steadiness",
 ];
 
@@ -318,7 +319,8 @@ fn matters(figure: &Figure, limits: &Limits) -> bool {
     let Some(centre) = limits.centre else {
         return true;
     };
-    let rare = ["missing", "unseen", "out_of_range", "anomalies", "probing"].contains(&figure.name.as_str());
+    let rare =
+        ["missing", "unseen", "out_of_range", "anomalies", "probing", "contradicted"].contains(&figure.name.as_str());
     let least = (0.02 * centre.abs()).max(if rare { 0.005 } else { 0.0 });
     (figure.estimate.value - centre).abs() >= least
 }

@@ -11,6 +11,7 @@ use statistics::quantile::{mean, quantile_sorted, sorted_finite, standard_deviat
 use statistics::{ranking, regression};
 
 use crate::Rows;
+use crate::contradiction::contradicted;
 use crate::share::share_of_some;
 
 /// The measure that leads a model's page.
@@ -56,7 +57,8 @@ pub fn quality(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Qualit
         // A reviewer's word on an answer: right or not.
         Task::Text => (judged(labels)?, None),
     };
-    Some(Quality { metrics, labelled, rows: rows.times.len() as u64, confusion })
+    let contradicted = contradicted(rows, task, positive);
+    Some(Quality { metrics, labelled, rows: rows.times.len() as u64, confusion, contradicted })
 }
 
 /// The class of each row as text codes of one shared dictionary.

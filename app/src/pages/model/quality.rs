@@ -364,6 +364,11 @@ fn behaviour(newest: &WindowReport) -> AnyView {
         Some(_) => " as who feels a model out asks",
         None => " inputs of few values are alike by chance",
     };
+    let contradicted = newest.quality.as_ref().and_then(|q| q.contradicted);
+    let against = match contradicted {
+        Some(c) => format!(" of {} it was 95 % sure of; wrong, planted, or a changed world", format::count(c.n as f64)),
+        None => " no outcome is known of an answer it was sure of".into(),
+    };
     view! {
         <dl class="kv">
             <dt>"Same answer to the same input"</dt>{estimate(&b.consistency, pairs.unwrap_or_else(|| " no input came twice".into()))}
@@ -371,6 +376,7 @@ fn behaviour(newest: &WindowReport) -> AnyView {
             <dt>"Diversity of answers"</dt><dd><b>{number(b.diversity)}</b><span class="hint">" 1 is the most there could be, or the baseline’s"</span></dd>
             <dt>"Rows unlike the baseline"</dt>{estimate(anomalies, range.unwrap_or_default())}
             <dt>"Inputs varied one value at a time"</dt>{estimate(&b.probing, probed.into())}
+            <dt>"Labels against a sure model"</dt>{estimate(&contradicted, against)}
         </dl>
     }
     .into_any()

@@ -262,6 +262,23 @@ fn of_model(name: &str, title: &str) -> Vec<(String, RuleText)> {
             },
         ),
         (
+            format!("model/{name}/labels"),
+            RuleText {
+                labels: Labels::from([("category".to_string(), "security".to_string())]),
+                urgency: Urgency::Later,
+                remediation:
+                    "Read some of these labels, and see where they come from, before anything is trained on them."
+                        .into(),
+                ..rule(
+                    &format!("Labels: {title}"),
+                    "Far more labels than usual contradict answers that the model was sure of: they are wrong, were planted, or the world has changed.",
+                    verdict("contradicted"),
+                    0,
+                    "{{value}} of the answers that {{labels.model}} was sure of are contradicted by their labels",
+                )
+            },
+        ),
+        (
             format!("model/{name}/data"),
             RuleText {
                 urgency: Urgency::Later,
