@@ -45,17 +45,20 @@ test('a response is prepared in fields, and what is no JSON is said before it is
   await expect(page.getByText('No response yet')).toBeVisible();
   await page.getByText('Response', { exact: true }).click();
   await page.getByLabel('Name', { exact: true }).fill('Restart the feed');
-  await page.getByLabel('What it does').fill('Restarts the income feed, one pod after the other.');
+  await page.getByLabel('What it does, for whoever decides').fill('Restarts the income feed, one pod after the other.');
   await page.getByLabel('For alerts with').fill('alertname="Feed stale"');
   const port = (automation.address() as AddressInfo).port;
   await page.getByLabel('Called by POST').fill(`http://127.0.0.1:${port}/restart`);
   await page.getByLabel('To take it back').fill(`http://127.0.0.1:${port}/undo`);
-  await page.getByLabel('Parameters').fill('{"service": ');
+  await page.getByLabel(/^Parameters, JSON/).fill('{"service": ');
+  await page.getByRole('button', { name: 'Then call' }).click();
+  await page.getByLabel('Then called by POST').fill(`http://127.0.0.1:${port}/clear`);
+  await page.getByLabel('What it does, in a few words').fill('clears the cache');
   await page.getByLabel('What it touches').fill('Services restarted: 3 pods in turn\nTraffic affected: none');
   await page.getByLabel(/is tried before/).check();
   await page.getByRole('button', { name: 'Keep the response' }).click();
   await expect(page.getByText(/the parameters are no JSON/)).toBeVisible();
-  await page.getByLabel('Parameters').fill('{"service": "{{labels.service}}"}');
+  await page.getByLabel(/^Parameters, JSON/).fill('{"service": "{{labels.service}}"}');
   await page.getByRole('button', { name: 'Keep the response' }).click();
   await expect(page.getByText('The response is in force.')).toBeVisible();
   await expect(page.getByRole('region', { name: 'Prepared responses' })).toContainText('one person approves');
@@ -76,6 +79,9 @@ test('the alert proposes it, who read it approves, and it is seen to have helped
   await expect(waits).toContainText('"service": "income-feed"');
   await expect(waits).toContainText('3 pods in turn');
   await expect(waits).toContainText('3 pods would restart');
+  await expect(waits).toContainText('Call 2 of 2: clears the cache, without a way back');
+  await waits.getByRole('button', { name: 'Try again' }).click();
+  await expect.poll(() => calls.length).toBe(4);
   await waits.getByLabel('Reason').fill('weekly pay read as monthly');
   await waits.getByLabel('password').fill('not this one');
   await waits.getByRole('button', { name: 'Approve and run' }).click();
@@ -89,8 +95,10 @@ test('the alert proposes it, who read it approves, and it is seen to have helped
   await waits.getByRole('button', { name: 'Approve and run' }).click();
   const done = page.getByRole('region', { name: 'Responses' });
   await expect(done).toContainText('ran; the alert is watched');
-  expect(calls.map((c) => [c.dry_run, c.parameters.service])).toEqual([[true, 'income-feed'], [false, 'income-feed']]);
-  expect(calls[1].approved).toEqual([{ who: 'Mara Lindqvist', reason: 'weekly pay read as monthly' }]);
+  expect(calls.map((c) => [c.dry_run, c.call.number]))
+    .toEqual([[true, 1], [true, 2], [true, 1], [true, 2], [false, 1], [false, 2]]);
+  expect(calls[4].parameters).toEqual({ service: 'income-feed' });
+  expect(calls[4].approved).toEqual([{ who: 'Mara Lindqvist', reason: 'weekly pay read as monthly' }]);
   await alert(page, { endsAt: new Date().toISOString() });
   await expect(done).toContainText('ran, and the alert ended');
   await expect(page.getByRole('region', { name: 'Timeline' })).toContainText('Restart the feed ran, and the alert ended');
@@ -98,7 +106,7 @@ test('the alert proposes it, who read it approves, and it is seen to have helped
   await done.getByLabel('Why it is taken back').fill('the old version was right');
   await done.getByRole('button', { name: 'Take it back' }).click();
   await expect(done).toContainText('was undone');
-  expect(calls.at(-1).undo).toBe(true);
+  expect([calls.at(-1).undo, calls.at(-1).call.number]).toEqual([true, 1]);
   expect(said.filter((words) => !words.includes('400'))).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 //! Alerts at the receiver's end, over real HTTP: batched, repeated, tried again, resolved, silenced,
 //! inhibited, and never lost, whatever is killed when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ pub struct Hook {
     address: String,
     got: Arc<Mutex<Vec<Got>>>,
     /// Statuses of the next answers; 200 when they are spent.
-    answers: Arc<Mutex<Vec<u16>>>,
+    answers: Arc<Mutex<VecDeque<u16>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl Hook {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let got: Arc<Mutex<Vec<Got>>> = Arc::default();
-        let answers: Arc<Mutex<Vec<u16>>> = Arc::default();
+        let answers: Arc<Mutex<VecDeque<u16>>> = Arc::default();
         let (kept, said) = (got.clone(), answers.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -60,9 +60,9 @@ impl Hook {
         self.got.lock().expect("not poisoned").clone()
     }
 
-    /// Answers the next with a status.
+    /// Answers the next with a status; called again, the one after it.
     pub fn answer_next(&self, status: u16) {
-        self.answers.lock().expect("not poisoned").push(status);
+        self.answers.lock().expect("not poisoned").push_back(status);
     }
 
     /// Those that were taken.
@@ -82,7 +82,7 @@ impl Hook {
     }
 }
 
-fn take(mut stream: TcpStream, kept: &Mutex<Vec<Got>>, said: &Mutex<Vec<u16>>) {
+fn take(mut stream: TcpStream, kept: &Mutex<Vec<Got>>, said: &Mutex<VecDeque<u16>>) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
     let mut bytes = Vec::new();
     let mut part = [0; 65536];
@@ -97,7 +97,7 @@ fn take(mut stream: TcpStream, kept: &Mutex<Vec<Got>>, said: &Mutex<Vec<u16>>) {
         }
     };
     let key = head.lines().find_map(|l| l.strip_prefix("idempotency-key:")).unwrap_or_default().trim().to_string();
-    let status = said.lock().expect("not poisoned").pop().unwrap_or(200);
+    let status = said.lock().expect("not poisoned").pop_front().unwrap_or(200);
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     kept.lock().expect("not poisoned").push(Got { at: Instant::now(), key, body, answered: status });
     let _ = stream

@@ -247,6 +247,7 @@ on_both!(
     a_siem_gets_alerts_and_every_deed_once_it_is_there,
     people_decide_what_an_alert_proposes_and_it_is_sent_once,
     what_may_run_by_itself_is_stopped_by_one_switch_and_runs_so_often_a_day,
+    calls_are_made_in_turn_and_taken_back_where_a_later_one_fails,
     killed_at_any_moment_it_loses_no_message_and_repeats_none_under_another_key,
     mail_comes_to_a_real_server_in_one_thread_and_to_who_was_named,
     schemathesis_finds_no_answer_that_is_not_described,

@@ -170,3 +170,45 @@ pub fn what_may_run_by_itself_is_stopped_by_one_switch_and_runs_so_often_a_day(s
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(hook.got().len(), 2, "as often a day as it may");
 }
+
+pub fn calls_are_made_in_turn_and_taken_back_where_a_later_one_fails(server: Server) {
+    let hook = Hook::new();
+    let key = server.key("admin");
+    let headers = [("content-type", "application/json")];
+    let response = json!({
+        "name": "Move the traffic", "control": "itself", "url": hook.url(), "undo_url": hook.url(), "rest": "1h",
+        "parameters": {"to": "spare"}, "matchers": [{"name": "alertname", "value": "Bad release"}],
+        "then": [
+            {"name": "warm it", "url": hook.url()},
+            {"name": "roll back", "url": hook.url(), "undo_url": hook.url(), "parameters": {"of": "{{labels.service}}"}},
+        ],
+    });
+    let put = |body: &Value| server.ask("PUT", "/api/v1/responses", &key, &headers, body.to_string().as_bytes()).status;
+    assert_eq!(put(&response), 204);
+    let mut nowhere = response.clone();
+    nowhere["then"][0]["url"] = json!("");
+    assert_eq!(put(&nowhere), 400, "each call has an address");
+    let alerting = Alerting::set(
+        &server,
+        &json!({"route": {"receiver": "none"}, "receivers": [{"name": "none", "destinations": []}]}),
+    );
+    [200, 200, 400].iter().for_each(|status| hook.answer_next(*status));
+    alerting.post(&json!([{"labels": {"alertname": "Bad release", "service": "scorer", "severity": "critical"}}]));
+    let failed = state(&server, &key, "failed");
+    let got: Vec<(i64, bool, String)> = hook
+        .got()
+        .iter()
+        .map(|g| (g.body["call"]["number"].as_i64().unwrap_or(0), g.body["undo"] == true, g.key.clone()))
+        .collect();
+    let id = failed["id"].as_i64().expect("a number");
+    // The second has no way back, and the third never happened.
+    let keys = ["", "-2", "-3", "-undo"].map(|end| format!("response-{id}{end}"));
+    let made = [(1, false), (2, false), (3, false), (1, true)];
+    let wanted: Vec<(i64, bool, String)> = made.into_iter().zip(keys).map(|((n, undo), key)| (n, undo, key)).collect();
+    assert_eq!(got, wanted);
+    assert_eq!(hook.got()[2].body["parameters"], json!({"of": "scorer"}));
+    assert!(failed["answer"].as_str().is_some_and(|a| a.contains("400")), "it stays known why: {failed}");
+    // What failed is not done again at once.
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(server.get("/api/v1/response_runs", &key).json().as_array().map(Vec::len), Some(1));
+}

@@ -1,12 +1,13 @@
 //! A response in fields.
 
 use domain::alert::matcher::Matcher;
-use domain::response::{Control, Response, ResponseView};
+use domain::response::{CALLS_MAX, Call, Control, Response, ResponseView};
 use domain::time::{MINUTE, parse_span, span_text};
 use leptos::prelude::*;
 use serde_json::Value;
 
 use crate::components::form::Sent;
+use crate::components::icons::Icon;
 use crate::components::lasting::initially;
 use crate::server_functions::Failure;
 
@@ -22,10 +23,11 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
         span => span_text(span),
     };
     let matchers = text(&|r| r.matchers.iter().map(Matcher::text).collect::<Vec<_>>().join(", "));
-    let parameters = text(&|r| match &r.parameters {
-        Value::Null => String::new(),
-        own => serde_json::to_string_pretty(own).unwrap_or_default(),
-    });
+    let parameters = text(&|r| written(&r.parameters));
+    let then: Vec<Call> = known.as_ref().map(|r| r.then.clone()).unwrap_or_default();
+    let calls = RwSignal::new(then.len());
+    let further = move |place: usize| call(place, then.get(place));
+    let full = move || calls.get() + 1 >= CALLS_MAX;
     let touches = text(&|r| r.touches.iter().map(|(of, what)| format!("{of}: {what}")).collect::<Vec<_>>().join("\n"));
     let chosen = known.as_ref().map(|r| r.control).unwrap_or_default();
     let controls: Vec<_> = Control::ALL
@@ -62,6 +64,9 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
             <div class="row wrap gap-12 top">
                 <label class="f grow"><span>"Parameters, JSON; {{value}} and {{labels.NAME}} are filled in"</span><textarea class="in mono" name="parameters" rows="5" spellcheck="false" placeholder="{\"service\": \"{{labels.service}}\"}">{parameters}</textarea></label>
                 <label class="f grow"><span>"What it touches, a fact a line"</span><textarea class="in" name="touches" rows="5" placeholder="Services restarted: 3 pods in turn">{touches}</textarea></label></div>
+            <For each=move || 0..calls.get() key=|place| *place children=further/>
+            <p class="row gap-8"><button class="btn xs" type="button" disabled=full on:click=move |_| calls.update(|n| *n += 1)><Icon name="plus" small=true/>"Then call"</button>
+                <span class="hint">"each when the one before it has answered; where one fails, those before it are taken back"</span></p>
             <div class="row wrap gap-12">
                 <label class="f"><span>"A proposal holds for"</span><input class="in" name="holds" value=span(&|r| r.holds, 60 * MINUTE)/></label>
                 <label class="f"><span>"It helps within"</span><input class="in" name="helps_within" value=span(&|r| r.helps_within, 15 * MINUTE)/></label>
@@ -74,16 +79,48 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
     .into_any()
 }
 
+/// The fields of a call after the first; one whose address is emptied is taken away.
+fn call(place: usize, of: Option<&Call>) -> AnyView {
+    let text = |of: Option<&String>| of.cloned().unwrap_or_default();
+    let parameters = of.map(|c| written(&c.parameters)).unwrap_or_default();
+    let field = |name: &str| format!("then.{place}.{name}");
+    view! {
+        <fieldset class="col gap-8"><legend class="lab">{format!("Call {}", place + 2)}</legend>
+            <div class="row wrap gap-12">
+                <label class="f"><span>"What it does, in a few words"</span><input class="in" name=field("name") maxlength="200" value=text(of.map(|c| &c.name))/></label>
+                <label class="f grow"><span>"Then called by POST; empty takes it away"</span><input class="in mono" name=field("url") type="url" autocomplete="off" value=text(of.map(|c| &c.url))/></label>
+                <label class="f grow"><span>"To take this call back"</span><input class="in mono" name=field("undo_url") type="url" autocomplete="off" value=text(of.map(|c| &c.undo_url))/></label></div>
+            <label class="f"><span>"Its parameters, JSON"</span><textarea class="in mono" name=field("parameters") rows="3" spellcheck="false">{parameters}</textarea></label></fieldset>
+    }
+    .into_any()
+}
+
+fn written(parameters: &Value) -> String {
+    match parameters {
+        Value::Null => String::new(),
+        own => serde_json::to_string_pretty(own).unwrap_or_default(),
+    }
+}
+
 fn read(sent: &Sent, name: Option<String>) -> Result<Response, String> {
     let text = |of: &str| sent.text(of).trim().to_string();
     let span = |of: &str| match text(of).as_str() {
         "" | "0" => Ok(0),
         own => parse_span(own).ok_or_else(|| format!("“{own}” is no span of time; write 30s, 10m, 6h or 7d")),
     };
-    let parameters = match text("parameters").as_str() {
-        "" => Value::Null,
-        own => serde_json::from_str(own).map_err(|e| format!("the parameters are no JSON: {e}"))?,
+    let json = |of: &str| match text(of).as_str() {
+        "" => Ok(Value::Null),
+        own => serde_json::from_str(own).map_err(|e| format!("the parameters are no JSON: {e}")),
     };
+    let mut then = Vec::new();
+    for place in 0..CALLS_MAX {
+        let of = |name: &str| format!("then.{place}.{name}");
+        let url = text(&of("url"));
+        if !url.is_empty() {
+            let (name, undo_url) = (text(&of("name")), text(&of("undo_url")));
+            then.push(Call { name, url, parameters: json(&of("parameters"))?, undo_url });
+        }
+    }
     let fact = |line: &str| match line.split_once(':') {
         Some((of, what)) => (of.trim().to_string(), what.trim().to_string()),
         None => (line.trim().to_string(), String::new()),
@@ -96,10 +133,11 @@ fn read(sent: &Sent, name: Option<String>) -> Result<Response, String> {
         after: span("after")?,
         control: Control::ALL.into_iter().find(|c| c.name() == text("control")).unwrap_or_default(),
         url: text("url"),
-        parameters,
+        parameters: json("parameters")?,
         secret: text("secret"),
         dry_run: !text("dry_run").is_empty(),
         undo_url: text("undo_url"),
+        then,
         touches: text("touches").lines().filter(|l| !l.trim().is_empty()).map(fact).collect(),
         holds: span("holds")?,
         helps_within: span("helps_within")?,

@@ -1,6 +1,6 @@
 //! What waits to be decided about an alert or an incident, what was done, and what may be proposed.
 
-use domain::response::{Control, Run, RunAct, State};
+use domain::response::{Call, Control, Run, RunAct, State};
 use domain::{Status as Of, format};
 use leptos::prelude::*;
 
@@ -96,7 +96,7 @@ fn line(run: &Run, hands: Hands) -> AnyView {
 
 /// The way back, where there is one.
 fn undo(run: &Run, hands: Hands) -> Option<AnyView> {
-    let can = matches!(run.state, State::Watched | State::Done) && !run.plan.undo_url.is_empty();
+    let can = matches!(run.state, State::Watched | State::Done) && run.has_way_back();
     let id = run.id;
     can.then(|| {
         view! {
@@ -109,18 +109,44 @@ fn undo(run: &Run, hands: Hands) -> Option<AnyView> {
     })
 }
 
-/// What will be sent, as lines with numbers.
+/// What will be sent, call by call, as lines with numbers.
 fn plan(run: &Run) -> AnyView {
-    let text = match &run.plan.parameters {
-        parameters if parameters.is_null() => "no parameters".to_string(),
-        parameters => serde_json::to_string_pretty(parameters).unwrap_or_default(),
+    let calls = run.plan.calls();
+    let count = calls.len();
+    let shown = |(place, call): (usize, Call)| {
+        let text = match &call.parameters {
+            parameters if parameters.is_null() => "no parameters".to_string(),
+            parameters => serde_json::to_string_pretty(parameters).unwrap_or_default(),
+        };
+        let lines: Vec<_> = text
+            .lines()
+            .enumerate()
+            .map(|(n, line)| view! { <div><span>{n + 1}</span><span></span><span>{line.to_string()}</span></div> })
+            .collect();
+        let name = (count > 1).then(|| {
+            let words = if call.name.is_empty() { String::new() } else { format!(": {}", call.name) };
+            let stays = if call.undo_url.is_empty() { ", without a way back" } else { "" };
+            view! { <p class="hint mt-8">{format!("Call {} of {count}{words}{stays}", place + 1)}</p> }
+        });
+        view! { {name}<div class="diff mt-8"><div class="hd"><span></span><span></span><span title=call.url.clone()>{format!("POST {}", call.url)}</span></div>{lines}</div> }
     };
-    let lines: Vec<_> = text
-        .lines()
-        .enumerate()
-        .map(|(n, line)| view! { <div><span>{n + 1}</span><span></span><span>{line.to_string()}</span></div> })
-        .collect();
-    view! { <div class="diff mt-8"><div class="hd"><span></span><span></span><span title=run.plan.url.clone()>{format!("POST {}", run.plan.url)}</span></div>{lines}</div> }.into_any()
+    calls.into_iter().enumerate().map(shown).collect_view().into_any()
+}
+
+/// What its receivers said when it was tried without effect, and a way to ask them once more.
+fn tried(run: &Run, hands: Hands) -> AnyView {
+    let id = run.id;
+    match (&run.tried, run.try_first) {
+        (Some((at, good, answer)), _) => {
+            let of = if *good { Of::Good } else { Of::Critical };
+            let text = format!("{} {}", if *good { "passed" } else { "failed" }, at.here().clock());
+            view! { <dd><Status of text/><span class="hint">{answer.clone()}</span>
+                <button class="btn ghost xs" type="button" on:click=move |_| { hands.act.dispatch((id, RunAct::Try)); }>"Try again"</button></dd> }
+            .into_any()
+        }
+        (None, true) => view! { <dd>"on its way"</dd> }.into_any(),
+        (None, false) => view! { <dd class="mid">"not prepared"</dd> }.into_any(),
+    }
 }
 
 fn decision(run: &Run, hands: Hands) -> AnyView {
@@ -137,16 +163,14 @@ fn decision(run: &Run, hands: Hands) -> AnyView {
         .then(|| view! { <p class="mid mt-4">{format!("It may run by itself, but {}.", run.held_back)}</p> });
     let facts: Vec<_> =
         run.touches.iter().map(|(of, what)| view! { <dt>{of.clone()}</dt><dd>{what.clone()}</dd> }).collect();
-    let tried = match (&run.tried, run.try_first) {
-        (Some((at, good, answer)), _) => {
-            let of = if *good { Of::Good } else { Of::Critical };
-            let text = format!("{} {}", if *good { "passed" } else { "failed" }, at.here().clock());
-            view! { <dd><Status of text/><span class="hint">{answer.clone()}</span></dd> }.into_any()
-        }
-        (None, true) => view! { <dd>"on its way"</dd> }.into_any(),
-        (None, false) => view! { <dd class="mid">"not prepared"</dd> }.into_any(),
+    let tried = tried(run, hands);
+    let calls = run.plan.calls();
+    let back = match (calls.iter().filter(|c| c.undo_url.is_empty()).count(), calls.len()) {
+        (missing, all) if missing == all => "no way back is prepared".to_string(),
+        (_, 1) => "by a person, here".into(),
+        (0, _) => "by a person, here; by itself where a later call fails".into(),
+        (missing, all) => format!("{} of {all} calls: by a person, or where a later one fails", all - missing),
     };
-    let back = if run.plan.undo_url.is_empty() { "no way back is prepared" } else { "by a person, here" };
     let within = format!("within {}, or it did not help", format::duration(run.helps_within));
     let people: Vec<_> = run
         .approved

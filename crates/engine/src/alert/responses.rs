@@ -10,8 +10,8 @@ use domain::alert::message::Words;
 use domain::alert::view::{Entry, EntryKind};
 use domain::alert::{Alert, Labels};
 use domain::response::{
-    Control, Event, Plan, RESPONSES_MAX, Response, ResponseView, Responses, ResponsesView, Run, RunAct, State, Tally,
-    Word, control_now, rests,
+    Call, Control, Event, Next, Plan, RESPONSES_MAX, Response, ResponseView, Responses, ResponsesView, Run, RunAct,
+    State, Tally, Word, control_now, rests,
 };
 use domain::time::{DAY, HOUR};
 use domain::{Action, Actor, Denied, Object, Timestamp};
@@ -56,31 +56,33 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
     }
 }
 
-/// Why a run is called.
+/// What a call is made for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Call {
-    /// Without effect.
-    Try,
-    Run,
-    Undo,
+enum For {
+    /// To hear what it would do, without effect.
+    Trying(Timestamp),
+    Doing,
+    Undoing,
 }
 
-impl Call {
-    fn key(self, run: i64) -> String {
+impl For {
+    /// A run and a call of it, done or undone once; what is tried again is to be tried again.
+    fn key(self, run: i64, place: usize) -> String {
+        let call = if place == 0 { format!("response-{run}") } else { format!("response-{run}-{}", place + 1) };
         match self {
-            Call::Try => format!("response-{run}-try"),
-            Call::Run => format!("response-{run}"),
-            Call::Undo => format!("response-{run}-undo"),
+            For::Trying(at) => format!("{call}-try-{}", at.0),
+            For::Doing => call,
+            For::Undoing => format!("{call}-undo"),
         }
     }
 }
 
 /// What an approval names: all that will be sent and where.
 fn plan(response: &Response, alert: &Alert) -> Plan {
-    let parameters = response.filled(&alert.labels, alert.value);
-    let (url, undo_url) = (response.url.clone(), response.undo_url.clone());
-    let whole = json!([&url, &parameters, &undo_url]).to_string();
-    Plan { hash: hex(&Sha256::digest(whole.as_bytes())), url, parameters, undo_url }
+    let mut calls = response.filled(&alert.labels, alert.value);
+    let hash = hex(&Sha256::digest(json!(&calls).to_string().as_bytes()));
+    let Call { url, parameters, undo_url, .. } = calls.remove(0);
+    Plan { url, parameters, undo_url, then: calls, hash }
 }
 
 fn fits(response: &Response, labels: &Labels) -> bool {
@@ -111,19 +113,16 @@ impl Engine {
     async fn look_at_run(&self, run: &Run, kept: &Responses) -> Result<()> {
         let now = self.now();
         let fires = fires(&*self.board().await?, &run.fingerprint, now);
-        let call = match run.state {
-            State::Proposed if run.try_first && run.tried.is_none() && fires => Some(Call::Try),
-            State::Running if run.due_at <= now => Some(Call::Run),
-            State::Undoing if run.due_at <= now => Some(Call::Undo),
-            _ => None,
-        };
-        // Stopped, nothing runs; what people take back goes out all the same.
-        let call = call.filter(|call| kept.stopped.is_none() || *call == Call::Undo);
-        let event = match call {
-            Some(call) => {
-                let secret = kept.all.iter().find(|r| r.name == run.response).map_or("", |r| r.secret.as_str());
-                came_of(call, self.call(run, call, secret).await, run.attempts)
+        let secret = kept.all.iter().find(|r| r.name == run.response).map_or("", |r| r.secret.as_str());
+        // Stopped, nothing runs; what is taken back goes out all the same.
+        let goes_out = |next: &Next| run.due_at <= now && (next.undo || kept.stopped.is_none());
+        let is_tried = run.state == State::Proposed && run.try_first && run.tried.is_none() && fires;
+        let event = match run.next().filter(goes_out) {
+            Some(Next { place, undo }) => {
+                let why = if undo { For::Undoing } else { For::Doing };
+                came_of(self.call(run, place, why, secret).await, run.attempts)
             }
+            None if is_tried && kept.stopped.is_none() => self.tried(run, secret).await,
             None => Event::Looked { fires },
         };
         // Nothing is written where nothing changes.
@@ -133,16 +132,39 @@ impl Engine {
         self.change_run(run.id, event).await.map(|_| ())
     }
 
-    /// Calls a team's automation; what it answered.
-    async fn call(&self, run: &Run, call: Call, secret: &str) -> std::result::Result<String, Problem> {
-        let url = if call == Call::Undo { &run.plan.undo_url } else { &run.plan.url };
+    /// Tries the calls of a run without effect, until one says that it would fail.
+    async fn tried(&self, run: &Run, secret: &str) -> Event {
+        let why = For::Trying(self.now());
+        let count = run.plan.calls().len();
+        let mut answers = Vec::new();
+        for place in 0..count {
+            let (good, answer) = match self.call(run, place, why, secret).await {
+                Ok(answer) => (true, answer),
+                Err(problem) => (false, problem.text),
+            };
+            answers.push(if count > 1 { format!("{}: {answer}", place + 1) } else { answer });
+            if !good {
+                return Event::Tried { good, answer: answers.join("; ") };
+            }
+        }
+        Event::Tried { good: true, answer: answers.join("; ") }
+    }
+
+    /// Makes one call of a team's automation; what it answered.
+    async fn call(&self, run: &Run, place: usize, why: For, secret: &str) -> std::result::Result<String, Problem> {
+        let calls = run.plan.calls();
+        let count = calls.len();
+        let lost = || Problem::lasting(format!("the plan has no call {}", place + 1));
+        let call = calls.into_iter().nth(place).ok_or_else(lost)?;
+        let url = if why == For::Undoing { &call.undo_url } else { &call.url };
         let approved: Vec<Value> = run.approved.iter().map(|w| json!({"who": w.who, "reason": w.reason})).collect();
         let body = json!({
             "run": run.id,
             "response": run.response,
-            "dry_run": call == Call::Try,
-            "undo": call == Call::Undo,
-            "parameters": run.plan.parameters,
+            "call": {"number": place + 1, "of": count, "name": call.name},
+            "dry_run": matches!(why, For::Trying(_)),
+            "undo": why == For::Undoing,
+            "parameters": call.parameters,
             "alert": run.fingerprint,
             "about": run.about,
             "incident": run.incident,
@@ -150,7 +172,7 @@ impl Engine {
             "url": self.page_of(run),
         });
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        let (key, signed) = (call.key(run.id), webhook::signature(secret, self.now().0 / 1_000_000, &body));
+        let (key, signed) = (why.key(run.id, place), webhook::signature(secret, self.now().0 / 1_000_000, &body));
         let mut headers = vec![("content-type", "application/json"), ("idempotency-key", key.as_str())];
         if !secret.is_empty() {
             headers.push(("x-plimsoll-signature", &signed));
@@ -171,17 +193,20 @@ impl Engine {
     async fn change_run(&self, id: i64, event: Event) -> Result<Run> {
         let now = self.now();
         let mut before = None;
+        let asks_only = event == Event::TryAgain;
         let changed = self
             .store
             .change_run(id, |run| {
-                before = Some((run.state, run.approved.len(), run.tried.is_some()));
+                before = Some(told_apart(&run));
                 run.step(event, now)
             })
             .await?
             .ok_or_else(|| EngineError::NotFound("there is no run of this number".into()))?
             .map_err(EngineError::Conflict)?;
-        if before != Some((changed.state, changed.approved.len(), changed.tried.is_some())) {
-            self.say_of_run(&changed, now).await?;
+        if before != Some(told_apart(&changed)) {
+            if !asks_only {
+                self.say_of_run(&changed, now).await?;
+            }
             self.inner.alerts.respond.notify_one();
         }
         Ok(changed)
@@ -194,6 +219,9 @@ impl Engine {
             State::Proposed | State::Running => run.approved.last(),
             _ => None,
         };
+        // Between two calls, and where one failed, the answer says more than who approved it.
+        let under_way = run.state == State::Running && !run.answers.is_empty();
+        let turned_back = run.state == State::Undoing && run.undone.is_none();
         let (who, reason) = last.map_or(("", ""), |w| (w.who.as_str(), w.reason.as_str()));
         let text = match run.state {
             State::Proposed if run.approved.is_empty() => match &run.tried {
@@ -203,10 +231,12 @@ impl Engine {
                 None => run.held_back.clone(),
             },
             State::Watched | State::Failed | State::Undone => run.answer.clone(),
+            _ if under_way || turned_back => run.answer.clone(),
             _ => reason.to_string(),
         };
         let good = match run.state {
             State::Failed => Some(false),
+            State::Undoing if turned_back => Some(false),
             State::Done => run.helped,
             State::Denied | State::Expired => None,
             _ => Some(true),
@@ -217,7 +247,7 @@ impl Engine {
             incident: run.incident,
             fingerprint: run.fingerprint.clone(),
             kind: EntryKind::Response,
-            who: who.to_string(),
+            who: if under_way { String::new() } else { who.to_string() },
             title: format!("{} {}", run.response, run.words()),
             text: text.trim().to_string(),
             good,
@@ -294,6 +324,8 @@ impl Engine {
             due_at: now,
             ran_at: None,
             answer: String::new(),
+            answers: Vec::new(),
+            back: 0,
             helped: None,
         };
         let Some(id) = self.store.add_run(&run).await? else {
@@ -353,6 +385,7 @@ impl Engine {
                 v.response.url.clear();
                 v.response.undo_url.clear();
                 v.response.parameters = Value::Null;
+                v.response.then.clear();
             });
         }
         let runs = self.shown_to(actor, past.iter().take(LISTED).cloned().collect());
@@ -370,7 +403,8 @@ impl Engine {
             return Err(EngineError::Invalid(problem));
         }
         Matchers::of(&new.matchers).map_err(EngineError::Invalid)?;
-        for url in std::iter::once(&new.url).chain(Some(&new.undo_url).filter(|url| !url.is_empty())) {
+        let calls = new.calls();
+        for url in calls.iter().flat_map(|c| [&c.url, &c.undo_url]).filter(|url| !url.is_empty()) {
             match Target::parse(url).map_err(EngineError::Invalid)? {
                 Target::Http { .. } => {}
                 Target::Tcp { .. } => {
@@ -461,9 +495,14 @@ impl Engine {
     /// Where a team's automation is called, and with what, is shown to those who may decide.
     fn shown_to(&self, actor: &Actor, mut runs: Vec<Run>) -> Vec<Run> {
         if self.may(actor, Action::Respond, &Object::Installation).is_err() {
-            let hidden =
-                || Plan { url: String::new(), parameters: Value::Null, undo_url: String::new(), hash: String::new() };
-            runs.iter_mut().for_each(|run| run.plan = hidden());
+            let hidden = Plan {
+                url: String::new(),
+                parameters: Value::Null,
+                undo_url: String::new(),
+                then: Vec::new(),
+                hash: String::new(),
+            };
+            runs.iter_mut().for_each(|run| run.plan = hidden.clone());
         }
         runs
     }
@@ -499,7 +538,10 @@ impl Engine {
     /// Not allowed; a wrong password; what the run's state forbids.
     pub async fn act_on_run(&self, caller: &Caller, id: i64, act: RunAct) -> Result<Run> {
         self.may(&caller.actor, Action::Respond, &Object::Installation)?;
-        let (RunAct::Approve { reason, .. } | RunAct::Deny { reason } | RunAct::Undo { reason }) = &act;
+        let reason = match &act {
+            RunAct::Approve { reason, .. } | RunAct::Deny { reason } | RunAct::Undo { reason } => reason.as_str(),
+            RunAct::Try => "",
+        };
         let word = self.word(caller, reason);
         let why = word.reason.clone();
         let (done, event) = match act {
@@ -513,9 +555,11 @@ impl Engine {
             }
             RunAct::Deny { .. } => ("response.deny", Event::Denied(word)),
             RunAct::Undo { .. } => ("response.undo", Event::UndoAsked(word)),
+            RunAct::Try => ("response.try", Event::TryAgain),
         };
         let run = self.change_run(id, event).await?;
-        self.audit(&caller.actor, done, &format!("{}, run {id}: {why}", run.response)).await;
+        let why = if why.is_empty() { why } else { format!(": {why}") };
+        self.audit(&caller.actor, done, &format!("{}, run {id}{why}", run.response)).await;
         Ok(run)
     }
 
@@ -534,13 +578,16 @@ fn not_stopped(kept: &Responses) -> Result<()> {
     kept.stopped.as_ref().map_or(Ok(()), |word| Err(EngineError::Conflict(stopped(word))))
 }
 
+/// What of a run is worth a line on its alert when it changes.
+fn told_apart(run: &Run) -> (State, usize, bool, usize) {
+    (run.state, run.approved.len(), run.tried.is_some(), run.answers.len())
+}
+
 /// What an answer means for a run.
-fn came_of(call: Call, answer: std::result::Result<String, Problem>, attempts: u32) -> Event {
-    match (call, answer) {
-        (Call::Try, Ok(answer)) => Event::Tried { good: true, answer },
-        (Call::Try, Err(problem)) => Event::Tried { good: false, answer: problem.text },
-        (_, Ok(answer)) => Event::Arrived { answer },
-        (_, Err(problem)) => Event::Lost {
+fn came_of(answer: std::result::Result<String, Problem>, attempts: u32) -> Event {
+    match answer {
+        Ok(answer) => Event::Arrived { answer },
+        Err(problem) => Event::Lost {
             again: problem.passes.then(|| pause(attempts + 1, problem.after).min(HOUR)),
             problem: problem.text,
         },

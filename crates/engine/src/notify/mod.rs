@@ -69,7 +69,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn lasting(text: impl Into<String>) -> Problem {
+    pub(crate) fn lasting(text: impl Into<String>) -> Problem {
         Problem { text: text.into(), passes: false, after: None }
     }
 

@@ -231,6 +231,7 @@ pub async fn one_run_of_a_response_is_open_at_a_time_and_changes_as_a_whole(data
             url: "http://a/".into(),
             parameters: Default::default(),
             undo_url: String::new(),
+            then: Vec::new(),
             hash: "h".into(),
         },
         proposed_at: Timestamp(10),
@@ -246,6 +247,8 @@ pub async fn one_run_of_a_response_is_open_at_a_time_and_changes_as_a_whole(data
         due_at: Timestamp(10),
         ran_at: None,
         answer: String::new(),
+        answers: Vec::new(),
+        back: 0,
         helped: None,
     };
     let id = store.add_run(&new("restart", Some(7))).await.expect("kept").expect("the first");
