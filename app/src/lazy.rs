@@ -1,13 +1,37 @@
-//! Pages whose code comes when they are opened: what a browser loads first is what every page needs, and the
-//! pages of one kind. Each kind is one part of the module: with a part a page, what any two of them share would
-//! be a thousand files.
+//! Pages whose code comes when they are opened. What a browser loads first is what every page needs, with Overview,
+//! where executives begin, in the same file: what pages share is shared there, and one file is smaller than thirty. The
+//! others are parts of the module by their kind: with a part a page, what any two of them share would be a thousand
+//! files.
+
+use std::future::Future;
+use std::pin::Pin;
 
 use leptos::prelude::*;
-use leptos_router::{Lazy, LazyRoute};
+use leptos_router::ChooseView;
 
 use crate::pages;
 
-/// The pages of one kind: a type each, and the function that draws them, which is where the module is cut.
+type Later<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A page of a kind. One type for all of them: the router is compiled once for each type of view.
+#[derive(Clone, Copy)]
+pub struct Page {
+    name: &'static str,
+    draw: fn(&'static str) -> Later<AnyView>,
+    preload: fn() -> Later<()>,
+}
+
+impl ChooseView for Page {
+    async fn choose(self) -> AnyView {
+        (self.draw)(self.name).await
+    }
+
+    async fn preload(&self) {
+        (self.preload)().await;
+    }
+}
+
+/// The pages of one kind: their names, and the function that draws them, which is where the module is cut.
 macro_rules! kind {
     ($draw:ident, $preload:ident: $($name:ident => $page:path),* $(,)?) => {
         #[lazy]
@@ -19,95 +43,76 @@ macro_rules! kind {
         }
 
         $(
-            #[derive(Debug)]
-            pub struct $name;
-
-            impl $name {
-                pub fn route() -> Lazy<$name> {
-                    Lazy::new()
-                }
-            }
-
-            impl LazyRoute for $name {
-                fn data() -> Self {
-                    $name
-                }
-
-                async fn view(_page: Self) -> AnyView {
-                    $draw(stringify!($name)).await
-                }
-
-                async fn preload() {
-                    #[cfg(feature = "hydrate")]
-                    $preload().await;
-                }
-            }
+            pub const $name: Page = Page {
+                name: stringify!($name),
+                draw: |page| Box::pin($draw(page)),
+                preload: || {
+                    Box::pin(async {
+                        #[cfg(feature = "hydrate")]
+                        $preload().await;
+                    })
+                },
+            };
         )*
     };
 }
 
-// Where executives begin, and where operators do: each loads its own.
-kind!(
-    overview,
-    __preload_overview:
-    Overview => pages::overview::Overview,
-);
 kind!(
     watch,
     __preload_watch:
-    Operations => pages::operations::Operations,
-    HostPage => pages::host::HostPage,
-    SystemPage => pages::system::SystemPage,
+    OPERATIONS => pages::operations::Operations,
+    HOST_PAGE => pages::host::HostPage,
+    SYSTEM_PAGE => pages::system::SystemPage,
 );
 kind!(
     explore,
     __preload_explore:
-    Explore => pages::explore::Explore,
-    TracePage => pages::explore::trace::TracePage,
+    EXPLORE => pages::explore::Explore,
+    TRACE_PAGE => pages::explore::trace::TracePage,
 );
 kind!(
     alerts,
     __preload_alerts:
-    Alerts => pages::alerts::Alerts,
-    Silences => pages::alerts::Silences,
-    AlertPage => pages::alerts::AlertPage,
-    Incidents => pages::incidents::Incidents,
-    IncidentPage => pages::incidents::IncidentPage,
-    Rules => pages::rules::Rules,
-    RulePage => pages::rules::RulePage,
-    OnCall => pages::on_call::OnCall,
-    Responses => pages::responses::Responses,
+    ALERTS => pages::alerts::Alerts,
+    SILENCES => pages::alerts::Silences,
+    ALERT_PAGE => pages::alerts::AlertPage,
+    INCIDENTS => pages::incidents::Incidents,
+    INCIDENT_PAGE => pages::incidents::IncidentPage,
+    RULES => pages::rules::Rules,
+    RULE_PAGE => pages::rules::RulePage,
+    ON_CALL => pages::on_call::OnCall,
+    RESPONSES => pages::responses::Responses,
 );
 kind!(
     models,
     __preload_models:
-    QualityPage => pages::model::QualityPage,
-    DriftPage => pages::model::DriftPage,
-    PredictionsPage => pages::model::PredictionsPage,
-    FeaturePage => pages::model::FeaturePage,
-    PredictionPage => pages::model::PredictionPage,
-    FairnessPage => pages::model::FairnessPage,
-    DataPage => pages::model::DataPage,
-    Thresholds => pages::model::Thresholds,
-    ModelSetUp => pages::model::ModelSetUp,
+    QUALITY_PAGE => pages::model::QualityPage,
+    DRIFT_PAGE => pages::model::DriftPage,
+    PREDICTIONS_PAGE => pages::model::PredictionsPage,
+    FEATURE_PAGE => pages::model::FeaturePage,
+    PREDICTION_PAGE => pages::model::PredictionPage,
+    FAIRNESS_PAGE => pages::model::FairnessPage,
+    DATA_PAGE => pages::model::DataPage,
+    THRESHOLDS => pages::model::Thresholds,
+    MODEL_SET_UP => pages::model::ModelSetUp,
     // What a link shows draws pages of every kind, of which those of models are the largest.
-    Shared => pages::shared::Shared,
-    Links => pages::links::Links,
+    SHARED => pages::shared::Shared,
+    LINKS => pages::links::Links,
 );
 kind!(
     settings,
     __preload_settings:
-    Account => pages::settings::Account,
-    People => pages::settings::People,
-    Kpis => pages::settings::Kpis,
-    Keys => pages::settings::Keys,
-    Connections => pages::settings::Connections,
-    Scraping => pages::settings::Scraping,
-    Webhooks => pages::settings::Webhooks,
-    Prices => pages::settings::Prices,
-    Signals => pages::settings::Signals,
-    Probes => pages::settings::Probes,
-    Installation => pages::settings::Installation,
-    Audit => pages::settings::Audit,
-    Connect => pages::connect::Connect,
+    ACCOUNT => pages::settings::Account,
+    PEOPLE => pages::settings::People,
+    KPIS => pages::settings::Kpis,
+    KEYS => pages::settings::Keys,
+    CONNECTIONS => pages::settings::Connections,
+    SCRAPING => pages::settings::Scraping,
+    WEBHOOKS => pages::settings::Webhooks,
+    PRICES => pages::settings::Prices,
+    SIGNALS => pages::settings::Signals,
+    PROBES => pages::settings::Probes,
+    INSTALLATION => pages::settings::Installation,
+    AUDIT => pages::settings::Audit,
+    CONNECT => pages::connect::Connect,
 );

@@ -110,6 +110,7 @@ pub fn mark_ready() {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     components::zone::provide_zone();
+    components::person::provide_person();
     let shared = charts::shared::provide_shared();
     components::live::provide_live(shared);
     provide_context(components::palette::Overlay(RwSignal::new(None)));
@@ -124,45 +125,45 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=|| view! { <Redirect path="/overview"/> }/>
                 <Route path=path!("/sign-in") view=pages::sign_in::SignIn ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=pages::setup::SetUp ssr=SsrMode::Async/>
-                <Route path=path!("/overview") view=lazy::Overview::route() ssr=SsrMode::Async/>
-                <Route path=path!("/operations") view=lazy::Operations::route() ssr=SsrMode::Async/>
-                <Route path=path!("/explore") view=lazy::Explore::route() ssr=SsrMode::Async/>
-                <Route path=path!("/traces/:trace") view=lazy::TracePage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/alerts") view=lazy::Alerts::route() ssr=SsrMode::Async/>
-                <Route path=path!("/alerts/silences") view=lazy::Silences::route() ssr=SsrMode::Async/>
-                <Route path=path!("/alerts/:fingerprint") view=lazy::AlertPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/incidents") view=lazy::Incidents::route() ssr=SsrMode::Async/>
-                <Route path=path!("/incidents/:id") view=lazy::IncidentPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/rules") view=lazy::Rules::route() ssr=SsrMode::Async/>
-                <Route path=path!("/responses") view=lazy::Responses::route() ssr=SsrMode::Async/>
-                <Route path=path!("/rules/:id") view=lazy::RulePage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/on-call") view=lazy::OnCall::route() ssr=SsrMode::Async/>
-                <Route path=path!("/links") view=lazy::Links::route() ssr=SsrMode::Async/>
-                <Route path=path!("/share/:token") view=lazy::Shared::route() ssr=SsrMode::Async/>
-                <Route path=path!("/connect") view=lazy::Connect::route() ssr=SsrMode::Async/>
-                <Route path=path!("/hosts/:name") view=lazy::HostPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/systems/:name") view=lazy::SystemPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name") view=lazy::QualityPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/drift") view=lazy::DriftPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/feature") view=lazy::FeaturePage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/predictions") view=lazy::PredictionsPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/prediction") view=lazy::PredictionPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/fairness") view=lazy::FairnessPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/data") view=lazy::DataPage::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/thresholds") view=lazy::Thresholds::route() ssr=SsrMode::Async/>
-                <Route path=path!("/models/:name/setup") view=lazy::ModelSetUp::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings") view=lazy::Account::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/people") view=lazy::People::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/kpis") view=lazy::Kpis::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/keys") view=lazy::Keys::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/connections") view=lazy::Connections::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/scraping") view=lazy::Scraping::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/webhooks") view=lazy::Webhooks::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/signals") view=lazy::Signals::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/prices") view=lazy::Prices::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/probes") view=lazy::Probes::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/audit") view=lazy::Audit::route() ssr=SsrMode::Async/>
-                <Route path=path!("/settings/installation") view=lazy::Installation::route() ssr=SsrMode::Async/>
+                <Route path=path!("/overview") view=pages::overview::Overview ssr=SsrMode::Async/>
+                <Route path=path!("/operations") view=lazy::OPERATIONS ssr=SsrMode::Async/>
+                <Route path=path!("/explore") view=lazy::EXPLORE ssr=SsrMode::Async/>
+                <Route path=path!("/traces/:trace") view=lazy::TRACE_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/alerts") view=lazy::ALERTS ssr=SsrMode::Async/>
+                <Route path=path!("/alerts/silences") view=lazy::SILENCES ssr=SsrMode::Async/>
+                <Route path=path!("/alerts/:fingerprint") view=lazy::ALERT_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/incidents") view=lazy::INCIDENTS ssr=SsrMode::Async/>
+                <Route path=path!("/incidents/:id") view=lazy::INCIDENT_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/rules") view=lazy::RULES ssr=SsrMode::Async/>
+                <Route path=path!("/responses") view=lazy::RESPONSES ssr=SsrMode::Async/>
+                <Route path=path!("/rules/:id") view=lazy::RULE_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/on-call") view=lazy::ON_CALL ssr=SsrMode::Async/>
+                <Route path=path!("/links") view=lazy::LINKS ssr=SsrMode::Async/>
+                <Route path=path!("/share/:token") view=lazy::SHARED ssr=SsrMode::Async/>
+                <Route path=path!("/connect") view=lazy::CONNECT ssr=SsrMode::Async/>
+                <Route path=path!("/hosts/:name") view=lazy::HOST_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/systems/:name") view=lazy::SYSTEM_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name") view=lazy::QUALITY_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/drift") view=lazy::DRIFT_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/feature") view=lazy::FEATURE_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/predictions") view=lazy::PREDICTIONS_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/prediction") view=lazy::PREDICTION_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/fairness") view=lazy::FAIRNESS_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/data") view=lazy::DATA_PAGE ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/thresholds") view=lazy::THRESHOLDS ssr=SsrMode::Async/>
+                <Route path=path!("/models/:name/setup") view=lazy::MODEL_SET_UP ssr=SsrMode::Async/>
+                <Route path=path!("/settings") view=lazy::ACCOUNT ssr=SsrMode::Async/>
+                <Route path=path!("/settings/people") view=lazy::PEOPLE ssr=SsrMode::Async/>
+                <Route path=path!("/settings/kpis") view=lazy::KPIS ssr=SsrMode::Async/>
+                <Route path=path!("/settings/keys") view=lazy::KEYS ssr=SsrMode::Async/>
+                <Route path=path!("/settings/connections") view=lazy::CONNECTIONS ssr=SsrMode::Async/>
+                <Route path=path!("/settings/scraping") view=lazy::SCRAPING ssr=SsrMode::Async/>
+                <Route path=path!("/settings/webhooks") view=lazy::WEBHOOKS ssr=SsrMode::Async/>
+                <Route path=path!("/settings/signals") view=lazy::SIGNALS ssr=SsrMode::Async/>
+                <Route path=path!("/settings/prices") view=lazy::PRICES ssr=SsrMode::Async/>
+                <Route path=path!("/settings/probes") view=lazy::PROBES ssr=SsrMode::Async/>
+                <Route path=path!("/settings/audit") view=lazy::AUDIT ssr=SsrMode::Async/>
+                <Route path=path!("/settings/installation") view=lazy::INSTALLATION ssr=SsrMode::Async/>
             </Routes>
         </Router>
     }

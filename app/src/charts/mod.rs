@@ -9,6 +9,7 @@ pub mod draw;
 pub mod fan;
 pub mod flags;
 pub mod heat;
+pub mod later;
 pub mod reading;
 mod seen;
 pub mod shared;

@@ -13,6 +13,7 @@ pub mod note;
 pub mod overlays;
 pub mod palette;
 pub mod panel;
+pub mod person;
 pub mod reading;
 pub mod state;
 pub mod status;

@@ -16,28 +16,17 @@ fn over() -> AnyView {
 pub fn Overlays() -> impl IntoView {
     let (overlay, shared) = (use_overlay(), use_shared());
     #[cfg(feature = "hydrate")]
-    fetch_early();
+    {
+        let person = super::person::person();
+        Effect::new(move |_| {
+            if person.get() {
+                leptos::task::spawn_local(__preload_over());
+            }
+        });
+    }
     // Once there, it stays.
     let wanted = Memo::new(move |before: Option<&bool>| {
         before == Some(&true) || overlay.get().is_some() || shared.draft.with(Option::is_some)
     });
     move || wanted.get().then(|| Suspend::new(over()))
-}
-
-/// Fetches the code when somebody first moves or types, so that it is there when it is asked for.
-#[cfg(feature = "hydrate")]
-fn fetch_early() {
-    let listening = StoredValue::new(Vec::<WindowListenerHandle>::new());
-    let stop = move || {
-        listening.try_update_value(std::mem::take).into_iter().flatten().for_each(WindowListenerHandle::remove);
-    };
-    let fetch = move || {
-        stop();
-        leptos::task::spawn_local(__preload_over());
-    };
-    listening.set_value(vec![
-        window_event_listener(leptos::ev::pointermove, move |_| fetch()),
-        window_event_listener(leptos::ev::keydown, move |_| fetch()),
-    ]);
-    on_cleanup(stop);
 }

@@ -9,8 +9,8 @@ use domain::view::{MoneyByDay, OverviewView};
 use domain::{TimeRange, Timestamp};
 use leptos::prelude::*;
 
-use crate::charts::chart::Chart;
 use crate::charts::fan::{bands, with_fan};
+use crate::charts::later::{Drawing, later};
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::panel::{Empty, Panel};
 
@@ -62,10 +62,12 @@ fn money_panel(money: &MoneyByDay, view: &OverviewView) -> AnyView {
     let footer = view! { {money.ahead.is_some().then(bands)}{month} }.into_any();
     let next = money.ahead.as_ref().map(|fan| format!(" and the next {}", fan.points.len())).unwrap_or_default();
     let shown = format!("revenue and savings less cost, {} days{next}", money.days.len());
+    let title = "What the systems bring, per day";
+    let chart = later(Drawing { spec, title: title.into(), description, left: 60, right: 24 });
     view! {
-        <Panel title="What the systems bring, per day" sub=shown span="c-8" footer=Some(footer)>
+        <Panel title sub=shown span="c-8" footer=Some(footer)>
             <p class="row wrap gap-12"><b>{week_words}</b><span class="mid">{against}</span></p>
-            <Chart spec title="What the systems bring, per day" description left=60 right=24/>
+            {chart}
         </Panel>
     }
     .into_any()
@@ -96,9 +98,10 @@ fn kpi_panel(of: &KpiView, span: &str) -> AnyView {
     };
     let footer = view! { {of.ahead.is_some().then(bands)}<span class="right fcs">{said.clone()}</span> }.into_any();
     let name = kpi.name.clone();
+    let chart = later(Drawing { spec, title: name.clone(), description: said, left: 60, right: 84 });
     view! {
-        <Panel title=name.clone() sub=format!("{span} and what lies ahead") span="c-8" footer=Some(footer)>
-            <Chart spec title=name description=said left=60 right=84/>
+        <Panel title=name sub=format!("{span} and what lies ahead") span="c-8" footer=Some(footer)>
+            {chart}
         </Panel>
     }
     .into_any()
