@@ -16,8 +16,10 @@ const ROWS_MAX: usize = 6;
 /// The share of the width that a letter takes, on a page of usual width.
 const LETTER: f64 = 6.4 / 880.0;
 const LETTERS_MAX: usize = 60;
-/// Changes that are named.
-const CHANGES: usize = 5;
+/// The share of the width that a flag takes.
+const FLAG: f64 = 16.0 / 880.0;
+/// Changes that are shown.
+const CHANGES: usize = 12;
 
 struct Axis {
     from: f64,
@@ -86,25 +88,74 @@ fn lane(name: &str, bars: &[Bar], axis: &Axis, place: &Place) -> AnyView {
     view! { <div class="lane"><div class="ll">{name}</div><div class="lb" style=height>{drawn}</div></div> }.into_any()
 }
 
+/// A change with its words, and how many others they cover.
+fn change(placed: &Placed, all: &[&Flag], axis: &Axis) -> AnyView {
+    let said = |flag: &Flag| format!("{} {}", flag.at.here().date_clock_zone(), flag.title);
+    let flag = all[placed.change];
+    let share = axis.share(flag.at) * 100.0;
+    let (class, most) = match placed.words {
+        Words::Before => ("cf hot", share),
+        Words::After | Words::Nowhere => ("cf", placed.end * 100.0 - share),
+    };
+    let style = format!("left:{share:.2}%;max-width:max(20px,{most:.2}%)");
+    let title: Vec<String> = placed.covers.iter().rev().map(|c| said(all[*c])).chain([said(flag)]).collect();
+    let more = (!placed.covers.is_empty()).then(|| format!(" +{}", placed.covers.len()));
+    let words = (placed.words != Words::Nowhere)
+        .then(|| view! { <span class="flw">{shortened(&flag.title, LETTERS_MAX)}{more}</span> });
+    view! { <span class=class style=style title=title.join("\n")><Icon name="flag" small=true/>{words}</span> }
+        .into_any()
+}
+
+/// Where the words of a change stand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Words {
+    After,
+    Before,
+    /// There is room for the flag alone.
+    Nowhere,
+}
+
+/// A change that is shown: its number, where its words stand and end, and the changes that these cover.
+#[derive(Debug, Clone, PartialEq)]
+struct Placed {
+    change: usize,
+    words: Words,
+    end: f64,
+    covers: Vec<usize>,
+}
+
+/// Places changes, each at a share of the width with words of such a share, in order of time. The newest is placed
+/// first: its words stand where they have room, and what they cover is counted there instead of being written over.
+fn placed(changes: &[(f64, f64)]) -> Vec<Placed> {
+    let mut all: Vec<Placed> = Vec::new();
+    let mut free = 1.0;
+    for (change, (at, room)) in changes.iter().copied().enumerate().rev() {
+        let (words, taken) = if at + FLAG + room <= free {
+            (Words::After, at)
+        } else if at <= free && at >= room {
+            (Words::Before, at - room)
+        } else if at + FLAG <= free || all.is_empty() {
+            (Words::Nowhere, at)
+        } else {
+            if let Some(before) = all.last_mut() {
+                before.covers.push(change);
+            }
+            continue;
+        };
+        all.push(Placed { change, words, end: free, covers: Vec::new() });
+        free = taken;
+    }
+    all
+}
+
 /// The timeline over a range that ends somewhere.
 pub fn timeline(timeline: &Timeline, flags: &[Flag], range: TimeRange, place: &Place) -> AnyView {
     let axis = Axis { from: range.from.0 as f64, span: range.micros().max(1) as f64 };
     let named: Vec<&Flag> = flags.iter().filter(|f| f.kind == FlagKind::Change).rev().take(CHANGES).collect();
     let named: Vec<&Flag> = named.into_iter().rev().collect();
-    let changes: Vec<_> = named
-        .iter()
-        .enumerate()
-        .map(|(i, flag)| {
-            let share = axis.share(flag.at);
-            let next = named.get(i + 1).map_or(1.0, |n| axis.share(n.at));
-            let room = shortened(&flag.title, LETTERS_MAX).chars().count() as f64 * LETTER;
-            let hot = share + room > 1.0 && share > room;
-            let class = if hot { "cf hot" } else { "cf" };
-            let width = if hot { String::new() } else { format!(";max-width:max(20px,{:.2}%)", (next - share) * 100.0) };
-            let title = format!("{} {}", flag.at.here().date_clock_zone(), flag.title);
-            view! { <span class=class style=format!("left:{:.2}%{width}", share * 100.0) title=title><Icon name="flag" small=true/><span class="flw">{shortened(&flag.title, LETTERS_MAX)}</span></span> }
-        })
-        .collect();
+    let room = |flag: &&Flag| shortened(&flag.title, LETTERS_MAX).chars().count() as f64 * LETTER;
+    let places: Vec<(f64, f64)> = named.iter().map(|flag| (axis.share(flag.at), room(flag))).collect();
+    let changes: Vec<_> = placed(&places).iter().rev().map(|p| change(p, &named, &axis)).collect();
     let grid: Vec<(f64, String)> = ticks::times(axis.from, axis.from + axis.span, &zone());
     let lines: Vec<_> = grid
         .iter()
@@ -138,4 +189,24 @@ pub fn timeline(timeline: &Timeline, flags: &[Flag], range: TimeRange, place: &P
         </div>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(changes: &[(f64, f64)]) -> Vec<(usize, Words, usize)> {
+        placed(changes).into_iter().map(|p| (p.change, p.words, p.covers.len())).collect()
+    }
+
+    #[test]
+    fn words_stand_where_they_have_room_and_count_what_they_cover() {
+        use Words::{After, Before, Nowhere};
+        assert_eq!(shown(&[(0.2, 0.1), (0.6, 0.1)]), [(1, After, 0), (0, After, 0)]);
+        // At the end words stand before their flag, over two earlier ones.
+        assert_eq!(shown(&[(0.5, 0.1), (0.9, 0.2), (0.95, 0.2), (0.99, 0.2)]), [(3, Before, 2), (0, After, 0)]);
+        // Where words have room on neither side the flag stands alone.
+        assert_eq!(shown(&[(0.05, 0.2), (0.2, 0.2)]), [(1, After, 0), (0, Nowhere, 0)]);
+        assert!(shown(&[]).is_empty());
+    }
 }

@@ -95,7 +95,6 @@ pub fn Frame(
                     <div class="right row">
                         <Transition fallback=|| ()>{environments}</Transition>
                         {range.map(|words| view! { <RangePicker words/> })}
-                        {move || share_link(&path.get(), &place.get())}
                         <button class="btn sm live hide-m" type="button" aria-pressed=move || live.on.get().to_string()
                             on:click=move |_| live.on.update(|on| *on = !*on)>
                             {move || match (live.on.get(), live.held.get()) {
@@ -105,6 +104,7 @@ pub fn Frame(
                                 (false, _) => "Paused".into_any(),
                             }}
                         </button>
+                        {move || share_link(&path.get(), &place.get())}
                     </div>
                 </header>
                 <main class="page" id="main" aria-busy=move || (live.busy.get() > 0).to_string()>
