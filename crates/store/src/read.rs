@@ -12,6 +12,7 @@ use std::sync::Arc;
 use domain::event::{Column, ColumnData, EventBatch, EventKind};
 use domain::{TimeRange, Timestamp};
 use rayon::prelude::*;
+use tokio::task::JoinHandle;
 
 use crate::background::in_background;
 use crate::catalogue::{NEWER_SEGMENTS, Segment, Segments};
@@ -24,8 +25,8 @@ use crate::predicate::Predicate;
 use crate::sql::{size_for, with_places};
 use crate::{Result, Store, StoreError, words};
 
-/// Segments whose columns are fetched and decoded together: what a scan holds in memory besides what
-/// the caller keeps.
+/// Segments whose columns are fetched and decoded together: what a scan holds in memory, twice where it fetches
+/// ahead, besides what the caller keeps.
 const SEGMENTS_AT_ONCE: usize = 16;
 
 /// Which columns to read: each one costs its own decompression.
@@ -236,6 +237,7 @@ impl Store {
         mut fold: impl FnMut(T) -> ControlFlow<()>,
     ) -> Result<()> {
         let Plan { overlay, fresh, mut segments } = self.plan(stream, read).await?;
+        let overlay = Arc::new(overlay);
         let fresh_part = |body: &Vec<u8>| -> Result<T> {
             let batch: EventBatch = codec::decode_rows(body)?;
             Ok(each(fresh_frame(batch, read, &overlay)))
@@ -251,15 +253,21 @@ impl Store {
                 }
             }
         }
-        let mut rest = segments.as_slice();
         // Few at first: who wants the newest fifty rows has them in the newest segment, mostly.
         let most = if read.gentle { 4 } else { SEGMENTS_AT_ONCE };
-        let mut size = if read.newest_first { 2 } else { most };
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(size.min(rest.len()));
-            rest = later;
-            size = most;
-            let blobs = self.segment_blobs(stream, now, read, &overlay).await?;
+        let first = if read.newest_first { 2 } else { most };
+        let (first, rest) = segments.split_at(first.min(segments.len()));
+        let mut parts = std::iter::once(first).chain(rest.chunks(most)).filter(|part| !part.is_empty());
+        let fetch = |part| (part, Coming::of(self, stream, part, read, &overlay));
+        // Who has perhaps enough in the first part asks for the next when that is known.
+        let mut may_have_enough = read.newest_first;
+        let mut coming = None;
+        while let Some((now, blobs)) = coming.take().or_else(|| parts.next().map(fetch)) {
+            let blobs = blobs.come().await?;
+            if !read.gentle && !may_have_enough {
+                coming = parts.next().map(fetch);
+            }
+            may_have_enough = false;
             let work: Vec<(&Arc<Segment>, Blobs)> = now.iter().zip(blobs).filter_map(|(s, b)| Some((s, b?))).collect();
             let decode = |(segment, blobs): (&Arc<Segment>, Blobs)| -> Result<T> {
                 Ok(each(decode_segment(segment.id, &blobs, read, &overlay)?))
@@ -480,6 +488,32 @@ impl Store {
 /// Where the catalogue keeps a filter of a segment that is not the one over its ids.
 fn filter_place(segment: i64, filter: &str) -> i64 {
     if filter == words::WORDS { -2 * segment } else { -2 * segment - 1 }
+}
+
+/// The columns of some segments on their way: fetched by a task of its own while others are decoded, and given up
+/// with whoever wanted them.
+struct Coming(JoinHandle<Result<Vec<Option<Blobs>>>>);
+
+impl Coming {
+    fn of(store: &Store, stream: &Stream, segments: &[Arc<Segment>], read: &Read, overlay: &Arc<Overlay>) -> Coming {
+        let (store, stream, segments) = (store.clone(), stream.clone(), segments.to_vec());
+        let (read, overlay) = (read.clone(), overlay.clone());
+        Coming(tokio::spawn(async move { store.segment_blobs(&stream, &segments, &read, &overlay).await }))
+    }
+
+    async fn come(mut self) -> Result<Vec<Option<Blobs>>> {
+        match (&mut self.0).await {
+            Ok(found) => found,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(StoreError::Closed),
+        }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The columns of a segment by name, as they are kept.
