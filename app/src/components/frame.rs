@@ -36,7 +36,7 @@ pub fn Frame(
     let live = use_live();
     // Another page has other figures.
     Effect::new(move |_| live.forgive());
-    let who = resource(move || (live.reports.get(), live.alerts.get()), |_| me());
+    let who = resource(move || (live.alerts.get(), live.calm.get()), |_| me());
     let letters = expect_context::<Letters>().0;
     Effect::new(move |_| {
         if let Some(Ok(me)) = who.get() {

@@ -15,6 +15,8 @@ pub struct Live {
     pub reports: RwSignal<u64>,
     /// Grows when an alert or an incident changed.
     pub alerts: RwSignal<u64>,
+    /// Grows a while after something changed, for pages that show days: nobody sees more of them sooner.
+    pub calm: RwSignal<u64>,
     pub on: RwSignal<bool>,
     /// A page that is being read closely waits with what is new, and counts it.
     pub held: Memo<bool>,
@@ -26,7 +28,13 @@ pub struct Live {
     read_at: StoredValue<f64>,
     /// Whether a try is due already: of several parts that could not be read, one asks for all.
     trying: StoredValue<bool>,
+    /// Whether [`Live::calm`] is to grow.
+    calming: StoredValue<bool>,
 }
+
+/// Milliseconds until what changed is read by pages that show days.
+#[cfg(feature = "hydrate")]
+const CALM_MS: u64 = 5_000;
 
 /// Milliseconds that the stream of changes may be away before it is said.
 #[cfg(feature = "hydrate")]
@@ -41,6 +49,7 @@ pub fn provide_live(shared: Shared) {
         tick: RwSignal::new(0),
         reports: RwSignal::new(0),
         alerts: RwSignal::new(0),
+        calm: RwSignal::new(0),
         on: RwSignal::new(true),
         held: Memo::new(move |_| shared.holds()),
         missed: RwSignal::new(0),
@@ -48,6 +57,7 @@ pub fn provide_live(shared: Shared) {
         late: RwSignal::new(None),
         read_at: StoredValue::new(now()),
         trying: StoredValue::new(false),
+        calming: StoredValue::new(false),
     };
     provide_context(live);
     Effect::new(move |_| {
@@ -64,8 +74,35 @@ impl Live {
     /// All that is shown is read again.
     pub fn read_again(self) {
         self.alerts.update(|t| *t += 1);
+        self.calm.update(|t| *t += 1);
+        self.missed_news();
+    }
+
+    /// Something was told that nobody here heard; nothing of alerts.
+    fn missed_news(self) {
         self.reports.update(|t| *t += 1);
         self.tick.update(|t| *t += 1);
+        self.calmly();
+    }
+
+    /// Pages that show days read what changed in a while, once for all that changes until then.
+    fn calmly(self) {
+        if self.calming.get_value() {
+            return;
+        }
+        self.calming.set_value(true);
+        #[cfg(feature = "hydrate")]
+        set_timeout(
+            move || {
+                self.calming.set_value(false);
+                if self.held.get_untracked() {
+                    self.missed.update(|m| *m += 1);
+                } else if self.on.get_untracked() {
+                    self.calm.update(|t| *t += 1);
+                }
+            },
+            std::time::Duration::from_millis(CALM_MS),
+        );
     }
 
     /// What is shown is of now.
@@ -152,6 +189,7 @@ fn listen(live: Live) {
             if said.contains("alerts") {
                 live.alerts.update(|t| *t += 1);
             }
+            live.calmly();
             let now = js_sys::Date::now();
             if now - last.get() >= AT_MOST_EVERY_MS {
                 last.set(now);
@@ -177,8 +215,12 @@ fn listen(live: Live) {
             }
             // The stream is back; what is shown is read below.
             live.forgive();
-            if live.on.get_untracked() && (!first || drawn.as_deref() != Some(told)) {
-                live.read_again();
+            let alerts = |told: &str| told.split('.').next().map(String::from);
+            match drawn.as_deref() {
+                _ if !live.on.get_untracked() => {}
+                Some(drawn) if first && drawn == told => {}
+                Some(drawn) if first && alerts(drawn) == alerts(told) => live.missed_news(),
+                _ => live.read_again(),
             }
             *known = Some(now.to_string());
         });

@@ -61,8 +61,7 @@ pub fn NoteForm() -> impl IntoView {
             let id = annotate(AnnotationText { at: read("the time", &at, &zone)?, until, subject, text, tags }).await?;
             shared.draft.set(None);
             shared.marked.set(None);
-            live.tick.update(|t| *t += 1);
-            live.reports.update(|t| *t += 1);
+            live.read_again();
             Ok::<i64, Failure>(id)
         }
     });

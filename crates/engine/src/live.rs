@@ -16,24 +16,37 @@ pub struct LiveEvent {
     pub changed: Vec<String>,
 }
 
+/// How many events there have been, and how many of them were of alerts. A page that was drawn at other numbers than
+/// it began to listen at has missed some meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub all: u64,
+    pub alerts: u64,
+}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.alerts, self.all)
+    }
+}
+
 pub struct Bus {
     sender: broadcast::Sender<LiveEvent>,
-    told: AtomicU64,
+    all: AtomicU64,
+    alerts: AtomicU64,
 }
 
 impl Bus {
     pub(crate) fn new() -> Bus {
-        Bus { sender: broadcast::channel(16).0, told: AtomicU64::new(0) }
+        Bus { sender: broadcast::channel(16).0, all: AtomicU64::new(0), alerts: AtomicU64::new(0) }
     }
 
     pub fn subscribe(&self) -> broadcast::Receiver<LiveEvent> {
         self.sender.subscribe()
     }
 
-    /// Grows with each event. A page that was drawn at another number than it began to listen at has missed
-    /// one meanwhile.
-    pub fn told(&self) -> u64 {
-        self.told.load(Ordering::SeqCst)
+    pub fn told(&self) -> Told {
+        Told { alerts: self.alerts.load(Ordering::SeqCst), all: self.all.load(Ordering::SeqCst) }
     }
 
     /// Open pages that listen.
@@ -66,7 +79,9 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
                 .map(|(name, _)| (*name).to_string())
                 .collect();
             if !changed.is_empty() {
-                engine.inner.live.told.fetch_add(1, Ordering::SeqCst);
+                let bus = &engine.inner.live;
+                bus.alerts.fetch_add(u64::from(changed.iter().any(|c| c == "alerts")), Ordering::SeqCst);
+                bus.all.fetch_add(1, Ordering::SeqCst);
                 let _ = engine.inner.live.sender.send(LiveEvent { changed });
             }
         }

@@ -27,7 +27,7 @@ pub async fn live(From(state): From<State>) -> Sse<impl Stream<Item = Result<Eve
         let data = match event {
             Ok(event) => event.changed.join(","),
             // A slow reader missed some: everything may have changed.
-            Err(RecvError::Lagged(_)) => "events,labels,samples,reports".into(),
+            Err(RecvError::Lagged(_)) => "events,labels,samples,reports,alerts".into(),
             Err(RecvError::Closed) => return None,
         };
         Some((Ok(Event::default().event("changed").data(data)), (receiver, stop, None)))

@@ -41,7 +41,10 @@ use leptos::config::LeptosOptions;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::csrf::CsrfLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -266,6 +269,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
             tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
         }))
         .layer(PropagateRequestIdLayer::new(request_id))
+        .layer(compression())
         .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
         .layer(header("cross-origin-opener-policy", "same-origin"))
         .layer(header("permissions-policy", "camera=(), microphone=(), geolocation=()"))
@@ -284,6 +288,16 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
         app
     };
     (app.with_state(state), entries)
+}
+
+/// Answers that are long enough, for whoever takes them packed: pages and what they read are text, a tenth as long
+/// packed, and a phone is far away. Site files are packed already; a stream of events must not wait for more of them.
+fn compression() -> CompressionLayer<impl Predicate> {
+    const LEAST: u64 = 1024;
+    let streams = NotForContentType::SSE.and(NotForContentType::GRPC);
+    let packed = NotForContentType::IMAGES.and(NotForContentType::const_new("application/vnd.apache.parquet"));
+    let worth_it = SizeAbove::new(LEAST).and(streams).and(packed);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub fn Pinned() -> impl IntoView {
     let found = reading(
         move || (read(&pins.get()), place.get().range.unwrap_or(DEFAULT)),
         // Twenty queries a second would be work that nobody sees.
-        move || live.tick.get() / 5,
+        move || live.calm.get(),
         |(queries, range)| run_queries(queries, range),
     );
     view! {

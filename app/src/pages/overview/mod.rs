@@ -36,7 +36,7 @@ pub fn Overview() -> impl IntoView {
             let here = place.get();
             (here.environment, here.range.unwrap_or(RangeChoice::MONTH))
         },
-        move || (live.reports.get(), live.alerts.get(), live.tick.get() / 5),
+        move || (live.alerts.get(), live.calm.get()),
         |(environment, range)| overview(environment, range),
     );
     view! {

@@ -69,7 +69,7 @@ fn Look(of: Preferences) -> impl IntoView {
                 reload();
             }
             // The frame reads who is there again, and with it the theme.
-            live.reports.update(|t| *t += 1);
+            live.read_again();
             Ok::<(), Failure>(())
         }
     });

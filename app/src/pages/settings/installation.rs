@@ -13,7 +13,7 @@ use crate::wire::resource;
 #[component]
 pub fn Installation() -> impl IntoView {
     let live = use_live();
-    let checks = resource(move || live.tick.get() / 5, |_| installation());
+    let checks = resource(move || live.calm.get(), |_| installation());
     let row = |check: InstallationCheck| {
         view! {
             <tr><th scope="row">{check.name}</th><td><Status of=check.status text=word(check.status)/></td><td class="mid">{check.detail}</td></tr>
