@@ -56,7 +56,7 @@ fn mix(mut x: u64) -> u64 {
 }
 
 /// A map by hashes that are spread well already: hashing them again would double the cost of a look.
-pub(crate) type HashedMap<V> = std::collections::HashMap<u128, V, std::hash::BuildHasherDefault<LowHalf>>;
+pub(crate) type HashedMap<K, V> = std::collections::HashMap<K, V, std::hash::BuildHasherDefault<LowHalf>>;
 
 #[derive(Default)]
 pub(crate) struct LowHalf(u64);
@@ -68,6 +68,10 @@ impl std::hash::Hasher for LowHalf {
 
     fn write(&mut self, bytes: &[u8]) {
         self.0 = xxh3_64(bytes);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
     }
 
     fn write_u128(&mut self, value: u128) {

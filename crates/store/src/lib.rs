@@ -14,6 +14,7 @@ mod checks;
 mod codec;
 mod compaction;
 mod database;
+mod fresh_ids;
 mod identity;
 mod incidents;
 mod labels;

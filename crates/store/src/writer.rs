@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::catalogue::{Catalogue, NEWER_SEGMENTS};
 use crate::codec;
 use crate::database::{Database, Transaction, is_full, params};
+use crate::fresh_ids::FreshIds;
 use crate::identity::{HashedMap, IdFilter, fingerprints, id_hash, id_hash_wide};
 use crate::models::Stream;
 use crate::samples::{Points, Samples};
@@ -400,8 +401,8 @@ impl Desk {
         for (number, batch) in group.batches.iter().enumerate() {
             let mut of_batch = HashMap::new();
             for (row, id) in batch.ids.iter().enumerate() {
-                if let Some((print, _)) = fresh.ids.get(&id_hash_wide(id)) {
-                    of_batch.insert(row, *print);
+                if let Some(print) = fresh.get(id) {
+                    of_batch.insert(row, print);
                     continue;
                 }
                 for segment in recent.iter().filter(|s| s.spans(id)) {
@@ -459,7 +460,7 @@ fn prepare(group: &mut Group, known: &[Vec<HashMap<usize, u32>>]) -> Prepared {
     let events = group.events.iter_mut().zip(known).map(|(of_stream, known)| {
         let mut merged = EventBatch::default();
         let mut additions = Vec::new();
-        let mut in_group: HashedMap<u32> = HashedMap::default();
+        let mut in_group: HashedMap<u128, u32> = HashedMap::default();
         let mut receipts = Vec::with_capacity(known.len());
         for (batch, known) in std::mem::take(&mut of_stream.batches).into_iter().zip(known) {
             let (keep, receipt) = decide(&batch, known, &mut in_group, &mut additions);
@@ -515,7 +516,7 @@ async fn insert_fresh(
 fn decide(
     batch: &EventBatch,
     known: &HashMap<usize, u32>,
-    in_group: &mut HashedMap<u32>,
+    in_group: &mut HashedMap<u128, u32>,
     additions: &mut Vec<(u128, u32)>,
 ) -> (Vec<usize>, EventReceipt) {
     let prints = fingerprints(batch);
@@ -540,49 +541,4 @@ fn decide(
         }
     }
     (keep, receipt)
-}
-
-/// What this process knows of the ids in a stream's fresh log; brought up to date inside each
-/// transaction, because another process may have written.
-#[derive(Default)]
-struct FreshIds {
-    last_seq: i64,
-    through: i64,
-    /// Fingerprint, and the log row that holds it.
-    ids: HashedMap<(u32, i64)>,
-}
-
-impl FreshIds {
-    fn learn(&mut self, seq: i64, additions: Vec<(u128, u32)>) {
-        self.last_seq = self.last_seq.max(seq);
-        self.ids.extend(additions.into_iter().map(|(id, print)| (id, (print, seq))));
-    }
-
-    /// Takes in what others wrote.
-    async fn catch_up(&mut self, transaction: &mut Transaction, stream: &Stream) -> Result<()> {
-        let rows = transaction
-            .fetch(
-                "SELECT seq, body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq",
-                params![stream.id, self.last_seq],
-            )
-            .await?;
-        for row in rows {
-            let seq = row.int(0)?;
-            let batch: EventBatch = codec::decode_rows(&row.blob(1)?)?;
-            let prints = fingerprints(&batch);
-            for (id, print) in batch.ids.iter().zip(prints) {
-                self.ids.entry(id_hash_wide(id)).or_insert((print, seq));
-            }
-            self.last_seq = self.last_seq.max(seq);
-        }
-        Ok(())
-    }
-
-    /// Lets go of what segments hold.
-    fn forget(&mut self, through: i64) {
-        if through > self.through {
-            self.through = through;
-            self.ids.retain(|_, (_, seq)| *seq > through);
-        }
-    }
 }
