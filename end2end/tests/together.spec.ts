@@ -304,6 +304,25 @@ test('an executive reads money with a forecast and what needs attention, and pri
   await page.close();
 });
 
+test('a chart of the first page is a picture until somebody points at it, and then answers', async ({ browser }) => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await signIn(page, plimsoll, 'elena@larkfield.example');
+  // Nothing moves in a page of its own.
+  const still = await context.newPage();
+  const loaded: string[] = [];
+  still.on('request', (request) => { if (request.url().includes('answering')) loaded.push(request.url()); });
+  await open(still, `${plimsoll.url}/overview`);
+  await expect(still.getByRole('img', { name: /What the systems bring, per day/ })).toBeVisible();
+  expect(loaded).toEqual([]);
+  const plot = still.getByRole('group', { name: /What the systems bring/ });
+  await plot.hover();
+  await expect.poll(() => loaded.length).toBe(1);
+  await plot.hover({ position: { x: 120, y: 60 } });
+  await expect(still.locator('.tip')).toContainText('€');
+  await context.close();
+});
+
 test('without a script the pages still say how things stand', async ({ browser }) => {
   const page = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
   await signIn(page, plimsoll, mara);
