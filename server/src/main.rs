@@ -9,11 +9,6 @@ mod logs;
 
 use clap::{Parser, Subcommand};
 
-/// A request is thousands of small pieces of memory that live for a millisecond; the platform's allocator
-/// takes twice as long over them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Production monitoring for AI systems: do the models still do their job?
 #[derive(Parser)]
 #[command(

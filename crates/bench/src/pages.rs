@@ -71,7 +71,7 @@ async fn filled(server: &Server) -> Result<(), String> {
 
 async fn timed(connection: &mut Connection, path: &str, key: &str) -> Result<(f64, usize), String> {
     let begun = Instant::now();
-    let (status, body) = connection.get(path, key).await?;
+    let (status, body) = connection.page(path, key).await?;
     if status == 200 {
         Ok((begun.elapsed().as_secs_f64() * 1000.0, body.len()))
     } else {

@@ -198,7 +198,7 @@ pub fn what_goes_on_is_repeated_and_what_failed_is_tried_again(server: Server) {
     let hook = Hook::new();
     let document = to(&hook, json!({"repeat_interval": ms(2000)}));
     let alerting = Alerting::set(&server, &document);
-    hook.answers.lock().expect("not poisoned").extend([503, 500]);
+    [500, 503].iter().for_each(|status| hook.answer_next(*status));
     alerting.post(&json!([alert("x", "1")]));
     hook.wait(1);
     let tries = hook.got();
@@ -209,7 +209,7 @@ pub fn what_goes_on_is_repeated_and_what_failed_is_tried_again(server: Server) {
     assert!((Duration::from_millis(1500)..Duration::from_secs(6)).contains(&apart), "repeated after {apart:?}");
     assert_ne!(again[1].key, again[0].key);
     // What is refused for good is not tried again, and its destination says so.
-    hook.answers.lock().expect("not poisoned").push(404);
+    hook.answer_next(404);
     alerting.post(&json!([alert("z", "1")]));
     let read = server.key("read");
     let states = server.wait_for("/api/v1/alerting/destinations", &read, |d| {

@@ -74,6 +74,14 @@ impl Connection {
         self.exchange(text.as_bytes()).await
     }
 
+    /// As a browser asks: packed.
+    pub(crate) async fn page(&mut self, path: &str, key: &str) -> Result<(u16, Vec<u8>), String> {
+        let text = format!(
+            "GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\naccept-encoding: gzip, deflate, br\r\n\r\n"
+        );
+        self.exchange(text.as_bytes()).await
+    }
+
     /// A JSON body by any method; the status of the answer.
     pub(crate) async fn json(&mut self, method: &str, path: &str, key: &str, body: &str) -> Result<u16, String> {
         let text = format!(
