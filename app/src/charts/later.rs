@@ -47,12 +47,17 @@ pub fn later(of: Drawing) -> AnyView {
 #[cfg(not(feature = "ssr"))]
 fn stands_as_served() -> RwSignal<bool> {
     let stands = RwSignal::new(Owner::current_shared_context().is_some_and(|page| page.during_hydration()));
-    let person = crate::components::person::person();
+    let (person, live) = (crate::components::person::person(), crate::components::live::use_live());
     Effect::new(move |_| {
-        if person.get() && stands.get_untracked() {
+        let somebody = person.get();
+        // Newer data is being read: the code comes beside it, so that no room stands empty meanwhile.
+        let news = live.calm.get() + live.alerts.get() > 0;
+        if (somebody || news) && stands.get_untracked() {
             leptos::task::spawn_local(async move {
                 __preload_answering().await;
-                let _ = stands.try_set(false);
+                if somebody {
+                    let _ = stands.try_set(false);
+                }
             });
         }
     });

@@ -292,6 +292,12 @@ impl Run {
         self.answers.len().max(usize::from(self.ran_at.is_some()))
     }
 
+    /// Calls that were taken back; those without a way back are passed and stay done.
+    fn taken_back(&self) -> usize {
+        let all = self.arrived();
+        (all.saturating_sub(self.back)..all).filter(|place| self.plan.can_be_undone(*place)).count()
+    }
+
     /// Whether any of what is done can be taken back.
     pub fn has_way_back(&self) -> bool {
         (0..self.arrived().saturating_sub(self.back)).any(|place| self.plan.can_be_undone(place))
@@ -350,8 +356,11 @@ impl Run {
                 Some(false) => "ran, and the alert went on".into(),
                 None => "ran".into(),
             },
-            State::Failed if self.back > 0 => format!("failed{}; what came before was taken back", self.place_words()),
-            State::Failed => format!("failed{}", self.place_words()),
+            State::Failed => match (self.taken_back(), self.arrived()) {
+                (_, 0) => format!("failed{}", self.place_words()),
+                (back, all) if back == all => format!("failed{}; what came before was taken back", self.place_words()),
+                (back, all) => format!("failed{}; {back} of {all} before it were taken back", self.place_words()),
+            },
             State::Denied => "was denied".into(),
             State::Expired => "ran out: nobody decided".into(),
             State::Withdrawn => "was not needed: the alert ended".into(),
@@ -359,7 +368,8 @@ impl Run {
                 format!("failed{}; what came before is taken back", self.place_words())
             }
             State::Undoing => "is being undone".into(),
-            State::Undone => "was undone".into(),
+            State::Undone if self.taken_back() == self.arrived() => "was undone".into(),
+            State::Undone => format!("was undone, {} of {} calls", self.taken_back(), self.arrived()),
         }
     }
 }

@@ -127,7 +127,8 @@ fn each_call_waits_for_the_one_before_it_and_all_are_taken_back_from_the_last() 
     // The second has no way back and is passed over.
     let run = arrived(run);
     assert_eq!(run.next(), Some(Next { place: 0, undo: true }));
-    assert_eq!(arrived(run).state, State::Undone);
+    let back = arrived(run);
+    assert_eq!((back.state, back.words().as_str()), (State::Undone, "was undone, 2 of 3 calls"));
 }
 
 #[test]
@@ -138,7 +139,9 @@ fn where_a_later_call_fails_what_came_before_is_taken_back() {
     let back = arrived(run.clone());
     assert_eq!((back.state, back.answer.as_str()), (State::Failed, "refused"));
     assert_eq!(back.words(), "failed at call 2 of 2; what came before was taken back");
-    assert_eq!((lost(run).state, lost(in_turn(Control::Itself, &[""])).state), (State::Failed, State::Failed));
+    // What cannot be taken back is not said to be.
+    assert_eq!(lost(run).words(), "failed at call 2 of 2; 0 of 1 before it were taken back");
+    assert_eq!(lost(in_turn(Control::Itself, &[""])).words(), "failed at call 1 of 2");
 }
 
 #[test]
