@@ -152,6 +152,9 @@ pub struct Run {
     /// Of these, from the last, how many the way back has passed.
     #[serde(default)]
     pub back: usize,
+    /// Calls that were taken back; those without a way back are passed and stay done.
+    #[serde(default)]
+    pub taken_back: usize,
     /// Whether the alert was over in time.
     pub helped: Option<bool>,
 }
@@ -252,6 +255,7 @@ impl Run {
                 }
                 (self.attempts, self.due_at) = (0, now);
                 self.back += 1;
+                self.taken_back += 1;
                 self.pass_what_stays();
             }
             (Running | Undoing, Event::Lost { problem, again }) => {
@@ -290,12 +294,6 @@ impl Run {
     fn arrived(&self) -> usize {
         // A run of before it was counted had one.
         self.answers.len().max(usize::from(self.ran_at.is_some()))
-    }
-
-    /// Calls that were taken back; those without a way back are passed and stay done.
-    fn taken_back(&self) -> usize {
-        let all = self.arrived();
-        (all.saturating_sub(self.back)..all).filter(|place| self.plan.can_be_undone(*place)).count()
     }
 
     /// Whether any of what is done can be taken back.
@@ -356,7 +354,7 @@ impl Run {
                 Some(false) => "ran, and the alert went on".into(),
                 None => "ran".into(),
             },
-            State::Failed => match (self.taken_back(), self.arrived()) {
+            State::Failed => match (self.taken_back, self.answers.len()) {
                 (_, 0) => format!("failed{}", self.place_words()),
                 (back, all) if back == all => format!("failed{}; what came before was taken back", self.place_words()),
                 (back, all) => format!("failed{}; {back} of {all} before it were taken back", self.place_words()),
@@ -368,8 +366,10 @@ impl Run {
                 format!("failed{}; what came before is taken back", self.place_words())
             }
             State::Undoing => "is being undone".into(),
-            State::Undone if self.taken_back() == self.arrived() => "was undone".into(),
-            State::Undone => format!("was undone, {} of {} calls", self.taken_back(), self.arrived()),
+            State::Undone if self.taken_back < self.answers.len() => {
+                format!("was undone, {} of {} calls", self.taken_back, self.answers.len())
+            }
+            State::Undone => "was undone".into(),
         }
     }
 }

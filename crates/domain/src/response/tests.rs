@@ -50,6 +50,7 @@ fn proposed(control: Control) -> Run {
         answer: String::new(),
         answers: Vec::new(),
         back: 0,
+        taken_back: 0,
         helped: None,
     }
 }

@@ -326,6 +326,7 @@ impl Engine {
             answer: String::new(),
             answers: Vec::new(),
             back: 0,
+            taken_back: 0,
             helped: None,
         };
         let Some(id) = self.store.add_run(&run).await? else {
@@ -495,14 +496,14 @@ impl Engine {
     /// Where a team's automation is called, and with what, is shown to those who may decide.
     fn shown_to(&self, actor: &Actor, mut runs: Vec<Run>) -> Vec<Run> {
         if self.may(actor, Action::Respond, &Object::Installation).is_err() {
-            let hidden = Plan {
-                url: String::new(),
-                parameters: Value::Null,
-                undo_url: String::new(),
-                then: Vec::new(),
-                hash: String::new(),
-            };
-            runs.iter_mut().for_each(|run| run.plan = hidden.clone());
+            // How many calls there are, and what each is for, everybody may know.
+            let named =
+                |call: Call| Call { url: String::new(), parameters: Value::Null, undo_url: String::new(), ..call };
+            runs.iter_mut().for_each(|run| {
+                let then = std::mem::take(&mut run.plan.then).into_iter().map(named).collect();
+                let (url, undo_url, hash) = Default::default();
+                run.plan = Plan { url, parameters: Value::Null, undo_url, then, hash };
+            });
         }
         runs
     }

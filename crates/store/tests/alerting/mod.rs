@@ -249,6 +249,7 @@ pub async fn one_run_of_a_response_is_open_at_a_time_and_changes_as_a_whole(data
         answer: String::new(),
         answers: Vec::new(),
         back: 0,
+        taken_back: 0,
         helped: None,
     };
     let id = store.add_run(&new("restart", Some(7))).await.expect("kept").expect("the first");
