@@ -182,13 +182,7 @@ impl Response {
 
     /// All its calls, in order.
     pub fn calls(&self) -> Vec<Call> {
-        let first = Call {
-            name: String::new(),
-            url: self.url.clone(),
-            parameters: self.parameters.clone(),
-            undo_url: self.undo_url.clone(),
-        };
-        std::iter::once(first).chain(self.then.iter().cloned()).collect()
+        in_order(&self.url, &self.parameters, &self.undo_url, &self.then)
     }
 
     /// Its calls about an alert. What is filled into parameters stays text: it cannot become another field.
@@ -198,6 +192,13 @@ impl Response {
             |call: Call| Call { parameters: fill(&call.parameters, &|text| filled(text, labels, &value, "")), ..call };
         self.calls().into_iter().map(about).collect()
     }
+}
+
+/// The first call, which has no name of its own, and those after it.
+fn in_order(url: &str, parameters: &Value, undo_url: &str, then: &[Call]) -> Vec<Call> {
+    let (url, parameters, undo_url) = (url.to_string(), parameters.clone(), undo_url.to_string());
+    let first = Call { name: String::new(), url, parameters, undo_url };
+    std::iter::once(first).chain(then.iter().cloned()).collect()
 }
 
 fn fill(value: &Value, text: &impl Fn(&str) -> String) -> Value {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Call, Control};
+use super::{Call, Control, in_order};
 use crate::Timestamp;
 
 /// Tries of one call, with growing pauses between them.
@@ -30,13 +30,7 @@ pub struct Plan {
 impl Plan {
     /// All that is called, in order.
     pub fn calls(&self) -> Vec<Call> {
-        let first = Call {
-            name: String::new(),
-            url: self.url.clone(),
-            parameters: self.parameters.clone(),
-            undo_url: self.undo_url.clone(),
-        };
-        std::iter::once(first).chain(self.then.iter().cloned()).collect()
+        in_order(&self.url, &self.parameters, &self.undo_url, &self.then)
     }
 
     fn can_be_undone(&self, place: usize) -> bool {
