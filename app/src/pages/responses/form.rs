@@ -85,12 +85,12 @@ fn call(place: usize, of: Option<&Call>) -> AnyView {
     let parameters = of.map(|c| written(&c.parameters)).unwrap_or_default();
     let field = |name: &str| format!("then.{place}.{name}");
     view! {
-        <fieldset class="col gap-8"><legend class="lab">{format!("Call {}", place + 2)}</legend>
+        <fieldset><legend class="lab">{format!("Call {}", place + 2)}</legend>
             <div class="row wrap gap-12">
                 <label class="f"><span>"What it does, in a few words"</span><input class="in" name=field("name") maxlength="200" value=text(of.map(|c| &c.name))/></label>
                 <label class="f grow"><span>"Then called by POST; empty takes it away"</span><input class="in mono" name=field("url") type="url" autocomplete="off" value=text(of.map(|c| &c.url))/></label>
                 <label class="f grow"><span>"To take this call back"</span><input class="in mono" name=field("undo_url") type="url" autocomplete="off" value=text(of.map(|c| &c.undo_url))/></label></div>
-            <label class="f"><span>"Its parameters, JSON"</span><textarea class="in mono" name=field("parameters") rows="3" spellcheck="false">{parameters}</textarea></label></fieldset>
+            <label class="f mt-8"><span>"Its parameters, JSON"</span><textarea class="in mono" name=field("parameters") rows="3" spellcheck="false">{parameters}</textarea></label></fieldset>
     }
     .into_any()
 }
