@@ -290,7 +290,7 @@ fn build(engine: Engine, config: &Config, stop: CancellationToken) -> (Router, V
     (app.with_state(state), entries)
 }
 
-/// Answers that are long enough, for whoever takes them packed: pages and what they read are text, a tenth as long
+/// Answers that are long enough, for whoever takes them packed: pages and what they read are text, a third as long
 /// packed, and a phone is far away. Site files are packed already; a stream of events must not wait for more of them.
 fn compression() -> CompressionLayer<impl Predicate> {
     const LEAST: u64 = 1024;
