@@ -41,18 +41,23 @@ pub fn shortened(text: &str, most: usize) -> String {
     format!("{}…", cut.trim_end())
 }
 
+/// The share of the width that a text takes, shortened.
+fn room(text: &str) -> f64 {
+    shortened(text, LETTERS_MAX).chars().count() as f64 * LETTER
+}
+
 /// A lane with its bars, and how many bars had no room.
 fn lane(name: &str, bars: &[Bar], axis: &Axis, place: &Place) -> AnyView {
     let shares: Vec<(f64, f64)> =
         bars.iter().map(|b| (axis.share(b.from), b.to.map_or(1.0, |t| axis.share(t)))).collect();
     // Words that would run out of the page stand left of their bar.
     let late = |i: usize| {
-        let room = shortened(&bars[i].title, LETTERS_MAX).chars().count() as f64 * LETTER;
+        let room = room(&bars[i].title);
         shares[i].0 + room > 1.0 && shares[i].0 > room
     };
     let extents: Vec<(i64, i64)> = (0..bars.len())
         .map(|i| {
-            let room = shortened(&bars[i].title, LETTERS_MAX).chars().count() as f64 * LETTER + 0.01;
+            let room = room(&bars[i].title) + 0.01;
             let (from, to) = shares[i];
             let (from, to) = if late(i) { (from - room, to) } else { (from, to.max(from + room)) };
             ((from * 1e6) as i64, (to * 1e6) as i64)
@@ -153,8 +158,7 @@ pub fn timeline(timeline: &Timeline, flags: &[Flag], range: TimeRange, place: &P
     let axis = Axis { from: range.from.0 as f64, span: range.micros().max(1) as f64 };
     let named: Vec<&Flag> = flags.iter().filter(|f| f.kind == FlagKind::Change).rev().take(CHANGES).collect();
     let named: Vec<&Flag> = named.into_iter().rev().collect();
-    let room = |flag: &&Flag| shortened(&flag.title, LETTERS_MAX).chars().count() as f64 * LETTER;
-    let places: Vec<(f64, f64)> = named.iter().map(|flag| (axis.share(flag.at), room(flag))).collect();
+    let places: Vec<(f64, f64)> = named.iter().map(|flag| (axis.share(flag.at), room(&flag.title))).collect();
     let changes: Vec<_> = placed(&places).iter().rev().map(|p| change(p, &named, &axis)).collect();
     let grid: Vec<(f64, String)> = ticks::times(axis.from, axis.from + axis.span, &zone());
     let lines: Vec<_> = grid

@@ -18,7 +18,7 @@ pub struct LiveEvent {
 
 /// How many events there have been, and how many of them were of alerts. A page that was drawn at other numbers than
 /// it began to listen at has missed some meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
     pub all: u64,
     pub alerts: u64,

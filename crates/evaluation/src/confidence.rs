@@ -11,13 +11,17 @@ use crate::share::share;
 
 /// Statistics of the probability of the predicted class. `None` without probabilities.
 pub fn confidence(rows: &Rows, task: Task, positive: Option<&str>, low: f64) -> Option<Confidence> {
-    let sorted = sorted_finite(&certainty(rows, task, positive)?);
+    if !task.is_classification() {
+        return None;
+    }
+    let answers = answers(rows, task, positive);
+    let sorted = sorted_finite(&of_answers(rows, answers.as_deref())?);
     if sorted.is_empty() {
         return None;
     }
     let n = sorted.len() as u64;
     let of = |hits: usize, n: u64| share(hits as u64, n);
-    let positive_share = answers(rows, task, positive).map(|predicted| {
+    let positive_share = answers.map(|predicted| {
         let known = predicted.iter().flatten().count() as u64;
         of(predicted.iter().flatten().filter(|yes| **yes).count(), known.max(1))
     });
@@ -40,10 +44,11 @@ fn answers(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<Option
 /// The probability of each row's predicted class; NaN where it is missing. `None` for a task without classes, or
 /// without probabilities.
 pub(crate) fn certainty(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<f64>> {
-    if !task.is_classification() {
-        return None;
-    }
-    match (rows.numbers("probability"), answers(rows, task, positive)) {
+    task.is_classification().then(|| of_answers(rows, answers(rows, task, positive).as_deref())).flatten()
+}
+
+fn of_answers(rows: &Rows, answers: Option<&[Option<bool>]>) -> Option<Vec<f64>> {
+    match (rows.numbers("probability"), answers) {
         (Some(p), Some(answers)) => {
             Some(p.iter().zip(answers).map(|(p, yes)| if yes.unwrap_or(*p >= 0.5) { *p } else { 1.0 - p }).collect())
         }

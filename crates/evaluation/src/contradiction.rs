@@ -4,17 +4,16 @@
 //! A label that is wrong by design hides among the answers of which a model was unsure anyway. Where it was sure hardly
 //! any label says otherwise, so that a few that were planted there stand out long before they move accuracy.
 
-use domain::event::MISSING;
 use domain::model::Task;
 use domain::verdict::Estimate;
 
 use crate::Rows;
 use crate::confidence::certainty;
-use crate::quality::{classes, predicted_positive, truly_positive};
+use crate::quality::answers_right;
 use crate::share::share_of_some;
 
 /// How sure a model has to be: of twenty such answers one may be wrong, were it right about itself.
-pub const SURE: f64 = 0.95;
+const SURE: f64 = 0.95;
 
 /// Of the labelled rows of which the model was sure, the share whose label is another than it said; n counts the rows.
 /// `None` for a task without classes, without probabilities, or where no such row has a label.
@@ -26,28 +25,11 @@ pub fn contradicted(rows: &Rows, task: Task, positive: Option<&str>) -> Option<E
     share_of_some(wrong, n)
 }
 
-/// Whether each answer is what its label says; `None` where either is missing.
-fn answers_right(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<Option<bool>>> {
-    let labels = rows.labels?;
-    if let Some(positive) = positive.filter(|_| task == Task::BinaryClassification) {
-        let (said, truth) = (predicted_positive(rows, positive)?, truly_positive(labels, positive));
-        return Some(said.into_iter().zip(truth).map(|(said, truth)| Some(said? == truth?)).collect());
-    }
-    let (said, names) = classes(rows.column("prediction")?);
-    let (truth, words) = classes(labels);
-    let same: Vec<Option<usize>> = words.iter().map(|w| names.iter().position(|n| n == w)).collect();
-    let known = |(said, truth): (&u32, &u32)| {
-        let known = *said != MISSING && *truth != MISSING;
-        known.then(|| same[*truth as usize] == Some(*said as usize))
-    };
-    Some(said.iter().zip(&truth).map(known).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use domain::Timestamp;
-    use domain::event::{Column, ColumnData};
+    use domain::event::{Column, ColumnData, MISSING};
 
     const ROWS: usize = 4000;
 

@@ -83,6 +83,24 @@ pub(crate) fn predicted_positive(rows: &Rows, positive: &str) -> Option<Vec<Opti
     Some(scores.iter().map(|p| (!p.is_nan()).then_some(*p >= 0.5)).collect())
 }
 
+/// Whether each answer is what its label says; `None` where either is missing. `None` for a task without classes.
+pub(crate) fn answers_right(rows: &Rows, task: Task, positive: Option<&str>) -> Option<Vec<Option<bool>>> {
+    let labels = rows.labels?;
+    match task {
+        Task::BinaryClassification => {
+            let (said, truth) = (predicted_positive(rows, positive?)?, truly_positive(labels, positive?));
+            Some(said.into_iter().zip(truth).map(|(said, truth)| Some(said? == truth?)).collect())
+        }
+        Task::MulticlassClassification => {
+            let (said, names) = classes(rows.column("prediction")?);
+            let (truth, words) = classes(labels);
+            let known = |(said, truth): (&u32, &u32)| Some(names.get(*said as usize)? == words.get(*truth as usize)?);
+            Some(said.iter().zip(&truth).map(known).collect())
+        }
+        _ => None,
+    }
+}
+
 fn share(name: &str, (hit, of): (u64, u64)) -> Option<Metric> {
     share_of_some(hit, of).map(|s| metric(name, s.value, s.low, s.high, s.n))
 }

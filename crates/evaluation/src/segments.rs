@@ -39,17 +39,13 @@ pub fn scores(rows: &Rows, trained: Option<&Trained>, task: Task, positive: Opti
     let labelled = rows.labels.map_or(0, |l| l.len() - l.missing());
     let enough = labelled >= 200 && labelled * 2 >= rows.times.len();
     match task {
+        Task::BinaryClassification | Task::MulticlassClassification if enough => {
+            let right = quality::answers_right(rows, task, positive)?;
+            let values = right.into_iter().map(|r| r.map_or(f64::NAN, |r| f64::from(u8::from(r)))).collect();
+            Some(Scores { values, realised: true, higher_is_better: true })
+        }
         Task::BinaryClassification => {
             let decided = quality::predicted_positive(rows, positive?)?;
-            if let (true, Some(labels)) = (enough, rows.labels) {
-                let truth = quality::truly_positive(labels, positive?);
-                let right = |(d, t): (&Option<bool>, &Option<bool>)| match (d, t) {
-                    (Some(d), Some(t)) => f64::from(u8::from(d == t)),
-                    _ => f64::NAN,
-                };
-                let values = decided.iter().zip(&truth).map(right).collect();
-                return Some(Scores { values, realised: true, higher_is_better: true });
-            }
             let Some(Estimator::Binary(model)) = &trained?.estimator else {
                 return None;
             };
@@ -66,19 +62,6 @@ pub fn scores(rows: &Rows, trained: Option<&Trained>, task: Task, positive: Opti
                 })
                 .collect();
             Some(Scores { values, realised: false, higher_is_better: true })
-        }
-        Task::MulticlassClassification if enough => {
-            let (predicted, names) = quality::classes(rows.column("prediction")?);
-            let (truth, words) = quality::classes(rows.labels?);
-            let values = predicted
-                .iter()
-                .zip(&truth)
-                .map(|(p, t)| match (names.get(*p as usize), words.get(*t as usize)) {
-                    (Some(p), Some(t)) => f64::from(u8::from(p == t)),
-                    _ => f64::NAN,
-                })
-                .collect();
-            Some(Scores { values, realised: true, higher_is_better: true })
         }
         Task::Regression if enough => {
             let truth = quality::numbers_of(rows.labels?);

@@ -41,8 +41,8 @@ impl FreshIds {
     /// The fingerprint of a row whose id is in the fresh log, or was lately.
     pub fn get(&self, id: &str) -> Option<u32> {
         let (key, rest) = halves(id_hash_wide(id));
-        let found = self.tables.iter().rev().filter_map(|table| table.ids.get(&key));
-        found.into_iter().find(|(known, _)| *known == rest).map(|(_, print)| *print)
+        let mut found = self.tables.iter().rev().filter_map(|table| table.ids.get(&key));
+        found.find(|(known, _)| *known == rest).map(|(_, print)| *print)
     }
 
     pub fn learn(&mut self, seq: i64, additions: impl IntoIterator<Item = (u128, u32)>) {

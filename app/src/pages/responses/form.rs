@@ -95,7 +95,8 @@ fn call(place: usize, of: Option<&Call>) -> AnyView {
     .into_any()
 }
 
-fn written(parameters: &Value) -> String {
+/// Parameters as people read and write them; empty where there are none.
+pub(super) fn written(parameters: &Value) -> String {
     match parameters {
         Value::Null => String::new(),
         own => serde_json::to_string_pretty(own).unwrap_or_default(),

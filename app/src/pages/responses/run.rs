@@ -4,6 +4,7 @@ use domain::response::{Call, Control, Run, RunAct, State};
 use domain::{Status as Of, format};
 use leptos::prelude::*;
 
+use super::form::written;
 use crate::components::alert::Avatar;
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
@@ -114,9 +115,9 @@ fn plan(run: &Run) -> AnyView {
     let calls = run.plan.calls();
     let count = calls.len();
     let shown = |(place, call): (usize, Call)| {
-        let text = match &call.parameters {
-            parameters if parameters.is_null() => "no parameters".to_string(),
-            parameters => serde_json::to_string_pretty(parameters).unwrap_or_default(),
+        let text = match written(&call.parameters) {
+            none if none.is_empty() => "no parameters".to_string(),
+            text => text,
         };
         let lines: Vec<_> = text
             .lines()

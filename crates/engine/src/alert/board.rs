@@ -80,6 +80,10 @@ impl Board {
         self.alerts.values().filter(move |a| a.fires(now))
     }
 
+    pub fn fires(&self, fingerprint: &str, now: Timestamp) -> bool {
+        self.alerts.get(fingerprint).is_some_and(|a| a.fires(now))
+    }
+
     pub fn put(&mut self, alert: Alert) {
         self.moved.insert(alert.fingerprint.clone());
         self.alerts.insert(alert.fingerprint.clone(), alert);
@@ -205,7 +209,7 @@ impl Board {
         }
         let ended: Vec<String> = self.suppressed.keys().filter(|f| !found.contains_key(*f)).cloned().collect();
         for fingerprint in ended {
-            if self.alerts.get(&fingerprint).is_some_and(|a| a.fires(now)) {
+            if self.fires(&fingerprint, now) {
                 let title = "No silence and no inhibition covers it any more".to_string();
                 decided.push(self.entry(&fingerprint, EntryKind::Decision, title, String::new(), Some(true), now));
             }

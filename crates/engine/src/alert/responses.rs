@@ -21,7 +21,6 @@ use store::Decided;
 use tokio_util::sync::CancellationToken;
 
 use super::alerts::said;
-use super::board::Board;
 use crate::notify::{Problem, pause, webhook};
 use crate::outgoing::{self, Target};
 use crate::signature::hex;
@@ -89,10 +88,6 @@ fn fits(response: &Response, labels: &Labels) -> bool {
     response.enabled && Matchers::of(&response.matchers).is_ok_and(|m| m.matches(labels))
 }
 
-fn fires(board: &Board, fingerprint: &str, now: Timestamp) -> bool {
-    board.alerts.get(fingerprint).is_some_and(|a| a.fires(now))
-}
-
 impl Engine {
     async fn response_turn(&self) -> Result<()> {
         let kept: Responses = self.document(DOCUMENT).await?;
@@ -112,7 +107,7 @@ impl Engine {
     /// What is due of a run: sent where it was decided, ended where its time is over.
     async fn look_at_run(&self, run: &Run, kept: &Responses) -> Result<()> {
         let now = self.now();
-        let fires = fires(&*self.board().await?, &run.fingerprint, now);
+        let fires = self.board().await?.fires(&run.fingerprint, now);
         let secret = kept.all.iter().find(|r| r.name == run.response).map_or("", |r| r.secret.as_str());
         // Stopped, nothing runs; what is taken back goes out all the same.
         let goes_out = |next: &Next| run.due_at <= now && (next.undo || kept.stopped.is_none());

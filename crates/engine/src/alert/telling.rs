@@ -22,10 +22,10 @@ use super::board::{Board, LiveGroup, Surroundings, Waiting};
 const TOLD_MAX: usize = 200;
 
 /// What a turn holds a group's alerts against.
-pub(super) struct Hushed<'a> {
-    pub suppression: &'a HashMap<String, Suppressed>,
+struct Hushed<'a> {
+    suppression: &'a HashMap<String, Suppressed>,
     /// Its route says nothing new now.
-    pub muted: bool,
+    muted: bool,
 }
 
 impl Hushed<'_> {
@@ -76,10 +76,6 @@ impl Board {
             decided.push(Decided::Group(live.group.clone()));
         }
         self.groups.insert(key.to_string(), live);
-    }
-
-    fn fires(&self, fingerprint: &str, now: Timestamp) -> bool {
-        self.alerts.get(fingerprint).is_some_and(|a| a.fires(now))
     }
 
     /// Takes the policy's next step where it is due: whom it reaches is told whatever was said before.
