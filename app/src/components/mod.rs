@@ -17,4 +17,5 @@ pub mod person;
 pub mod reading;
 pub mod state;
 pub mod status;
+pub mod title;
 pub mod zone;

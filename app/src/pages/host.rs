@@ -19,6 +19,7 @@ use crate::components::live::use_live;
 use crate::components::panel::{Empty, Panel, Read};
 use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
+use crate::components::title::titled;
 use crate::components::zone::Here;
 use crate::server_functions::find::host;
 
@@ -44,7 +45,7 @@ pub fn HostPage() -> impl IntoView {
         |(name, environment, range)| host(name, environment, range),
     );
     view! {
-        <Title text=move || name.get()/>
+        <Title text=titled(move || name.get())/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("Operations", "/operations")] range="Last 1 h">
             <Read what=data title=Signal::derive(move || name.get()) draw=page/>
         </Frame>

@@ -21,6 +21,7 @@ use crate::components::panel::{Empty, Panel, Read};
 use crate::components::reading::reading;
 use crate::components::state::{Place, use_place};
 use crate::components::status::{LoadScale, Status};
+use crate::components::title::titled;
 use crate::components::zone::Here;
 use crate::server_functions::evaluation::system;
 
@@ -39,7 +40,7 @@ pub fn SystemPage() -> impl IntoView {
         |(name, environment, range)| system(name, environment, range),
     );
     view! {
-        <Title text=move || name.get()/>
+        <Title text=titled(move || name.get())/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("AI systems", "/overview")] range="Last 7 d">
             <Read what=data title=Signal::derive(move || name.get()) draw=page/>
         </Frame>

@@ -25,6 +25,7 @@ use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::reading::reading;
 use crate::components::state::encoded;
 use crate::components::status::Status;
+use crate::components::title::titled;
 use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{act_on_incident, annotate, incident, look_at_incident};
@@ -52,7 +53,7 @@ pub fn IncidentPage() -> impl IntoView {
     );
     let filter = RwSignal::new("all");
     view! {
-        <Title text=move || format!("INC-{}", id.get())/>
+        <Title text=titled(move || format!("INC-{}", id.get()))/>
         <Frame title=Signal::derive(move || format!("INC-{}", id.get())) crumbs=vec![("Incidents", "/incidents")]>
             {move || outcome(act.value().get().map(|r| r.map(|_| ())), "")}
             {move || outcome(flag.value().get().map(|r| r.map(|_| ())), "")}

@@ -19,6 +19,7 @@ use crate::components::panel::{Empty, Failed, Loading, Panel};
 use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
+use crate::components::title::titled;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::evaluation::feature;
@@ -48,7 +49,7 @@ pub fn FeaturePage() -> impl IntoView {
         column.split_once('.').map_or(column.clone(), |(_, name)| name.to_string())
     });
     view! {
-        <Title text=title/>
+        <Title text=titled(move || title.get())/>
         <Frame title=title crumbs=vec![("AI systems", "/overview")] range="All data">
             <Transition fallback=Loading>
                 {awaited(move || (place.get(), column.get(), title.get()), move || data, |(place, column, title), data| match data {

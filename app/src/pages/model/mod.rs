@@ -34,6 +34,7 @@ use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, encoded, use_place};
 use crate::components::status::Status;
+use crate::components::title::titled;
 use crate::components::zone::Here;
 use crate::server_functions::views::model;
 
@@ -93,7 +94,7 @@ fn ModelPage(section: Section) -> impl IntoView {
         |(name, environment, range)| model(name, environment, range),
     );
     view! {
-        <Title text=move || name.get()/>
+        <Title text=titled(move || name.get())/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("AI systems", "/overview")] range="All data">
             <Transition fallback=Loading>
                 {awaited(move || (place.get(), name.get()), move || data, move |(place, name), data| match data {

@@ -14,6 +14,7 @@ use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::{awaited, reading};
 use crate::components::state::{Place, use_place};
+use crate::components::title::titled;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::evaluation::predictions;
 
@@ -36,7 +37,7 @@ pub fn PredictionsPage() -> impl IntoView {
         |(name, environment, range, conditions)| predictions(name, environment, range, conditions),
     );
     view! {
-        <Title text=move || format!("Predictions of {}", name.get())/>
+        <Title text=titled(move || format!("Predictions of {}", name.get()))/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("AI systems", "/overview")] range="All data">
             <div class="head"><div class="grow"><h1>"Predictions"</h1><p>"One by one, the newest first. A segment, or conditions of one’s own, narrow them."</p></div></div>
             {move || view! { <ModelTabs name=name.get() current="predictions"/> }}

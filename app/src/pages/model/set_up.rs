@@ -20,6 +20,7 @@ use crate::components::lasting::initially;
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::reading::awaited;
 use crate::components::status::Status;
+use crate::components::title::titled;
 use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::model_set_up::{change_model, choose_baseline, model_set_up, remove_model, use_baseline};
@@ -80,7 +81,7 @@ pub fn ModelSetUp() -> impl IntoView {
         }
     });
     view! {
-        <Title text=move || format!("{} set-up", name.get())/>
+        <Title text=titled(move || format!("{} set-up", name.get()))/>
         <Frame title=Signal::derive(move || name.get()) crumbs=vec![("AI systems", "/overview")]>
             <Transition fallback=Loading>
                 {awaited(move || name.get(), move || data, move |name, data| match data {
