@@ -6,6 +6,7 @@
 //! had no fault.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::event::{Column, ColumnData};
 use domain::model::Task;
@@ -19,7 +20,7 @@ use evaluation::monitors::{histories, limits};
 use evaluation::quality::{headline, usual};
 use evaluation::reference::Reference;
 use evaluation::segments::merit;
-use evaluation::trained::Trained;
+use evaluation::trained::{Learnt, Trained};
 use evaluation::window::{Context, Window, evaluate};
 use serde_json::json;
 
@@ -207,7 +208,8 @@ pub fn detection(rounds: usize) -> Result<(), String> {
             None => reference,
         };
         let trained = Trained::quickly(&rows, Task::BinaryClassification, Some("1"));
-        let trained = trained.thoroughly(&rows, Task::BinaryClassification, Some("1"), &|_| ());
+        let learnt = Learnt::of(&rows, Task::BinaryClassification, Some("1"), &|_| ());
+        let trained = trained.with(Arc::new(learnt), None);
         let context = Context {
             task: Task::BinaryClassification,
             positive: Some("1"),

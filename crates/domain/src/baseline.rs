@@ -20,6 +20,13 @@ pub enum BaselineSource {
     Seasonal { weeks: u32 },
 }
 
+/// See [`BaselineSource::lesson`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lesson {
+    pub learnt_from: TimeRange,
+    pub serves: TimeRange,
+}
+
 /// A rolling baseline moves on in so many steps of its own length: moving it window by window would
 /// read and sort all its rows for each.
 const STEPS: i64 = 7;
@@ -69,6 +76,24 @@ impl BaselineSource {
         }
     }
 
+    /// What takes long to learn, for a window that begins at `at`: the range whose rows it is learnt from, and the
+    /// windows that it serves, none of which holds a row of it. Learning at each step of a baseline that moves would
+    /// take all of the machine, so it is learnt anew at most hourly of one that rolls, and weekly, from all hours of
+    /// its weeks, of a seasonal one. Of one that does not move: once, for all.
+    pub fn lesson(&self, at: Timestamp) -> Lesson {
+        let anew = |every: i64, reach: i64| {
+            let from = Timestamp(at.0.div_euclid(every) * every);
+            let learnt_from = TimeRange { from: from.plus(-reach), to: from };
+            Lesson { learnt_from, serves: TimeRange { from, to: from.plus(every) } }
+        };
+        match self {
+            BaselineSource::Upload => Lesson { learnt_from: TimeRange::ALL, serves: TimeRange::ALL },
+            BaselineSource::Range { range, .. } => Lesson { learnt_from: *range, serves: TimeRange::ALL },
+            BaselineSource::Rolling { span } => anew((span / STEPS).max(HOUR), *span),
+            BaselineSource::Seasonal { weeks } => anew(7 * DAY, i64::from(*weeks) * 7 * DAY),
+        }
+    }
+
     /// As a reader meets it.
     pub fn words(&self) -> String {
         match self {
@@ -105,6 +130,9 @@ mod tests {
                 let at = Timestamp(at);
                 let ranges = source.ranges(at);
                 assert!(!ranges.is_empty() && ranges.iter().all(|r| r.to <= at && r.from < r.to), "{ranges:?}");
+                let Lesson { learnt_from, serves } = source.lesson(at);
+                assert!(serves.from <= at && at < serves.to, "{serves:?}");
+                assert!(learnt_from.from < learnt_from.to && learnt_from.to <= serves.from, "{learnt_from:?}");
             }
         }
         let weeks = BaselineSource::Seasonal { weeks: 2 }.ranges(Timestamp(30 * DAY + 3 * HOUR));

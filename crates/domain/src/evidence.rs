@@ -58,7 +58,7 @@ impl Together {
 pub struct Multivariate {
     /// Mean PCA reconstruction error.
     pub components: Option<Together>,
-    /// The autoencoder's error over that of held-out baseline rows.
+    /// The autoencoder's error over that of rows of the baseline.
     pub autoencoder: Option<Together>,
     /// Area under the ROC curve of a model that tells window from baseline; 0.5 when it cannot.
     pub classifier: Option<Together>,
@@ -67,6 +67,18 @@ pub struct Multivariate {
     /// Marks the rows and what was learnt: where both are the same, all of the above is.
     #[serde(default)]
     pub mark: Option<u64>,
+}
+
+impl Multivariate {
+    /// Whether both were found of the same rows, held against the same baseline: what one of them lacks, the other
+    /// may say. Within what writing a number down and reading it takes from it.
+    pub fn is_of_the_same_as(&self, other: &Multivariate) -> bool {
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+        match (self.components, other.components) {
+            (Some(a), Some(b)) => a.n == b.n && close(a.value, b.value) && close(a.usual_low, b.usual_low),
+            _ => false,
+        }
+    }
 }
 
 /// What the model does, whatever the truth (definitions: measures).

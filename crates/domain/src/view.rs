@@ -387,7 +387,7 @@ pub struct Training {
     pub share: f64,
     pub begun: Timestamp,
     pub done: Option<Timestamp>,
-    /// Baseline rows learnt from.
+    /// Baseline rows learnt from; 0 while it waits for its turn.
     pub rows: u64,
 }
 

@@ -12,7 +12,7 @@ use statistics::unlabelled::{Estimates, estimate_multiclass};
 
 use crate::Rows;
 use crate::quality::{self, higher_is_better};
-use crate::trained::{Estimator, Trained, class_scores};
+use crate::trained::{Estimator, Trained, class_scores, loss_inputs};
 
 /// Rows that an estimate needs.
 const ROWS_NEEDED: usize = 30;
@@ -65,12 +65,12 @@ pub fn estimated(trained: &Trained, rows: &Rows, positive: Option<&str>) -> Opti
             };
             Some(Estimated { metrics: shares(&said, &error, n), method: "confidence".into(), rows: n as u64 })
         }
-        Estimator::Loss { model, absolute_deviation, squared_deviation } => {
+        Estimator::Loss { encoding, model, absolute_deviation, squared_deviation } => {
             let n = rows.times.len();
             if n < ROWS_NEEDED {
                 return None;
             }
-            let inputs = trained.loss_inputs(rows);
+            let inputs = loss_inputs(encoding, rows);
             let half = |deviation: f64| Z95 * deviation / (n as f64).sqrt();
             let (mae, rmse) = (model.mean_absolute_error(&inputs), model.root_mean_squared_error(&inputs));
             let (a, s) = (half(*absolute_deviation), half(*squared_deviation));

@@ -47,10 +47,10 @@ pub fn multivariate(trained: &Trained, rows: &Rows, thorough: bool, earlier: Opt
         found.anomalies = Some(share(strange as u64, n as u64));
     }
     let part = |most: usize| -> Vec<usize> { thinned(n, most) };
-    if let Some(net) = &trained.autoencoder {
+    let net = trained.learnt.as_ref().and_then(|l| Some((&l.encoding, l.autoencoder.as_ref()?, trained.usual_error?)));
+    if let Some((encoding, net, usual)) = net {
         let few = part(AUTOENCODED);
-        let columns: Vec<_> = trained
-            .encoding
+        let columns: Vec<_> = encoding
             .columns(rows)
             .into_iter()
             .map(|column| match column {
@@ -63,7 +63,7 @@ pub fn multivariate(trained: &Trained, rows: &Rows, thorough: bool, earlier: Opt
                 }
             })
             .collect();
-        found.autoencoder = net.ratio(&columns).map(|r| Together {
+        found.autoencoder = net.ratio(&columns, &usual).map(|r| Together {
             value: r.ratio,
             usual_low: r.usual.0,
             usual_high: r.usual.1,
@@ -90,7 +90,8 @@ pub fn multivariate(trained: &Trained, rows: &Rows, thorough: bool, earlier: Opt
 /// JSON takes for a whole number.
 fn mark(trained: &Trained, rows: &Array2<f64>) -> u64 {
     let mean = trained.reconstruction.as_ref().map_or(0.0, |r| r.mean);
-    let learnt = [mean.to_bits(), u64::from(trained.autoencoder.is_some()), rows.nrows() as u64];
+    let usual = trained.usual_error.map_or(0, |u| u.mean.to_bits());
+    let learnt = [mean.to_bits(), usual, rows.nrows() as u64];
     let values = trained.kept.iter().chain(rows).map(|v| v.to_bits());
     learnt.into_iter().chain(values).fold(VERSION, mix) >> 11
 }
@@ -122,27 +123,58 @@ pub fn severity(found: &Multivariate) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::trained::Learnt;
     use domain::Timestamp;
     use domain::event::{Column, ColumnData};
     use domain::model::Task;
 
     fn table(rows: usize, seed: u64) -> Vec<Column> {
+        spread(rows, seed, |_| 1.0)
+    }
+
+    fn spread(rows: usize, seed: u64, reach: fn(usize) -> f64) -> Vec<Column> {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut column = |name: &str| Column {
             name: name.into(),
-            data: ColumnData::Number((0..rows).map(|_| random.f64()).collect()),
+            data: ColumnData::Number((0..rows).map(|row| reach(row) * random.f64()).collect()),
         };
         vec![column("feature.x"), column("feature.y")]
+    }
+
+    fn rows<'a>(times: &'a [Timestamp], columns: &'a [Column]) -> Rows<'a> {
+        Rows { times, columns, labels: None, label_times: &[] }
+    }
+
+    #[test]
+    fn a_wild_hour_is_usual_among_its_own_kind() {
+        // One hour in eight is five times as wild as the others.
+        let wild = |_: usize| 5.0;
+        let all = spread(2000, 1, |row| if row % 8 == 0 { 5.0 } else { 1.0 });
+        let (hour, now) = (spread(250, 2, wild), spread(250, 3, wild));
+        let times = [Timestamp(0); 2000];
+        let learnt = Arc::new(Learnt::of(&rows(&times, &all), Task::Regression, None, &|_| ()));
+        let quickly = Trained::quickly(&rows(&times[..250], &hour), Task::Regression, None);
+        let found = |usual: Option<&Rows>| {
+            let trained = quickly.clone().with(learnt.clone(), usual);
+            multivariate(&trained, &rows(&times[..250], &now), false, None)
+        };
+        let (of_all, of_its_own) = (found(None), found(Some(&rows(&times[..250], &hour))));
+        assert!(of_all.autoencoder.is_some_and(|a| a.outside()), "{of_all:?}");
+        assert!(of_its_own.autoencoder.is_some_and(|a| !a.outside()), "{of_its_own:?}");
+        // Held against other rows it is another answer, of the same window and baseline.
+        assert_ne!(of_all.mark, of_its_own.mark);
+        assert!(of_all.is_of_the_same_as(&of_its_own));
+        let too_few = found(Some(&rows(&times[..40], &spread(40, 4, wild))));
+        assert!(too_few.autoencoder.is_none() && !too_few.is_of_the_same_as(&Multivariate::default()));
     }
 
     #[test]
     fn what_was_said_of_the_same_rows_is_said_again_and_of_others_found_anew() {
         let times = [Timestamp(0); 300];
         let (before, mut now) = (table(300, 1), table(300, 2));
-        fn rows<'a>(times: &'a [Timestamp], columns: &'a [Column]) -> Rows<'a> {
-            Rows { times, columns, labels: None, label_times: &[] }
-        }
         let trained = Trained::quickly(&rows(&times, &before), Task::Regression, None);
         let found = multivariate(&trained, &rows(&times, &now), true, None);
         let believed = Multivariate { classifier: found.classifier.map(|c| Together { value: 0.9, ..c }), ..found };

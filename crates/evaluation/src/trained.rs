@@ -3,13 +3,15 @@
 //! All of it is deterministic by its seed and can be learnt again from the rows, so nothing here is
 //! kept on disk: a restart costs time and no answer. The quick part is learnt with the baseline; the
 //! slow part (autoencoder, weights, error model) in the background, and windows say until then that it
-//! is missing, not that nothing was found.
+//! is missing, not that nothing was found. Of a baseline that moves, the quick part is learnt at each of its
+//! steps and the slow one now and then, so each has the table of its own rows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use domain::event::{ColumnData, MISSING};
 use domain::model::Task;
-use statistics::autoencoder::{self, Autoencoder};
+use statistics::autoencoder::{self, Autoencoder, UsualError};
 use statistics::boosting::{self, Boosting, Loss};
 use statistics::principal::Components;
 use statistics::quantile::{mean, quantile_sorted, sorted_finite, standard_deviation};
@@ -46,13 +48,28 @@ pub enum Estimator {
     },
     /// Expects the error of a regression. `(deviation of |e|, of e²)` give the bands.
     Loss {
+        /// Of the rows that it was learnt from.
+        encoding: Encoding,
         model: LossModel,
         absolute_deviation: f64,
         squared_deviation: f64,
     },
 }
 
-/// Everything learnt.
+/// The slow part.
+#[derive(Debug, Clone)]
+pub struct Learnt {
+    /// Of the rows that it was learnt from.
+    pub encoding: Encoding,
+    /// `None` for too few rows.
+    pub autoencoder: Option<Autoencoder>,
+    /// Share of the model's output that rests on each column, by the store's name.
+    pub importance: HashMap<String, f64>,
+    /// Of a regression whose truth is known often enough.
+    losses: Option<Estimator>,
+}
+
+/// Everything that windows are asked with.
 #[derive(Debug, Clone, Default)]
 pub struct Trained {
     pub encoding: Encoding,
@@ -60,12 +77,10 @@ pub struct Trained {
     pub estimator: Option<Estimator>,
     /// Encoded baseline rows, row-major.
     pub kept: Vec<f64>,
-    /// Of the background part; `None` until it is learnt.
-    pub autoencoder: Option<Autoencoder>,
-    /// Share of the model's output that rests on each column, by the store's name.
-    pub importance: HashMap<String, f64>,
-    /// Whether the background part is done.
-    pub complete: bool,
+    /// `None` until it is learnt.
+    pub learnt: Option<Arc<Learnt>>,
+    /// What the autoencoder makes of the baseline's rows; `None` where it makes nothing of them.
+    pub usual_error: Option<UsualError>,
 }
 
 impl Trained {
@@ -91,8 +106,21 @@ impl Trained {
         Trained { encoding, reconstruction, estimator, kept, ..Trained::default() }
     }
 
-    /// The slow part. `progress` hears of each step, from 0 to 1.
-    pub fn thoroughly(self, rows: &Rows, task: Task, positive: Option<&str>, progress: &dyn Fn(f64)) -> Trained {
+    /// With the slow part. `usual` are the rows that windows are held against where they are few of those that it
+    /// was learnt from (the same hour of some weeks); without them it is what it makes of rows held back from it.
+    pub fn with(self, learnt: Arc<Learnt>, usual: Option<&Rows>) -> Trained {
+        let usual_error = learnt.autoencoder.as_ref().and_then(|net| match usual {
+            Some(rows) => net.usual_of(&learnt.encoding.columns(rows)),
+            None => Some(net.held_out()),
+        });
+        let estimator = learnt.losses.clone().or(self.estimator);
+        Trained { estimator, usual_error, learnt: Some(learnt), ..self }
+    }
+}
+
+impl Learnt {
+    /// Learns from some rows. `progress` hears of each step, from 0 to 1.
+    pub fn of(rows: &Rows, task: Task, positive: Option<&str>, progress: &dyn Fn(f64)) -> Learnt {
         let few = thinned(rows.times.len(), LEARNT_FROM);
         let columns =
             rows.columns.iter().map(|c| domain::event::Column { name: c.name.clone(), data: c.data.take(&few) });
@@ -100,74 +128,73 @@ impl Trained {
         let times: Vec<_> = few.iter().map(|r| rows.times[*r]).collect();
         let labels = rows.labels.map(|l| l.take(&few));
         let part = Rows { times: &times, columns: &columns, labels: labels.as_ref(), label_times: &[] };
+        let encoding = Encoding::of(&part);
         progress(0.02);
-        let autoencoder = Autoencoder::fit(&self.encoding.columns(&part), autoencoder::Options::default());
+        let autoencoder = Autoencoder::fit(&encoding.columns(&part), autoencoder::Options::default());
         progress(0.6);
-        let importance = self.weigh(&part, task, positive);
+        let importance = weigh(&encoding, &part, task, positive);
         progress(0.8);
-        let estimator = match task {
-            Task::Regression => self.expect_errors(&part).or(self.estimator.clone()),
-            _ => self.estimator.clone(),
-        };
+        let losses = (task == Task::Regression).then(|| expect_errors(&encoding, &part)).flatten();
         progress(1.0);
-        Trained { autoencoder, importance, estimator, complete: true, ..self }
+        Learnt { encoding, autoencoder, importance, losses }
     }
+}
 
-    /// How much of the model's own output a second model finds in each column.
-    fn weigh(&self, rows: &Rows, task: Task, positive: Option<&str>) -> HashMap<String, f64> {
-        let matrix = self.encoding.matrix(rows);
-        let output: Option<Vec<f64>> = match task {
-            Task::Regression => rows.numbers("prediction").map(<[f64]>::to_vec),
-            Task::BinaryClassification => rows.numbers("probability").map(<[f64]>::to_vec).or_else(|| {
-                let decided = quality::predicted_positive(rows, positive?)?;
-                Some(decided.iter().map(|d| d.map_or(f64::NAN, |yes| f64::from(u8::from(yes)))).collect())
-            }),
-            Task::MulticlassClassification => rows.column("prediction").map(|data| {
-                let (codes, _) = classes(data);
-                codes.iter().map(|c| if *c == MISSING { f64::NAN } else { f64::from(*c) }).collect()
-            }),
-            Task::Ranking | Task::Text => None,
-        };
-        let Some(output) = output else {
-            return HashMap::new();
-        };
-        let known: Vec<usize> = (0..output.len()).filter(|r| output[*r].is_finite()).collect();
-        if known.len() < 200 || self.encoding.columns.is_empty() {
-            return HashMap::new();
-        }
-        let inputs: Vec<f64> = known.iter().flat_map(|r| matrix.row(*r).to_vec()).collect();
-        let target: Vec<f64> = known.iter().map(|r| output[*r]).collect();
-        let options = boosting::Options { trees: 40, loss: Loss::Squared, seed: SEED, ..boosting::Options::default() };
-        let model = Boosting::fit(&inputs, self.encoding.columns.len(), &target, options);
-        self.encoding.columns.iter().map(|c| c.column.clone()).zip(model.importance()).collect()
+/// How much of the model's own output a second model finds in each column.
+fn weigh(encoding: &Encoding, rows: &Rows, task: Task, positive: Option<&str>) -> HashMap<String, f64> {
+    let matrix = encoding.matrix(rows);
+    let output: Option<Vec<f64>> = match task {
+        Task::Regression => rows.numbers("prediction").map(<[f64]>::to_vec),
+        Task::BinaryClassification => rows.numbers("probability").map(<[f64]>::to_vec).or_else(|| {
+            let decided = quality::predicted_positive(rows, positive?)?;
+            Some(decided.iter().map(|d| d.map_or(f64::NAN, |yes| f64::from(u8::from(yes)))).collect())
+        }),
+        Task::MulticlassClassification => rows.column("prediction").map(|data| {
+            let (codes, _) = classes(data);
+            codes.iter().map(|c| if *c == MISSING { f64::NAN } else { f64::from(*c) }).collect()
+        }),
+        Task::Ranking | Task::Text => None,
+    };
+    let Some(output) = output else {
+        return HashMap::new();
+    };
+    let known: Vec<usize> = (0..output.len()).filter(|r| output[*r].is_finite()).collect();
+    if known.len() < 200 || encoding.columns.is_empty() {
+        return HashMap::new();
     }
+    let inputs: Vec<f64> = known.iter().flat_map(|r| matrix.row(*r).to_vec()).collect();
+    let target: Vec<f64> = known.iter().map(|r| output[*r]).collect();
+    let options = boosting::Options { trees: 40, loss: Loss::Squared, seed: SEED, ..boosting::Options::default() };
+    let model = Boosting::fit(&inputs, encoding.columns.len(), &target, options);
+    encoding.columns.iter().map(|c| c.column.clone()).zip(model.importance()).collect()
+}
 
-    fn expect_errors(&self, rows: &Rows) -> Option<Estimator> {
-        let predicted = rows.numbers("prediction")?;
-        let truth = quality::numbers_of(rows.labels?);
-        let errors: Vec<f64> = predicted.iter().zip(&truth).map(|(p, t)| p - t).collect();
-        let known: Vec<f64> = errors.iter().copied().filter(|e| e.is_finite()).collect();
-        let model = LossModel::fit(&self.loss_inputs(rows), self.encoding.columns.len() + 1, &errors, SEED)?;
-        let absolute: Vec<f64> = known.iter().map(|e| e.abs()).collect();
-        let squared: Vec<f64> = known.iter().map(|e| e * e).collect();
-        Some(Estimator::Loss {
-            model,
-            absolute_deviation: standard_deviation(&absolute, 0),
-            squared_deviation: standard_deviation(&squared, 0),
+fn expect_errors(encoding: &Encoding, rows: &Rows) -> Option<Estimator> {
+    let predicted = rows.numbers("prediction")?;
+    let truth = quality::numbers_of(rows.labels?);
+    let errors: Vec<f64> = predicted.iter().zip(&truth).map(|(p, t)| p - t).collect();
+    let known: Vec<f64> = errors.iter().copied().filter(|e| e.is_finite()).collect();
+    let model = LossModel::fit(&loss_inputs(encoding, rows), encoding.columns.len() + 1, &errors, SEED)?;
+    let absolute: Vec<f64> = known.iter().map(|e| e.abs()).collect();
+    let squared: Vec<f64> = known.iter().map(|e| e * e).collect();
+    Some(Estimator::Loss {
+        encoding: encoding.clone(),
+        model,
+        absolute_deviation: standard_deviation(&absolute, 0),
+        squared_deviation: standard_deviation(&squared, 0),
+    })
+}
+
+/// Features and the prediction itself, row-major.
+pub fn loss_inputs(encoding: &Encoding, rows: &Rows) -> Vec<f64> {
+    let matrix = encoding.matrix(rows);
+    let predicted = rows.numbers("prediction");
+    (0..matrix.nrows())
+        .flat_map(|r| {
+            let own = predicted.map_or(f64::NAN, |p| p[r]);
+            matrix.row(r).to_vec().into_iter().chain([own])
         })
-    }
-
-    /// Features and the prediction itself, row-major.
-    pub fn loss_inputs(&self, rows: &Rows) -> Vec<f64> {
-        let matrix = self.encoding.matrix(rows);
-        let predicted = rows.numbers("prediction");
-        (0..matrix.nrows())
-            .flat_map(|r| {
-                let own = predicted.map_or(f64::NAN, |p| p[r]);
-                matrix.row(r).to_vec().into_iter().chain([own])
-            })
-            .collect()
-    }
+        .collect()
 }
 
 /// Rows whose score, decision and truth are all known.

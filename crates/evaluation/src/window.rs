@@ -172,11 +172,11 @@ pub fn judge(context: &Context, measured: Measured, recent: &[WindowReport]) -> 
 
 /// Weights as a person gave them, else as they were found in the model's own outputs.
 fn weigh(columns: &mut [ColumnVerdict], trained: &Trained) {
-    if columns.iter().any(|c| c.importance > 0.0) {
+    let Some(learnt) = trained.learnt.as_ref().filter(|_| columns.iter().all(|c| c.importance <= 0.0)) else {
         return;
-    }
+    };
     for column in columns {
-        column.importance = trained.importance.get(&column.column).copied().unwrap_or_default();
+        column.importance = learnt.importance.get(&column.column).copied().unwrap_or_default();
     }
 }
 

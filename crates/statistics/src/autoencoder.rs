@@ -32,6 +32,8 @@ impl Default for Options {
 
 /// Classes of one category that get an input of their own; the rest share one.
 const CLASSES: u32 = 24;
+/// Rows that a net, or what is usual of it, needs.
+const LEAST: usize = 50;
 
 /// Standardised numbers and one-hot categories with the frequent classes kept.
 #[derive(Debug, Clone)]
@@ -159,10 +161,25 @@ pub struct Autoencoder {
     pub epochs: usize,
 }
 
+/// What a net makes of rows that are usual: their mean error, its deviation, and how many they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UsualError {
+    pub mean: f64,
+    pub deviation: f64,
+    pub n: usize,
+}
+
+impl UsualError {
+    fn of(errors: &[f64]) -> UsualError {
+        let (mean, deviation) = (crate::quantile::mean(errors), crate::quantile::standard_deviation(errors, 1));
+        UsualError { mean, deviation, n: errors.len() }
+    }
+}
+
 /// A sample's reconstruction error against the reference's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ErrorRatio {
-    /// Mean error of the sample over the mean error of held-out reference rows.
+    /// Mean error of the sample over the mean error of usual rows.
     pub ratio: f64,
     /// Where the ratio of a sample of this size from the reference itself lies, 99 %.
     pub usual: (f64, f64),
@@ -176,7 +193,7 @@ impl Autoencoder {
         let encoding = Encoding::of(reference);
         let rows = encoding.rows(reference)?;
         let (n, width) = (rows.nrows(), rows.ncols());
-        if n < 50 || width == 0 {
+        if n < LEAST || width == 0 {
             return None;
         }
         let mut random = fastrand::Rng::with_seed(options.seed);
@@ -216,18 +233,28 @@ impl Autoencoder {
         Some(row_errors(&self.layers, self.encoding.rows(columns)?.view()))
     }
 
+    /// Of the reference rows that it was not trained on.
+    pub fn held_out(&self) -> UsualError {
+        UsualError::of(&self.held_out)
+    }
+
+    /// Of rows that a sample is held against instead of those of the fit. Rows that it was trained on make it look
+    /// a little surer than it is. `None` for fewer than 50 rows, or where the columns are not those of the fit.
+    pub fn usual_of(&self, columns: &[Column]) -> Option<UsualError> {
+        self.errors(columns).filter(|errors| errors.len() >= LEAST).map(|errors| UsualError::of(&errors))
+    }
+
     /// See [`ErrorRatio`]. `None` without rows or where the columns are not those of the fit.
-    pub fn ratio(&self, columns: &[Column]) -> Option<ErrorRatio> {
+    pub fn ratio(&self, columns: &[Column], usual: &UsualError) -> Option<ErrorRatio> {
         let errors = self.errors(columns)?;
         let n = errors.len();
         if n == 0 {
             return None;
         }
-        let usual = crate::quantile::mean(&self.held_out);
-        // Both means are uncertain: that of the sample and that of the held-out rows.
-        let spread = crate::quantile::standard_deviation(&self.held_out, 1) / usual;
-        let half = 2.576 * spread * (1.0 / n as f64 + 1.0 / self.held_out.len() as f64).sqrt();
-        Some(ErrorRatio { ratio: crate::quantile::mean(&errors) / usual, usual: (1.0 - half, 1.0 + half), n })
+        // Both means are uncertain: that of the sample and that of the usual rows.
+        let spread = usual.deviation / usual.mean;
+        let half = 2.576 * spread * (1.0 / n as f64 + 1.0 / usual.n as f64).sqrt();
+        Some(ErrorRatio { ratio: crate::quantile::mean(&errors) / usual.mean, usual: (1.0 - half, 1.0 + half), n })
     }
 }
 
@@ -295,10 +322,13 @@ mod tests {
     #[test]
     fn a_broken_relation_is_seen_and_the_reference_itself_is_usual() {
         let net = Autoencoder::fit(&columns(2000, 1, false), Options::default()).expect("fits");
-        let same = net.ratio(&columns(500, 2, false)).expect("rows");
-        let broken = net.ratio(&columns(500, 3, true)).expect("rows");
-        assert!((same.usual.0..=same.usual.1).contains(&same.ratio), "{same:?}");
-        assert!(broken.ratio > broken.usual.1 + 0.2, "{broken:?}");
+        for usual in [net.held_out(), net.usual_of(&columns(400, 4, false)).expect("rows")] {
+            let same = net.ratio(&columns(500, 2, false), &usual).expect("rows");
+            let broken = net.ratio(&columns(500, 3, true), &usual).expect("rows");
+            assert!((same.usual.0..=same.usual.1).contains(&same.ratio), "{same:?}");
+            assert!(broken.ratio > broken.usual.1 + 0.2, "{broken:?}");
+        }
+        assert!(net.usual_of(&columns(LEAST - 1, 4, false)).is_none(), "too few to say what is usual");
     }
 
     #[test]
@@ -310,6 +340,6 @@ mod tests {
             vec![Column::Number(vec![f64::NAN; 60]), Column::Category { codes: vec![u32::MAX; 60], classes: 0 }];
         assert!(Autoencoder::fit(&missing, Options::default()).is_some());
         assert!(Autoencoder::fit(&[], Options::default()).is_none());
-        assert!(fit().ratio(&missing).is_none());
+        assert!(fit().ratio(&missing, &fit().held_out()).is_none());
     }
 }

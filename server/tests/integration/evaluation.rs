@@ -220,6 +220,15 @@ pub fn a_shift_is_named_estimated_before_outcomes_and_confirmed_by_them(server: 
         let income = found[17]["columns"].as_array()?.iter().find(|c| c["name"] == "income")?.clone();
         (income["finding"] == "none" || income["finding"] == "small").then_some(())
     });
+    // What takes long to learn serves the newest windows; those before them keep nothing that another baseline said.
+    let windows = until("the rolling baseline to be learnt from", || {
+        let found = server.get(&format!("{path}/windows"), &read).json();
+        (!found[17]["multivariate"]["autoencoder"].is_null()).then_some(found)
+    });
+    let newest = &windows[17]["multivariate"]["autoencoder"];
+    assert!(newest["value"].as_f64() < newest["usual_high"].as_f64(), "{newest}");
+    let before = &windows[10]["multivariate"];
+    assert!(!before["components"].is_null() && before["autoencoder"].is_null(), "{before}");
     assert_eq!(send_json(&server, "PUT", &format!("{path}/baseline"), &admin, &json!({"rolling": "soon"})).status, 400);
 }
 

@@ -53,18 +53,19 @@ fn together(view: &ModelView, newest: &WindowReport) -> AnyView {
         }
     };
     let learning = match &view.training {
+        Some(t) if t.done.is_none() && t.rows == 0 => "waits for its turn to be learnt from the baseline".to_string(),
         Some(t) if t.done.is_none() => format!(
             "being learnt from {} baseline rows, {} done",
             format::count(t.rows as f64),
             format::percent(t.share)
         ),
-        _ => "learnt in the background from an uploaded or fixed baseline".to_string(),
+        _ => "learnt in the background, once the baseline has 50 rows".to_string(),
     };
     let few = "needs 50 rows and a baseline with features".to_string();
     view! {
         <ul class="mvl">
             {row("PCA reconstruction error", "distance from the baseline’s main directions", |m| m.components, few.clone())}
-            {row("Autoencoder error ratio", "error over that of held-out baseline rows", |m| m.autoencoder, learning)}
+            {row("Autoencoder error ratio", "error over that of rows of the baseline", |m| m.autoencoder, learning)}
             {row("Told apart from the baseline", "ROC AUC of a model that tries; 0.5 cannot", |m| m.classifier, few)}
         </ul>
         <button class="btn sm mt-12" type="button" on:click=move |_| { again.dispatch(name.clone()); }>"Learn again"</button>

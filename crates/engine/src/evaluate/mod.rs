@@ -43,6 +43,8 @@ pub const BASELINE: &str = "#baseline";
 /// needs windows to be learnt from.
 const WINDOWS_LEAST: usize = 8;
 const CHUNKS: usize = 20;
+/// Windows of a baseline that are judged: of more, so many taken over all of it tell as well what is usual.
+const BASELINE_WINDOWS: usize = 1000;
 /// Windows that are judged again when something was learnt.
 const RELEARNT: i64 = 2000;
 /// Windows looked at together, and written in one transaction.
@@ -260,6 +262,7 @@ impl Engine {
             let count = rows.div_ceil(CHUNKS).max(50) as u32;
             windows = self.windows_of(&stream, range, WindowRule::Count(count), &[]).await?.0;
         }
+        let windows = plan::some_of(windows, BASELINE_WINDOWS);
         let options = DriftOptions::default();
         let context = Context {
             reference: Some(&prepared.reference),
@@ -271,21 +274,35 @@ impl Engine {
         let together = |r: WindowReport| (r.range.from, r.multivariate);
         let known = self.store.of_reports(model.id, BASELINE, TimeRange::ALL, together).await?;
         let known: HashMap<Timestamp, Multivariate> = known.into_iter().collect();
+        let mut last: Option<WindowReport> = None;
         let mut done: Vec<StoredReport> = Vec::new();
+        let mut from = Timestamp::MIN;
         let mut ahead = Ahead::default();
         for place in 0..windows.len() {
             let frame = self.window_rows(&mut ahead, &stream, &windows, place).await?;
             let (range, rows) = windows[place];
-            let before = done.last().map(|d| std::slice::from_ref(&d.report)).unwrap_or_default();
+            let before = last.as_ref().map(std::slice::from_ref).unwrap_or_default();
             let context = Context { thorough: place % asked == 0, ..context };
             let (state, earlier) = (WindowState::Settled, known.get(&range.from));
             let window = Window { range, state, reference: true, rows: rows_of(&frame), earlier };
             let (report, shares) = store::in_background(|| evaluate(&context, &window, before));
-            done.push(StoredReport { report: with_rows(report, rows), shares });
+            let report = with_rows(report, rows);
+            last = Some(report.clone());
+            done.push(StoredReport { report, shares });
+            let to = windows.get(place + 1).map_or(Timestamp::MAX, |(next, _)| next.from);
+            if done.len() == TOGETHER || to == Timestamp::MAX {
+                self.store.put_reports(model.id, BASELINE, TimeRange { from, to }, &done, &[]).await?;
+                done.clear();
+                from = to;
+            }
         }
-        self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &done, &[]).await?;
+        if windows.is_empty() {
+            self.store.put_reports(model.id, BASELINE, TimeRange::ALL, &[], &[]).await?;
+        }
         // What was learnt while these windows were being judged found none of them to be judged again.
-        if !prepared.trained.complete && self.prepared(model, baseline, "", now, 0).await?.trained.complete {
+        if prepared.trained.learnt.is_none()
+            && self.prepared(model, baseline, "", now, 0).await?.trained.learnt.is_some()
+        {
             self.store.mark_dirty(model.id, "*", TimeRange::ALL, "learnt from the baseline").await?;
         }
         Ok(())
@@ -476,8 +493,9 @@ impl Engine {
                 Some(measure(&against.context(model, &options, now, due, usual.as_ref()), &window))
             }
         };
-        // What was measured stays until it can be measured again, after a restart that is.
-        let learnt = against.prepared.as_ref().is_none_or(|p| p.trained.complete);
+        // What was measured stays until it can be measured again: after a restart, or for good where a moving
+        // baseline has moved on.
+        let learnt = against.prepared.as_ref().is_none_or(|p| p.trained.learnt.is_some());
         store::in_background(|| {
             let measured: Vec<Option<Measured>> = batch.par_iter().map(measured_of).collect();
             let mut judged = Vec::new();
@@ -490,8 +508,8 @@ impl Engine {
                         let (report, shares) = judge(&context, measured, recent);
                         let mut report = with_rows(report, due.rows);
                         if let Some(earlier) = due.earlier.filter(|_| !learnt) {
-                            let own = &mut report.multivariate.autoencoder;
-                            *own = own.or(earlier.multivariate.autoencoder);
+                            let (own, earlier) = (&mut report.multivariate, &earlier.multivariate);
+                            own.autoencoder = earlier.autoencoder.filter(|_| own.is_of_the_same_as(earlier));
                         }
                         self.inner.open.note(model.id, &stream.environment, &report);
                         recent.push(report.clone());

@@ -91,6 +91,17 @@ pub(super) fn together(
     windows.iter().take(most).take_while(fits).count().max(1).min(windows.len())
 }
 
+/// At most so many windows, over all of the time that they cover: by chance one of each of as many stretches, for
+/// every so many-th of hourly ones could always be the same hour of the day. The same windows give the same ones.
+pub(super) fn some_of(windows: Vec<(TimeRange, usize)>, most: usize) -> Vec<(TimeRange, usize)> {
+    if windows.len() <= most {
+        return windows;
+    }
+    let begin = |stretch: usize| stretch * windows.len() / most;
+    let mut random = fastrand::Rng::with_seed(most as u64);
+    (0..most).map(|stretch| windows[random.usize(begin(stretch)..begin(stretch + 1))]).collect()
+}
+
 /// Up to where events are complete: the newest event less the lateness; the wall clock for a
 /// stream that has gone quiet.
 pub(super) fn watermark(newest: Timestamp, now: Timestamp, lateness: i64) -> Timestamp {
@@ -130,6 +141,21 @@ mod tests {
         assert_eq!(together(&windows, 9, 100, |w| w.from.0 < HOUR), 1);
         assert_eq!(together(&windows[3..], 9, 100, |_| true), 1, "one that is too large by itself");
         assert_eq!(together(&[], 9, 100, |_| true), 0);
+    }
+
+    #[test]
+    fn of_many_windows_some_of_all_times_and_hours_are_taken() {
+        let windows: Vec<(TimeRange, usize)> = (0..2400_i64)
+            .map(|h| (TimeRange { from: Timestamp(h * HOUR), to: Timestamp((h + 1) * HOUR) }, h as usize))
+            .collect();
+        let some = some_of(windows.clone(), 100);
+        assert_eq!(some.len(), 100);
+        assert!(some.is_sorted_by(|a, b| a.0.to <= b.0.from));
+        assert!(some[0].1 < 24 && some[99].1 >= 2400 - 24);
+        let hours: std::collections::BTreeSet<usize> = some.iter().map(|(_, hour)| hour % 24).collect();
+        assert!(hours.len() > 18, "{hours:?}");
+        assert_eq!(some, some_of(windows.clone(), 100));
+        assert_eq!(some_of(windows.clone(), 2400), windows);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::baseline::{Baseline, BaselineSource};
+use domain::baseline::{Baseline, BaselineSource, Lesson};
 use domain::event::EventKind;
 use domain::model::Model;
 use domain::verdict::{Usual, WindowReport};
@@ -18,11 +18,11 @@ use evaluation::monitors::{History, histories};
 use evaluation::quality::{headline, usual};
 use evaluation::reference::Reference;
 use evaluation::segments::merit;
-use evaluation::trained::{LEARNT_FROM, Trained};
+use evaluation::trained::{LEARNT_FROM, Learnt, Trained};
 use store::{Columns, Frame, Read, Stream};
 
 use super::{BASELINE, rows_of};
-use crate::{Engine, Result};
+use crate::{Engine, EngineError, Result};
 
 /// Values of a baseline that are compared with, eight bytes each: a million rows of twenty columns. Of one that
 /// holds more every so many-th row is read.
@@ -52,15 +52,17 @@ impl Prepared {
     }
 }
 
-/// Rows of a baseline that are learnt from, to be read when it is their turn: a frame of each model that waits
-/// would hold more memory than all else.
-struct Lesson {
+/// What is to be learnt when it is its turn. Its rows are read then: a frame of each model that waits would hold more
+/// memory than all else.
+struct ToLearn {
+    /// Names the rows and what is made of them.
+    key: String,
+    /// The beginning of the keys of what this takes the place of.
+    place: String,
     stream: Stream,
-    ranges: Vec<TimeRange>,
-    /// One row in so many.
-    every: usize,
-    /// How many that makes, nearly.
-    rows: u64,
+    lesson: Lesson,
+    /// Whose windows it serves; `*` for those of all environments.
+    environment: String,
 }
 
 /// What is usual of a baseline's windows.
@@ -104,7 +106,7 @@ struct Ready {
 pub struct References {
     prepared: Mutex<Ready>,
     /// What was learnt in the background: small beside the rows, and dear, so it outlives them.
-    learnt: Mutex<HashMap<String, Arc<Trained>>>,
+    learnt: Mutex<HashMap<String, Arc<Learnt>>>,
     training: Mutex<HashMap<i64, Training>>,
     /// By model, with the stamp of the reports that it was made from.
     grounds: Mutex<HashMap<i64, (Stamp, Arc<Ground>)>>,
@@ -140,16 +142,17 @@ impl References {
         }
     }
 
-    fn learnt(&self, key: &str) -> Option<Arc<Trained>> {
+    fn learnt(&self, key: &str) -> Option<Arc<Learnt>> {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn keep_learnt(&self, model_id: i64, key: &str, trained: Arc<Trained>) {
+    fn keep_learnt(&self, model_id: i64, to_learn: &ToLearn, own: Arc<Learnt>) {
         let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        // One a model: what was learnt from another baseline is learnt again when that one is used.
-        let prefix = format!("{model_id}/");
-        learnt.retain(|known, _| !known.starts_with(&prefix));
-        learnt.insert(key.to_string(), trained);
+        // One a baseline and environment: what another baseline taught is learnt again when that one is used.
+        let (of_model, place) = (format!("{model_id}/"), &to_learn.place);
+        let of_baseline = place.split_inclusive('/').take(2).collect::<String>();
+        learnt.retain(|k, _| !k.starts_with(&of_model) || (k.starts_with(&of_baseline) && !k.starts_with(place)));
+        learnt.insert(to_learn.key.clone(), own);
     }
 
     fn ground(&self, model_id: i64, stamp: Stamp) -> Option<Arc<Ground>> {
@@ -208,11 +211,22 @@ impl Engine {
     ) -> Result<Prepared> {
         let (stream, ranges) = self.baseline_rows(model, baseline, environment, at).await?;
         // Of a baseline that moves, rows that come late are few; of one that does not, they may be all.
-        let whole = self.store.stream_summary(&stream).await?.rows;
+        let summary = self.store.stream_summary(&stream).await?;
+        let whole = summary.rows;
         let rows = if baseline.source.moves() { 0 } else { whole };
         let of = if baseline.source.moves() { environment } else { "" };
-        let key = format!("{}/{}/{of}/{rows}/{:?}/{:?}", model.id, baseline.id, ranges, model.schema);
-        let fresh = |p: &Prepared| labelled <= p.labelled + p.labelled / 10 + LABELS_MORE;
+        let place = format!("{}/{}/{of}/", model.id, baseline.id);
+        let key = format!("{place}{rows}/{ranges:?}/{:?}", model.schema);
+        let lesson = baseline.source.lesson(at);
+        // Learnt with fewer labels than there are now, it is learnt again.
+        let lesson_key = |labelled: u64| match baseline.source.moves() {
+            true => format!("{place}{:?}/{:?}", lesson.learnt_from, model.schema),
+            false => format!("{key}/{labelled}"),
+        };
+        let fresh = |p: &Prepared| {
+            let learnt = p.trained.learnt.is_some() || self.inner.references.learnt(&lesson_key(p.labelled)).is_none();
+            learnt && labelled <= p.labelled + p.labelled / 10 + LABELS_MORE
+        };
         if let Some(ready) = self.inner.references.get(&key).filter(fresh) {
             return Ok(ready);
         }
@@ -244,16 +258,24 @@ impl Engine {
                 None => reference,
             };
             let labelled = frame.labels.as_ref().map_or(0, |l| l.len() - l.missing()) as u64;
-            // Learnt with fewer labels than there are now, it is learnt again.
-            let known = self.inner.references.learnt(&format!("{key}/{labelled}"));
-            let trained = known.unwrap_or_else(|| Arc::new(Trained::quickly(&rows, model.task, positive)));
-            Prepared { reference: Arc::new(reference), trained, labelled }
+            let trained = Trained::quickly(&rows, model.task, positive);
+            let trained = match self.inner.references.learnt(&lesson_key(labelled)) {
+                Some(learnt) => {
+                    // Learnt from all hours, it is held against those of this one.
+                    let seasonal = matches!(baseline.source, BaselineSource::Seasonal { .. });
+                    trained.with(learnt, seasonal.then_some(&rows))
+                }
+                None => trained,
+            };
+            Prepared { reference: Arc::new(reference), trained: Arc::new(trained), labelled }
         });
         self.inner.references.put(key.clone(), ready.clone());
-        if !baseline.source.moves() && !ready.trained.complete {
-            let every = there.div_ceil(LEARNT_FROM).max(1);
-            let lesson = Lesson { stream, ranges, every, rows: (there / every) as u64 };
-            self.learn(model, key, lesson, ready.clone());
+        // Of one that moves, what serves the newest windows: those before it keep what was said of them in their time.
+        let newest = summary.last.is_none_or(|last| last < lesson.serves.to);
+        if ready.trained.learnt.is_none() && newest {
+            let environment = if baseline.source.moves() { environment } else { "*" }.to_string();
+            let to_learn = ToLearn { key: lesson_key(ready.labelled), place, stream, lesson, environment };
+            self.learn(model, to_learn);
         }
         Ok(ready)
     }
@@ -282,65 +304,60 @@ impl Engine {
     }
 
     /// Learns the slow part in the background, one model at a time.
-    fn learn(&self, model: &Model, key: String, lesson: Lesson, ready: Prepared) {
+    fn learn(&self, model: &Model, to_learn: ToLearn) {
+        let key = to_learn.key.clone();
         if !self.inner.references.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
             return;
         }
         let (engine, model) = (self.clone(), model.clone());
-        let begun = self.now();
-        engine.inner.references.say(model.id, Training { share: 0.0, begun, done: None, rows: lesson.rows });
+        engine.inner.references.say(model.id, Training { share: 0.0, begun: self.now(), done: None, rows: 0 });
         tokio::spawn(async move {
             let _turn = engine.inner.learning.acquire().await;
-            let frame = match engine.rows_in_ranges(&lesson.stream, &lesson.ranges, lesson.every).await {
-                Ok(frame) => frame,
-                Err(error) => {
-                    tracing::error!(%error, model = model.name, "the rows to learn from could not be read");
-                    engine.inner.references.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-                    return;
-                }
-            };
-            let work = {
-                let (engine, model, frame) = (engine.clone(), model.clone(), frame);
-                move || {
-                    let say = |share: f64| {
-                        let state = Training { share, begun, done: None, rows: frame.rows() as u64 };
-                        engine.inner.references.say(model.id, state);
-                    };
-                    let positive = model.schema.positive_class.as_deref();
-                    let trained = (*ready.trained).clone().thoroughly(&rows_of(&frame), model.task, positive, &say);
-                    (Prepared { trained: Arc::new(trained), ..ready }, frame.rows() as u64)
-                }
-            };
-            match tokio::task::spawn_blocking(work).await {
-                Ok((learnt, rows)) => {
-                    let of = format!("{key}/{}", learnt.labelled);
-                    engine.inner.references.keep_learnt(model.id, &of, learnt.trained.clone());
-                    engine.inner.references.put(key.clone(), learnt);
-                    let done = Some(engine.now());
-                    engine.inner.references.say(model.id, Training { share: 1.0, begun, done, rows });
-                    if let Err(error) = engine.judge_again(&model).await {
-                        tracing::error!(%error, model = model.name, "what was learnt was not told to the evaluator");
-                    }
-                }
-                Err(error) => tracing::error!(%error, model = model.name, "learning from the baseline failed"),
+            if let Err(error) = engine.learn_in_turn(&model, to_learn).await {
+                tracing::error!(%error, model = model.name, "learning from the baseline failed");
             }
             engine.inner.references.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         });
     }
 
+    async fn learn_in_turn(&self, model: &Model, to_learn: ToLearn) -> Result<()> {
+        let range = to_learn.lesson.learnt_from;
+        let there = self.rows_within(&to_learn.stream, range).await?;
+        let frame = self.rows_in_ranges(&to_learn.stream, &[range], there.div_ceil(LEARNT_FROM).max(1)).await?;
+        let (begun, rows) = (self.now(), frame.rows() as u64);
+        let work = {
+            let (engine, model) = (self.clone(), model.clone());
+            move || {
+                let say = |share: f64| {
+                    engine.inner.references.say(model.id, Training { share, begun, done: None, rows });
+                };
+                let positive = model.schema.positive_class.as_deref();
+                Learnt::of(&rows_of(&frame), model.task, positive, &say)
+            }
+        };
+        let learnt = tokio::task::spawn_blocking(work).await;
+        let learnt = learnt.map_err(|error| EngineError::Unanswerable(format!("it was given up: {error}")))?;
+        self.inner.references.keep_learnt(model.id, &to_learn, Arc::new(learnt));
+        self.inner.references.say(model.id, Training { share: 1.0, begun, done: Some(self.now()), rows });
+        self.judge_again(model, &to_learn).await
+    }
+
     /// Marks the windows that lack what has now been learnt.
-    async fn judge_again(&self, model: &Model) -> Result<()> {
+    async fn judge_again(&self, model: &Model, learnt: &ToLearn) -> Result<()> {
+        let serves = learnt.lesson.serves;
         let lacks = |r: WindowReport| {
             let learnt = r.multivariate.autoencoder.is_some() || r.multivariate.components.is_none();
             let estimated = r.estimated.is_some() || r.rows < 30;
-            (!learnt || !estimated).then_some(r.range)
+            (serves.contains(r.range.from) && (!learnt || !estimated)).then_some(r.range)
         };
         let mut lacking: Option<TimeRange> = None;
         for environment in self.store.environments().await? {
-            let (before, most) = (Timestamp::MAX, super::RELEARNT);
-            let found = self.store.of_reports_before(model.id, &environment, before, most, lacks).await?;
-            let of_both = |a: TimeRange, b: TimeRange| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) };
-            lacking = lacking.into_iter().chain(found.into_iter().flatten()).reduce(of_both);
+            if learnt.environment == "*" || learnt.environment == environment {
+                let found =
+                    self.store.of_reports_before(model.id, &environment, serves.to, super::RELEARNT, lacks).await?;
+                let of_both = |a: TimeRange, b: TimeRange| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) };
+                lacking = lacking.into_iter().chain(found.into_iter().flatten()).reduce(of_both);
+            }
         }
         // The baseline's own windows tell what is usual of what was learnt.
         if self.store.newest_reports(model.id, BASELINE, 1).await?.iter().any(|r| r.multivariate.autoencoder.is_none())
@@ -348,7 +365,7 @@ impl Engine {
             lacking = Some(TimeRange::ALL);
         }
         if let Some(range) = lacking {
-            self.store.mark_dirty(model.id, "*", range, "learnt from the baseline").await?;
+            self.store.mark_dirty(model.id, &learnt.environment, range, "learnt from the baseline").await?;
         }
         Ok(())
     }

@@ -249,6 +249,6 @@ pub fn rows(x: &[f64], columns: usize, seed: u64) {
     let column = Column::Number(x.to_vec());
     let options = Options { epochs: 2, seed, ..Options::default() };
     if let Some(net) = Autoencoder::fit(std::slice::from_ref(&column), options) {
-        net.ratio(&[column]);
+        net.ratio(&[column], &net.held_out());
     }
 }
