@@ -509,10 +509,13 @@ pub struct QueryView {
     pub left_out: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueryLine {
     pub label: String,
+    /// The service that its labels name, whose traces may say more; empty where they name none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
     /// A value a step; `None` where there is none.
     pub values: Vec<Option<f64>>,
 }

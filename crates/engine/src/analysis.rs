@@ -152,7 +152,7 @@ impl Engine {
         });
         Ok(CompanionView {
             query: query.to_string(),
-            focus: QueryLine { label: focus.label, values: focus.values },
+            focus: QueryLine { label: focus.label, values: focus.values, ..QueryLine::default() },
             step: step as f64 / 1e6,
             from,
             to,

@@ -349,7 +349,11 @@ mod tests {
 
     #[test]
     fn lines_stand_beside_their_instants_and_a_gap_is_an_empty_cell() {
-        let line = |label: &str, values: [Option<f64>; 2]| QueryLine { label: label.into(), values: values.to_vec() };
+        let line = |label: &str, values: [Option<f64>; 2]| QueryLine {
+            label: label.into(),
+            values: values.to_vec(),
+            ..QueryLine::default()
+        };
         let view = QueryView {
             query: "q".into(),
             lines: vec![line("=a", [Some(1.5), None]), line("b", [Some(-2.0), Some(3.0)])],

@@ -70,6 +70,11 @@ fn labels_of(series: &Series) -> Labels {
 }
 
 /// A series as a person reads it: its name, and what tells it apart.
+/// The service that labels name, as PromQL spells them; empty where they name none.
+fn service_of(labels: &Labels) -> &str {
+    ["service", "service_name"].iter().find_map(|name| labels.get(*name)).map_or("", String::as_str)
+}
+
 fn named(labels: &Labels) -> String {
     let name = labels.get(NAME).map_or("", String::as_str);
     let rest: Vec<String> = labels.iter().filter(|(n, _)| *n != NAME).map(|(n, v)| format!("{n}={v}")).collect();
@@ -355,11 +360,16 @@ impl Engine {
         let some = |v: &f64| (!promql::is_absent(*v) && v.is_finite()).then_some(*v);
         let mut lines: Vec<QueryLine> = match value {
             Value::Scalar(values) => {
-                vec![QueryLine { label: text.to_string(), values: values.iter().map(some).collect() }]
+                let values = values.iter().map(some).collect();
+                vec![QueryLine { label: text.to_string(), values, ..QueryLine::default() }]
             }
             Value::Vector(series) => series
                 .iter()
-                .map(|s| QueryLine { label: named(&s.labels), values: s.values.iter().map(some).collect() })
+                .map(|s| QueryLine {
+                    label: named(&s.labels),
+                    service: service_of(&s.labels).to_string(),
+                    values: s.values.iter().map(some).collect(),
+                })
                 .collect(),
             _ => Vec::new(),
         };

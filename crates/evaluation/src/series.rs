@@ -235,7 +235,8 @@ mod tests {
     use super::*;
 
     fn line(values: &[f64]) -> QueryLine {
-        QueryLine { label: "x".into(), values: values.iter().map(|v| v.is_finite().then_some(*v)).collect() }
+        let values = values.iter().map(|v| v.is_finite().then_some(*v)).collect();
+        QueryLine { label: "x".into(), values, ..QueryLine::default() }
     }
 
     #[test]

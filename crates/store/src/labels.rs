@@ -245,9 +245,11 @@ impl Store {
             return Ok(0);
         }
         let looked_at = waiting.len().max(1);
+        let mut sorted: Vec<&String> = waiting.keys().collect();
+        sorted.sort_unstable_by(|a, b| id_order(a, b));
         let mut placed: Vec<String> = Vec::new();
         for some in segments.chunks(SEGMENTS_A_COMMIT) {
-            placed.extend(self.merge_into_segments(some, &waiting).await?);
+            placed.extend(self.merge_into_segments(some, &sorted, &waiting).await?);
         }
         for id in placed {
             waiting.remove(&id);
@@ -292,15 +294,14 @@ impl Store {
     }
 
     /// Merges what waits into some segments, together with the marks on the windows they touch: if the
-    /// rest of the work does not come to its end, what was written here is complete by itself. Returns
-    /// the ids that found their event.
+    /// rest of the work does not come to its end, what was written here is complete by itself. `sorted` are
+    /// the ids that wait, in their order. Returns those that found their event.
     async fn merge_into_segments(
         &self,
         segments: &[(&Stream, Arc<Segment>)],
+        sorted: &[&String],
         waiting: &HashMap<String, (Label, i64)>,
     ) -> Result<Vec<String>> {
-        let mut sorted: Vec<&String> = waiting.keys().collect();
-        sorted.sort_unstable_by(|a, b| id_order(a, b));
         let mut columns = Vec::new();
         let mut dirty = Vec::new();
         let mut placed = Vec::new();

@@ -2,9 +2,10 @@
 //!
 //! The oldest goes first, a whole segment or chunk at a time, in slices that let writers have their
 //! turn. What is deleted frees its space: SQLite gives free pages back to the file system, PostgreSQL
-//! to later rows.
+//! to later rows, but for its logs, which are made small again once a flood has passed through them.
 
 use domain::Timestamp;
+use sqlx::PgPool;
 
 use crate::database::{Database, params};
 use crate::{Result, Store};
@@ -134,9 +135,7 @@ impl Store {
             )
             .await?;
         }
-        if segments + chunks > 0 {
-            self.give_back().await?;
-        }
+        self.give_back().await?;
         Ok((segments, chunks))
     }
 
@@ -231,22 +230,64 @@ impl Store {
     }
 }
 
+/// A log of PostgreSQL's that has little in it is made small again when it takes this much more.
+const LOG_SPARE: i64 = 32 << 20;
+/// And only while so little is in it that whoever writes to it waits for milliseconds.
+const LOG_LITTLE: i64 = 16 << 20;
+
 impl Database {
     async fn give_back(&self) -> Result<()> {
-        if let Database::Sqlite { writer, .. } = self {
-            // Some pages at a time: the writer waits for each step.
-            for _ in 0..1000 {
-                let before = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(writer).await?;
-                if before == 0 {
-                    break;
+        match self {
+            Database::Sqlite { writer, .. } => {
+                // Some pages at a time: the writer waits for each step.
+                for _ in 0..1000 {
+                    let before = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(writer).await?;
+                    if before == 0 {
+                        break;
+                    }
+                    sqlx::query("PRAGMA incremental_vacuum(1000)").execute(writer).await?;
+                    let after = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(writer).await?;
+                    if after >= before {
+                        break;
+                    }
                 }
-                sqlx::query("PRAGMA incremental_vacuum(1000)").execute(writer).await?;
-                let after = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count").fetch_one(writer).await?;
-                if after >= before {
-                    break;
-                }
+            }
+            // What passes through a log leaves as much room as ever waited in it. PostgreSQL gives that back by
+            // itself only when nothing at all is left at the end of the table.
+            Database::Postgres { pool, .. } => {
+                shrink(
+                    pool,
+                    "SELECT pg_total_relation_size('fresh'), CAST(coalesce(sum(octet_length(body)), 0) AS BIGINT) FROM fresh",
+                    "VACUUM (FULL) fresh",
+                )
+                .await?;
+                shrink(
+                    pool,
+                    "SELECT pg_total_relation_size('sample_fresh'), CAST(coalesce(sum(octet_length(body)), 0) AS BIGINT)
+                     FROM sample_fresh",
+                    "VACUUM (FULL) sample_fresh",
+                )
+                .await?;
             }
         }
         Ok(())
+    }
+}
+
+/// Writes a log anew without the room that it no longer needs. `sizes` says how much it takes and how much is in it.
+async fn shrink(pool: &PgPool, sizes: &'static str, vacuum: &'static str) -> Result<()> {
+    let (takes, holds) = sqlx::query_as::<_, (i64, i64)>(sizes).fetch_one(pool).await?;
+    if holds > LOG_LITTLE || takes < 2 * holds + LOG_SPARE {
+        return Ok(());
+    }
+    // Nobody waits behind it while it waits for somebody who reads for long: it is tried again later.
+    let mut connection = pool.acquire().await?;
+    sqlx::query("SET lock_timeout = '1s'").execute(&mut *connection).await?;
+    let done = sqlx::query(vacuum).execute(&mut *connection).await;
+    sqlx::query("RESET lock_timeout").execute(&mut *connection).await?;
+    const LOCK_NOT_AVAILABLE: &str = "55P03";
+    match done {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => Ok(()),
+        done => Ok(done.map(|_| ())?),
     }
 }

@@ -59,6 +59,7 @@ conformance!(
     what_is_told_twice_is_kept_once,
     questions_are_answered_from_segments_and_fresh_rows_alike,
     what_is_too_old_or_too_much_goes,
+    what_a_flood_left_is_given_back,
     many_small_commits_are_folded_and_stay_known,
     a_late_resend_is_left_out_by_compaction,
     labels_in_any_order_find_events_in_many_segments,
@@ -542,6 +543,33 @@ async fn what_is_too_old_or_too_much_goes(database: TestDatabase) {
     assert_eq!(newest.times.last(), Some(&Timestamp(79_999)), "the oldest goes first");
     let again = store.append_events(&stream, rows(5, 6), Timestamp(50)).await.expect("kept");
     assert_eq!(again.accepted, 1, "what is gone may be sent again");
+}
+
+async fn what_a_flood_left_is_given_back(database: TestDatabase) {
+    let store = database.open().await;
+    let (_, stream) = a_model(&store).await;
+    let mut random = fastrand::Rng::with_seed(1);
+    // Numbers that no codec makes small: 38 MB of them.
+    for start in (0..98_304).step_by(8192) {
+        let mut batch = rows(start, start + 8192);
+        batch.columns = (0..48)
+            .map(|i| Column {
+                name: format!("feature.{i}"),
+                data: ColumnData::Number((0..8192).map(|_| random.f64()).collect()),
+            })
+            .collect();
+        store.append_events(&stream, batch, Timestamp(9)).await.expect("kept");
+    }
+    while store.compact(&stream, true, Timestamp(10)).await.expect("compacts") {}
+    // What came last still lies at the end of the log.
+    store.append_events(&stream, rows(98_304, 98_404), Timestamp(11)).await.expect("kept");
+    store.give_back().await.expect("gives back");
+    let held = store.kept().await.expect("counts").event_bytes;
+    store.close().await;
+    let store = database.open().await;
+    let takes = store.footprint().await.expect("counts").bytes;
+    assert!(held > 30 << 20 && takes < held + held / 4 + (16 << 20), "{takes} for {held}");
+    assert_eq!(store.stream_summary(&stream).await.expect("counts").rows, 98_404);
 }
 
 async fn many_small_commits_are_folded_and_stay_known(database: TestDatabase) {

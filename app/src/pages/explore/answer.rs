@@ -1,20 +1,29 @@
 //! What a query answers: drawn in one of some ways, and figures of each line.
 
-use domain::telemetry::QueryView;
+use domain::telemetry::{QueryLine, QueryView};
+use domain::time::RangeChoice;
+use domain::{TimeRange, Timestamp};
 use leptos::prelude::*;
 
 use super::drawn::{Drawn, class_of, mean, places, unit_of};
+use super::with;
 use crate::charts::chart::Chart;
 use crate::charts::shared::use_shared;
 use crate::charts::spark::Spark;
 use crate::charts::spec::Unit;
 use crate::components::icons::Icon;
 use crate::components::panel::Empty;
-use crate::components::state::encoded;
+use crate::components::state::{Place, encoded};
 use crate::components::zone::Here;
 
 /// The lines, and what they were before where that is asked for; `ways` offers other drawings.
-pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, drawn: Drawn, ways: AnyView) -> AnyView {
+pub(super) fn shown(
+    view: &QueryView,
+    then: Option<&(i64, QueryView)>,
+    place: &Place,
+    drawn: Drawn,
+    ways: AnyView,
+) -> AnyView {
     if view.lines.is_empty() {
         return view! { <section class="panel"><Empty title="Nothing answers to this in the range" text="The query is right, but no series has a sample there. Choose a longer range, or other labels."/></section> }.into_any();
     }
@@ -26,9 +35,9 @@ pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, drawn: Dr
         .then(|| format!("{} more lines are not shown; add labels, or take topk(20, …)", view.left_out));
     let spec = drawn.spec(view, then, unit);
     let (left, legend) = (drawn.left(), drawn.legend(view, unit));
-    let found = (view.clone(), then.cloned());
+    let found = (view.clone(), then.cloned(), place.clone());
     let marked = use_shared().marked;
-    let values = move || values(&found.0, found.1.as_ref(), marked.get(), unit);
+    let values = move || values(&found.0, found.1.as_ref(), &found.2, marked.get(), unit);
     view! {
         <section class="panel" aria-label="Chart">
             <header class="ph"><h2 class="mono cutq">{view.query.clone()}</h2><span class="sub">{sub}</span><div class="act">{ways}</div></header>
@@ -41,7 +50,14 @@ pub(super) fn shown(view: &QueryView, then: Option<&(i64, QueryView)>, drawn: Dr
 }
 
 /// Figures of each line: over the range, or over the marked span against as long before it.
-fn values(view: &QueryView, then: Option<&(i64, QueryView)>, marked: Option<(f64, f64)>, unit: Unit) -> AnyView {
+fn values(
+    view: &QueryView,
+    then: Option<&(i64, QueryView)>,
+    place: &Place,
+    marked: Option<(f64, f64)>,
+    unit: Unit,
+) -> AnyView {
+    let of_services = view.lines.iter().any(|line| !line.service.is_empty());
     let places = places(view);
     let cell = |v: Option<f64>| v.map_or_else(|| "–".to_string(), |v| unit.show(v));
     let change = |before: Option<f64>, now: Option<f64>| {
@@ -73,7 +89,7 @@ fn values(view: &QueryView, then: Option<&(i64, QueryView)>, marked: Option<(f64
                     view! { <td class="num v">{cell(present().last())}</td><td class="num">{cell(all)}</td>{was}<td class="num">{cell(low)}</td><td class="num">{cell(high)}</td><td class="num">{n}</td> }.into_any()
                 }
             };
-            view! { <tr><th scope="row"><span class="lbk"><i class=key></i><span class="mono">{line.label.clone()}</span></span></th>{figures}<td>{spark}</td></tr> }
+            view! { <tr><th scope="row"><span class="lbk"><i class=key></i><span class="mono">{line.label.clone()}</span></span></th>{figures}<td>{spark}</td>{of_services.then(|| view! { <td>{traces(line, place, marked, unit)}</td> })}</tr> }
         })
         .collect();
     let clock = |at: f64| domain::Timestamp(at as i64).here().clock_seconds();
@@ -93,10 +109,24 @@ fn values(view: &QueryView, then: Option<&(i64, QueryView)>, marked: Option<(f64
     view! {
         <section class="panel mt-12" aria-label="Values">
             <header class="ph"><h2>"Values"</h2><span class="sub">{sub}</span><div class="act"><a class="btn xs" download="query.csv" href=file><Icon name="dl" small=true/>"CSV"</a></div></header>
-            <div class="pb flush"><table class="t"><thead><tr><th scope="col">"Series"</th>{heads}<th scope="col">"Range"</th></tr></thead><tbody>{rows}</tbody></table></div>
+            <div class="pb flush"><table class="t"><thead><tr><th scope="col">"Series"</th>{heads}<th scope="col">"Range"</th>{of_services.then(|| view! { <th scope="col">"Traces"</th> })}</tr></thead><tbody>{rows}</tbody></table></div>
         </section>
     }
     .into_any()
+}
+
+/// The way to the traces of the service that a line is of, over the range or the marked span. Of a line that says how
+/// long something takes: those that took longer than it says.
+fn traces(line: &QueryLine, place: &Place, marked: Option<(f64, f64)>, unit: Unit) -> Option<AnyView> {
+    let range = marked.map(|(from, to)| TimeRange { from: Timestamp(from as i64), to: Timestamp(to as i64) });
+    let place = Place { range: range.map(RangeChoice::Fixed).or(place.range), ..place.clone() };
+    let slow = line.values.iter().rev().flatten().next().filter(|_| unit == Unit::Milliseconds);
+    let least = slow.map(|ms| domain::format::fixed(*ms, 0)).unwrap_or_default();
+    let words = if slow.is_some() { "slower ones" } else { "all" };
+    let asked = [("view", "traces"), ("service", &*line.service), ("min_ms", &least), ("all", "1")];
+    let href = with(&place, &asked);
+    let named = format!("Traces of {}, {words}", line.service);
+    (!line.service.is_empty()).then(|| view! { <a href=href aria-label=named>{words}</a> }.into_any())
 }
 
 /// The mean of what is there from one place to before another, and of how many points.

@@ -192,7 +192,8 @@ mod tests {
     use super::*;
 
     fn view(lines: &[&[Option<f64>]]) -> QueryView {
-        let line = |values: &&[Option<f64>]| QueryLine { label: "a".into(), values: values.to_vec() };
+        let line =
+            |values: &&[Option<f64>]| QueryLine { label: "a".into(), values: values.to_vec(), ..QueryLine::default() };
         QueryView {
             query: "q".into(),
             lines: lines.iter().map(line).collect(),

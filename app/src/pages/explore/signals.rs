@@ -144,7 +144,7 @@ pub fn Signals() -> impl IntoView {
                     let (environment, signal) = (looked.place.environment.clone(), looked.query.clone());
                     happened(&flagged, Subject { environment, signal, ..Subject::default() });
                     match answer {
-                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), Drawn::named(&looked.draw), ways_to_draw(&looked)),
+                        Ok(Some((view, then))) => super::answer::shown(&view, then.as_ref(), &looked.place, Drawn::named(&looked.draw), ways_to_draw(&looked)),
                         Ok(None) if !looked.pins.is_empty() => ().into_any(),
                         Ok(None) => view! { <section class="panel"><Empty title="Choose a metric, or ask in PromQL" text="Functions of Prometheus work here: rate, histogram_quantile, sum by, topk and the others that dashboards use."/></section> }.into_any(),
                         Err(error) => view! { <Failed error/> }.into_any(),

@@ -46,6 +46,10 @@ pub fn Account() -> impl IntoView {
                 <form class="pb col gap-12" method="post" action="/account/password">
                     {move || error().map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
                     {move || done().then(|| view! { <p class="note good" role="status">"The password is changed; other sessions have ended."</p> })}
+                    // A password manager must be told whose password it is.
+                    <Transition fallback=|| ()>{move || Suspend::new(async move {
+                        who.await.ok().map(|m| view! { <input type="text" name="email" autocomplete="username" value=m.email readonly hidden/> })
+                    })}</Transition>
                     <label class="f"><span>"Current password"</span><input class="in" type="password" name="current" autocomplete="current-password" required/></label>
                     <label class="f"><span>"New password, at least 12 characters"</span><input class="in" type="password" name="new" autocomplete="new-password" minlength="12" maxlength="256" required/></label>
                     <div><button class="btn pri" type="submit">"Change password"</button></div>

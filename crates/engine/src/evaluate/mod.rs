@@ -281,7 +281,7 @@ impl Engine {
         for place in 0..windows.len() {
             let frame = self.window_rows(&mut ahead, &stream, &windows, place).await?;
             let (range, rows) = windows[place];
-            let before = last.as_ref().map(std::slice::from_ref).unwrap_or_default();
+            let before = last.as_slice();
             let context = Context { thorough: place % asked == 0, ..context };
             let (state, earlier) = (WindowState::Settled, known.get(&range.from));
             let window = Window { range, state, reference: true, rows: rows_of(&frame), earlier };
