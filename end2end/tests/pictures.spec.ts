@@ -1,14 +1,29 @@
 // A picture of every page in both themes, wide and narrow, kept beside the tests for whoever compares them with the design.
 // No page complains, and none runs out of a narrow screen.
-import { expect, test } from '@playwright/test';
+import { type Page, expect, test } from '@playwright/test';
 import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
-const pages = ['/overview', '/operations?from=now-6h', '/alerts', '/alerts/silences', '/incidents', '/incidents/1', '/explore?q=orders_open&from=now-1h',
+/** Addresses; with a name where the address itself would be none. */
+const pages: (string | [string, string])[] = ['/overview', '/operations?from=now-6h', '/alerts', '/alerts/silences', '/incidents', '/incidents/1', '/explore?q=orders_open&from=now-1h',
   '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes', '/rules', '/rules/new', '/on-call', '/responses', '/links',
   '/models/employment-demo', '/models/employment-demo/drift', '/models/employment-demo/fairness', '/models/employment-demo/data', '/models/employment-demo/predictions',
   '/models/employment-demo/thresholds', '/models/employment-demo/setup', '/connect', '/settings', '/settings/kpis', '/settings/people', '/settings/keys',
-  '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals', '/settings/prices', '/settings/probes', '/settings/installation', '/settings/audit'];
+  '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals', '/settings/prices', '/settings/probes', '/settings/installation', '/settings/audit', ['/explore?q=orders_open&pin=orders_open&from=now-1h', 'explore-pinned']];
+/** What people come to from a list: the list, the link to follow, the name of the picture. */
+const deeper: [string, string, string][] = [
+  ['/alerts', 'a[href^="/alerts/"]:not([href*="silences"])', 'alert'],
+  ['/rules', 'main a[href^="/rules/"]:not([href*="/new"])', 'rule'],
+  ['/operations?from=now-6h', 'main a[href^="/hosts/"]', 'host'],
+  ['/overview', 'main a[href^="/systems/"]', 'system'],
+  ['/models/employment-demo/drift', 'main a[href*="/feature?"]', 'feature'],
+  ['/models/employment-demo/predictions', 'main a[href*="/prediction?"]', 'prediction'],
+  ['/explore?view=traces', 'main a[href^="/traces/"]', 'trace'],
+];
+let shared = '';
+
+const pathOf = (page: string | [string, string]) => typeof page === 'string' ? page : page[0];
+const pictureOf = (page: string | [string, string]) => typeof page === 'string' ? page.slice(1).replace(/[^a-z-]+/g, '_') : page[1];
 
 test.describe.configure({ mode: 'serial', timeout: 180_000 });
 test.beforeAll(async ({ browser, request }) => {
@@ -25,6 +40,33 @@ test.beforeAll(async ({ browser, request }) => {
   expect((await request.post(`${plimsoll.url}/api/v2/alerts`, { headers, data: alerts })).status()).toBe(200);
   const incident = { title: 'Baskets are empty', systems: ['shop'], environment: 'production' };
   expect((await request.post(`${plimsoll.url}/api/v1/incidents`, { headers, data: incident })).status()).toBe(201);
+  const [started, took] = [Math.round(now - 60) * 1e9, 240e6];
+  const text = (key: string, stringValue: string) => ({ key, value: { stringValue } });
+  const span = (spanId: string, parentSpanId: string, name: string, from: number, to: number) => ({
+    traceId: '5b8efff798038103d269b633813fc60c', spanId, parentSpanId, name, kind: parentSpanId ? 3 : 2, attributes: [],
+    startTimeUnixNano: String(started + from), endTimeUnixNano: String(started + to),
+  });
+  const spans = [span('eee19b7ec3c1b174', '', 'POST /basket', 0, took), span('eee19b7ec3c1b175', 'eee19b7ec3c1b174', 'choose offers', took / 4, took * 0.9)];
+  const traces = { resourceSpans: [{ resource: { attributes: [text('service.name', 'basket')] }, scopeSpans: [{ scope: { name: 'shop' }, spans }] }] };
+  expect((await request.post(`${plimsoll.url}/v1/traces`, { headers, data: traces })).status()).toBe(200);
+
+  const page = await browser.newPage();
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  for (const [list, link, name] of deeper) {
+    await expect(async () => {
+      await open(page, `${plimsoll.url}${list}`);
+      const href = await page.locator(link).first().getAttribute('href', { timeout: 2000 });
+      pages.push([href ?? '', name]);
+    }, name).toPass({ timeout: 60_000 });
+  }
+  await open(page, `${plimsoll.url}/incidents/1`);
+  await page.getByRole('link', { name: 'Share' }).click();
+  await page.getByLabel(/Anyone with the link/).check();
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const field = page.getByLabel('Link', { exact: true });
+  await expect(field).toHaveValue(/\/share\//);
+  shared = await field.inputValue();
+  await page.close();
 });
 test.afterAll(async () => {
   await plimsoll.stop();
@@ -38,7 +80,8 @@ test('every page at 200 %, in forced colours', async ({ browser }) => {
   await signIn(page, plimsoll, 'mara@larkfield.example');
   const said = complaints(page);
   const lost: string[] = [];
-  for (const path of pages) {
+  for (const one of pages) {
+    const path = pathOf(one);
     await open(page, `${plimsoll.url}${path}`);
     lost.push(...await page.evaluate((path) => {
       const found: string[] = [];
@@ -55,7 +98,7 @@ test('every page at 200 %, in forced colours', async ({ browser }) => {
       if (moving.length > 0) found.push(`${path}: ${moving.length} moving`);
       return found;
     }, path));
-    await page.screenshot({ path: `pictures/${path.slice(1).replace(/[^a-z-]+/g, '_')}-forced-720.png`, fullPage: true });
+    await page.screenshot({ path: `pictures/${pictureOf(one)}-forced-720.png`, fullPage: true });
   }
   expect(said).toEqual([]);
   expect(lost).toEqual([]);
@@ -70,13 +113,18 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await signIn(page, plimsoll, 'mara@larkfield.example');
       const said = complaints(page);
       const wide: string[] = [];
-      for (const path of pages) {
-        await open(page, `${plimsoll.url}${path}`);
+      const picture = async (page: Page, url: string, name: string) => {
+        await open(page, url);
         const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        if (over > 0) wide.push(`${path} by ${over}`);
-        const name = path.slice(1).replace(/[^a-z-]+/g, '_');
+        if (over > 0) wide.push(`${name} by ${over}`);
         await page.screenshot({ path: `pictures/${name}-${colorScheme}-${width}.png`, fullPage: true });
-      }
+      };
+      for (const one of pages) await picture(page, `${plimsoll.url}${pathOf(one)}`, pictureOf(one));
+      // Whoever is not signed in sees these.
+      const stranger = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
+      const outside = await stranger.newPage();
+      for (const [url, name] of [[`${plimsoll.url}/sign-in`, 'sign-in'], [shared, 'shared']]) await picture(outside, url, name);
+      await stranger.close();
       expect(said).toEqual([]);
       expect(wide).toEqual([]);
       await context.close();
