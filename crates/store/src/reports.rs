@@ -183,18 +183,44 @@ impl Store {
         rows.iter().rev().map(|row| Ok(wanted(codec::decode_json(&row.blob(0)?)?))).collect()
     }
 
-    /// Changes whenever a report of the environment does: how many there are, and when the newest was
-    /// computed.
-    pub async fn reports_stamp(&self, model_id: i64, environment: &str) -> Result<(i64, i64)> {
+    /// Changes whenever a report of a window that begins in the range does: how many there are, and when the newest
+    /// was computed.
+    pub async fn reports_stamp(&self, model_id: i64, environment: &str, range: TimeRange) -> Result<(i64, i64)> {
         let row = self
             .database
             .fetch_one(
                 "SELECT COUNT(*), COALESCE(MAX(computed_at), 0) FROM window_report
-                 WHERE bucket = $1 AND model_id = $1 AND environment = $2",
-                params![model_id, environment],
+                 WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND from_time >= $3 AND from_time < $4",
+                params![model_id, environment, range.from, range.to],
             )
             .await?;
         row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
+    }
+
+    /// Reports of windows that begin in the range, in order of time; where there are more than `most`, about so many
+    /// of them, over all of it and at no rhythm: every so many-th of hourly ones could always be the same hour of the
+    /// day. `count` is how many there are. The same windows give the same ones.
+    pub async fn some_reports(
+        &self,
+        model_id: i64,
+        environment: &str,
+        range: TimeRange,
+        count: i64,
+        most: i64,
+    ) -> Result<Vec<WindowReport>> {
+        // Squares modulo a prime are as good as random for what comes at equal steps.
+        const PRIME: i64 = 10_007;
+        let kept = if count > most { PRIME * most / count } else { PRIME };
+        let rows = self
+            .database
+            .fetch(
+                "SELECT body FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
+                 AND from_time >= $3 AND from_time < $4
+                 AND ((from_time / 1000000) % 10007) * ((from_time / 1000000) % 10007) % 10007 < $5 ORDER BY from_time",
+                params![model_id, environment, range.from, range.to, kept],
+            )
+            .await?;
+        rows.iter().map(|row| codec::decode_json(&row.blob(0)?)).collect()
     }
 
     /// The distributions of one window, by column.

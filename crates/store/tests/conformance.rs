@@ -6,6 +6,7 @@
 mod alerting;
 mod databases;
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -14,9 +15,13 @@ use databases::{TestDatabase, a_model};
 use domain::event::{CategoryBuilder, Column, ColumnData, EventBatch, EventKind, LabelBatch, LabelSource};
 use domain::signal::{Layer, Sample, Series};
 use domain::telemetry::{Arrival, Change, ChangeKind};
+use domain::time::HOUR;
+use domain::verdict::WindowReport;
+use domain::window::WindowState;
 use domain::{Role, TimeRange, Timestamp};
 use store::{
     Aggregate, Columns, GroupBy, GroupKey, Predicate, Read, Registered, Retention, SeriesLimits, Store, StoreError,
+    StoredReport,
 };
 
 /// Runs each named async function on both databases.
@@ -60,6 +65,7 @@ conformance!(
     questions_are_answered_from_segments_and_fresh_rows_alike,
     what_is_too_old_or_too_much_goes,
     what_a_flood_left_is_given_back,
+    of_many_reports_some_of_all_times_and_hours_are_read,
     many_small_commits_are_folded_and_stay_known,
     a_late_resend_is_left_out_by_compaction,
     labels_in_any_order_find_events_in_many_segments,
@@ -570,6 +576,64 @@ async fn what_a_flood_left_is_given_back(database: TestDatabase) {
     let takes = store.footprint().await.expect("counts").bytes;
     assert!(held > 30 << 20 && takes < held + held / 4 + (16 << 20), "{takes} for {held}");
     assert_eq!(store.stream_summary(&stream).await.expect("counts").rows, 98_404);
+}
+
+/// What is said of a window of one hour in which nothing was found.
+fn report(hour: i64, computed_at: i64) -> StoredReport {
+    let from = Timestamp(1_750_000_000_000_000 / HOUR * HOUR + hour * HOUR);
+    let report = WindowReport {
+        range: TimeRange { from, to: from.plus(HOUR) },
+        state: WindowState::Settled,
+        reference: false,
+        rows: 1,
+        revision: 0,
+        reason: String::new(),
+        computed_at: Timestamp(computed_at),
+        quality: None,
+        confidence: None,
+        drift: None,
+        columns: Vec::new(),
+        latency_ms_p95: None,
+        estimated: None,
+        multivariate: Default::default(),
+        behaviour: Default::default(),
+        data: Default::default(),
+        fairness: Vec::new(),
+        ensemble: None,
+        calibration: None,
+        segments: Vec::new(),
+        segment_values: Vec::new(),
+        versions: Vec::new(),
+        labels: None,
+        usage: Default::default(),
+        judgements: Vec::new(),
+        sentence: String::new(),
+    };
+    StoredReport { report, shares: Vec::new() }
+}
+
+async fn of_many_reports_some_of_all_times_and_hours_are_read(database: TestDatabase) {
+    let store = database.open().await;
+    let (model, _) = a_model(&store).await;
+    let all: Vec<StoredReport> = (0..2400).map(|hour| report(hour, 5)).collect();
+    let from = all[0].report.range.from;
+    store.put_reports(model.id, "production", TimeRange::ALL, &all, &[]).await.expect("kept");
+    let later = TimeRange { from: from.plus(1200 * HOUR), to: Timestamp::MAX };
+    assert_eq!(store.reports_stamp(model.id, "production", later).await.expect("counts"), (1200, 5));
+    store.put_reports(model.id, "production", later, &all[1200..2000], &[]).await.expect("kept");
+    store.put_reports(model.id, "production", later, &[report(2000, 9)], &[]).await.expect("kept");
+    assert_eq!(store.reports_stamp(model.id, "production", later).await.expect("counts"), (1, 9));
+
+    store.put_reports(model.id, "production", TimeRange::ALL, &all, &[]).await.expect("kept");
+    let some = |most| store.some_reports(model.id, "production", TimeRange::ALL, 2400, most);
+    let found = some(240).await.expect("reads");
+    assert!((160..=320).contains(&found.len()), "{} of about 240", found.len());
+    let hours: Vec<i64> = found.iter().map(|r| (r.range.from.0 - from.0) / HOUR).collect();
+    assert!(hours.is_sorted() && hours[0] < 120 && hours[hours.len() - 1] > 2280, "{hours:?}");
+    let of_day: HashSet<i64> = hours.iter().map(|hour| hour % 24).collect();
+    assert_eq!(of_day.len(), 24, "every hour of the day is among them");
+    assert_eq!(some(240).await.expect("reads").len(), found.len());
+    assert_eq!(some(2400).await.expect("reads").len(), 2400);
 }
 
 async fn many_small_commits_are_folded_and_stay_known(database: TestDatabase) {

@@ -91,8 +91,8 @@ impl Ground {
     }
 }
 
-/// Changes with the reports that something was made from.
-type Stamp = (i64, i64);
+/// Changes with the reports that something was made from: of each range, how many and of when.
+type Stamp = Vec<(TimeRange, (i64, i64))>;
 
 /// Prepared baselines, each with when it was last asked for.
 #[derive(Default)]
@@ -108,8 +108,8 @@ pub struct References {
     /// What was learnt in the background: small beside the rows, and dear, so it outlives them.
     learnt: Mutex<HashMap<String, Arc<Learnt>>>,
     training: Mutex<HashMap<i64, Training>>,
-    /// By model, with the stamp of the reports that it was made from.
-    grounds: Mutex<HashMap<i64, (Stamp, Arc<Ground>)>>,
+    /// By model and whose reports, with the stamp of those that it was made from.
+    grounds: Mutex<HashMap<(i64, String), (Stamp, Arc<Ground>)>>,
     /// Keys whose slow part is being learnt or waits for its turn.
     waiting: Mutex<HashSet<String>>,
 }
@@ -155,13 +155,15 @@ impl References {
         learnt.insert(to_learn.key.clone(), own);
     }
 
-    fn ground(&self, model_id: i64, stamp: Stamp) -> Option<Arc<Ground>> {
+    fn ground(&self, model_id: i64, of: &str, stamp: &Stamp) -> Option<Arc<Ground>> {
         let grounds = self.grounds.lock().unwrap_or_else(PoisonError::into_inner);
-        grounds.get(&model_id).filter(|(known, _)| *known == stamp).map(|(_, ground)| ground.clone())
+        let (known, ground) = grounds.get(&(model_id, of.to_string()))?;
+        (known == stamp).then(|| ground.clone())
     }
 
-    fn keep_ground(&self, model_id: i64, stamp: Stamp, ground: Arc<Ground>) {
-        self.grounds.lock().unwrap_or_else(PoisonError::into_inner).insert(model_id, (stamp, ground));
+    fn keep_ground(&self, model_id: i64, of: &str, stamp: Stamp, ground: Arc<Ground>) {
+        let mut grounds = self.grounds.lock().unwrap_or_else(PoisonError::into_inner);
+        grounds.insert((model_id, of.to_string()), (stamp, ground));
     }
 
     /// How the learning of a model goes; `None` where nothing was learnt since the start.
@@ -378,20 +380,24 @@ impl Engine {
         environment: &str,
         at: Timestamp,
     ) -> Result<Arc<Ground>> {
-        if let Some(baseline) = baseline.filter(|b| b.source.moves()) {
-            let mut reports = Vec::new();
-            for range in baseline.source.ranges(at) {
-                reports.extend(self.store.reports(model.id, environment, range).await?);
-            }
-            return Ok(Arc::new(Ground::of(model, reports)));
+        let (of, ranges) = match baseline.filter(|b| b.source.moves()) {
+            Some(baseline) => (environment, baseline.source.ranges(at)),
+            None => (BASELINE, vec![TimeRange::ALL]),
+        };
+        let mut stamp = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            stamp.push((range, self.store.reports_stamp(model.id, of, range).await?));
         }
-        let stamp = self.store.reports_stamp(model.id, BASELINE).await?;
-        if let Some(known) = self.inner.references.ground(model.id, stamp) {
+        if let Some(known) = self.inner.references.ground(model.id, of, &stamp) {
             return Ok(known);
         }
-        let reports = self.store.reports(model.id, BASELINE, TimeRange::ALL).await?;
+        let most = (super::BASELINE_WINDOWS / stamp.len().max(1)) as i64;
+        let mut reports = Vec::new();
+        for (range, (count, _)) in &stamp {
+            reports.extend(self.store.some_reports(model.id, of, *range, *count, most).await?);
+        }
         let ground = Arc::new(Ground::of(model, reports));
-        self.inner.references.keep_ground(model.id, stamp, ground.clone());
+        self.inner.references.keep_ground(model.id, of, stamp, ground.clone());
         Ok(ground)
     }
 }
