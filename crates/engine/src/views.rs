@@ -10,9 +10,9 @@ use domain::verdict::WindowReport;
 use domain::view::{ModelCard, ModelView, SystemView};
 use domain::{Action, Actor, Object, TimeRange};
 use evaluation::health::quality_layer;
+use store::BASELINE;
 
 use crate::alert::happenings::of_environment;
-use crate::evaluate::BASELINE;
 use crate::{Engine, EngineError, Result};
 
 /// Points drawn across a chart's width.
@@ -133,10 +133,7 @@ impl Engine {
         self.may(actor, Action::View, &Object::Model(name.to_string()))?;
         let model = self.known_model(name).await?;
         let range = range.unwrap_or(TimeRange::ALL);
-        let mut reports = self.reports_with_baseline(&model, environment, range).await?;
-        if reports.len() > WINDOWS_MAX {
-            reports.drain(..reports.len() - WINDOWS_MAX);
-        }
+        let mut reports = self.reports_with_baseline(&model, environment, range, WINDOWS_MAX).await?;
         let newest = reports.iter().rev().find(|r| !r.reference && r.rows > 0);
         // Of the largest window: the newest may be filling still.
         let largest = reports.iter().filter(|r| !r.reference).map(|r| r.rows).max().unwrap_or(0);
@@ -175,7 +172,7 @@ impl Engine {
         })
     }
 
-    /// The windows of a model, for programs.
+    /// The windows of a model, for programs: the newest thousand of the range.
     pub async fn windows(
         &self,
         actor: &Actor,
@@ -188,8 +185,8 @@ impl Engine {
         let model = self.known_model(name).await?;
         let key = if baseline { BASELINE } else { environment };
         let now = self.now();
-        let reports = self.store.reports(model.id, key, range).await?;
-        Ok(reports.into_iter().map(|report| crate::evaluate::closing::aged(report, &model, now)).collect())
+        let aged = |report| crate::evaluate::closing::aged(report, &model, now);
+        Ok(self.store.of_newest_reports(model.id, key, range, WINDOWS_MAX as i64, aged).await?)
     }
 
     pub async fn model(&self, actor: &Actor, name: &str) -> Result<Model> {

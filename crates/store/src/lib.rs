@@ -53,7 +53,7 @@ pub use people::{NewKey, Session};
 pub use predicate::Predicate;
 pub use query::{Aggregate, Group, GroupBy, GroupKey, Spread};
 pub use read::{Columns, Frame, Read, StreamSummary};
-pub use reports::{DirtySpan, StoredReport};
+pub use reports::{BASELINE, DirtySpan, StoredReport};
 pub use retention::{Kept, Retention};
 pub use samples::{Points, Registered, SeriesLimits};
 pub use settings::Probe;

@@ -19,6 +19,18 @@ pub struct DirtySpan {
     pub reason: String,
 }
 
+/// Whole reports in memory at once, while only a part of each is wanted.
+const AT_ONCE: i64 = 256;
+
+/// Reports of a baseline's own windows are filed under this instead of an environment.
+pub const BASELINE: &str = "#baseline";
+
+/// What the key of a report holds before the time at which its window begins. Without this part of it, a database
+/// would look through all windows of an environment for a few of them.
+fn of_baseline(environment: &str) -> bool {
+    environment == BASELINE
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredReport {
     pub report: WindowReport,
@@ -82,9 +94,9 @@ impl Store {
         let mut transaction = self.database.begin().await?;
         transaction
             .execute(
-                "DELETE FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
-                 AND from_time >= $3 AND from_time < $4",
-                params![model_id, environment, replaced.from, replaced.to],
+                "DELETE FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
+                 AND from_time >= $4 AND from_time < $5",
+                params![model_id, environment, of_baseline(environment), replaced.from, replaced.to],
             )
             .await?;
         for stored in reports {
@@ -101,7 +113,7 @@ impl Store {
                         model_id,
                         model_id,
                         environment,
-                        report.reference,
+                        of_baseline(environment),
                         report.range.from,
                         report.range.to,
                         report.state.title(),
@@ -136,48 +148,56 @@ impl Store {
         range: TimeRange,
         wanted: impl Fn(WindowReport) -> T,
     ) -> Result<Vec<T>> {
-        let rows = self
-            .database
-            .fetch(
-                "SELECT body FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
-                 AND from_time < $4 AND to_time > $3 ORDER BY from_time",
-                params![model_id, environment, range.from, range.to],
-            )
-            .await?;
-        rows.iter().map(|row| Ok(wanted(codec::decode_json(&row.blob(0)?)?))).collect()
+        let mut found = Vec::new();
+        let mut begin = Timestamp::MIN;
+        loop {
+            // Windows of one environment do not overlap: but for the last that begins at or before it, all that share
+            // an instant with the range begin within it.
+            let rows = self
+                .database
+                .fetch(
+                    "SELECT body, from_time FROM window_report
+                     WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
+                     AND from_time >= (SELECT coalesce(max(from_time), $4) FROM window_report WHERE bucket = $1
+                                       AND model_id = $1 AND environment = $2 AND reference = $3 AND from_time <= $4)
+                     AND from_time < $5 AND to_time > $4 AND from_time >= $6 ORDER BY from_time LIMIT $7",
+                    params![model_id, environment, of_baseline(environment), range.from, range.to, begin, AT_ONCE],
+                )
+                .await?;
+            for row in &rows {
+                found.push(wanted(codec::decode_json(&row.blob(0)?)?));
+            }
+            match rows.last() {
+                Some(last) if rows.len() as i64 == AT_ONCE => begin = last.time(1)?.plus(1),
+                _ => return Ok(found),
+            }
+        }
     }
 
     /// The newest reports of an environment, at most `count`, in order of time.
     pub async fn newest_reports(&self, model_id: i64, environment: &str, count: i64) -> Result<Vec<WindowReport>> {
-        self.reports_before(model_id, environment, Timestamp::MAX, count).await
+        self.of_newest_reports(model_id, environment, TimeRange::ALL, count, |report| report).await
     }
 
-    /// The newest reports of windows that begin before an instant, at most `count`, in order of time.
-    pub async fn reports_before(
+    /// What is wanted of the newest of the reports of windows that share an instant with the range, at most `count`,
+    /// in order of time.
+    pub async fn of_newest_reports<T>(
         &self,
         model_id: i64,
         environment: &str,
-        before: Timestamp,
-        count: i64,
-    ) -> Result<Vec<WindowReport>> {
-        self.of_reports_before(model_id, environment, before, count, |report| report).await
-    }
-
-    /// What is wanted of each of these, as [`Store::of_reports`].
-    pub async fn of_reports_before<T>(
-        &self,
-        model_id: i64,
-        environment: &str,
-        before: Timestamp,
+        range: TimeRange,
         count: i64,
         wanted: impl Fn(WindowReport) -> T,
     ) -> Result<Vec<T>> {
         let rows = self
             .database
             .fetch(
-                "SELECT body FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
-                 AND from_time < $3 ORDER BY from_time DESC LIMIT $4",
-                params![model_id, environment, before, count],
+                "SELECT body FROM window_report
+                 WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
+                 AND from_time >= (SELECT coalesce(max(from_time), $4) FROM window_report WHERE bucket = $1
+                                   AND model_id = $1 AND environment = $2 AND reference = $3 AND from_time <= $4)
+                 AND from_time < $5 AND to_time > $4 ORDER BY from_time DESC LIMIT $6",
+                params![model_id, environment, of_baseline(environment), range.from, range.to, count],
             )
             .await?;
         rows.iter().rev().map(|row| Ok(wanted(codec::decode_json(&row.blob(0)?)?))).collect()
@@ -190,8 +210,9 @@ impl Store {
             .database
             .fetch_one(
                 "SELECT COUNT(*), COALESCE(MAX(computed_at), 0) FROM window_report
-                 WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND from_time >= $3 AND from_time < $4",
-                params![model_id, environment, range.from, range.to],
+                 WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
+                 AND from_time >= $4 AND from_time < $5",
+                params![model_id, environment, of_baseline(environment), range.from, range.to],
             )
             .await?;
         row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
@@ -214,10 +235,11 @@ impl Store {
         let rows = self
             .database
             .fetch(
-                "SELECT body FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2
-                 AND from_time >= $3 AND from_time < $4
-                 AND ((from_time / 1000000) % 10007) * ((from_time / 1000000) % 10007) % 10007 < $5 ORDER BY from_time",
-                params![model_id, environment, range.from, range.to, kept],
+                "SELECT body FROM window_report
+                 WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
+                 AND from_time >= $4 AND from_time < $5
+                 AND ((from_time / 1000000) % 10007) * ((from_time / 1000000) % 10007) % 10007 < $6 ORDER BY from_time",
+                params![model_id, environment, of_baseline(environment), range.from, range.to, kept],
             )
             .await?;
         rows.iter().map(|row| codec::decode_json(&row.blob(0)?)).collect()
@@ -228,8 +250,9 @@ impl Store {
         let row = self
             .database
             .fetch_one(
-                "SELECT shares FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND from_time = $3",
-                params![model_id, environment, from],
+                "SELECT shares FROM window_report
+                 WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3 AND from_time = $4",
+                params![model_id, environment, of_baseline(environment), from],
             )
             .await?;
         match row {

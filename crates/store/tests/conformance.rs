@@ -20,8 +20,8 @@ use domain::verdict::WindowReport;
 use domain::window::WindowState;
 use domain::{Role, TimeRange, Timestamp};
 use store::{
-    Aggregate, Columns, GroupBy, GroupKey, Predicate, Read, Registered, Retention, SeriesLimits, Store, StoreError,
-    StoredReport,
+    Aggregate, BASELINE, Columns, GroupBy, GroupKey, Predicate, Read, Registered, Retention, SeriesLimits, Store,
+    StoreError, StoredReport,
 };
 
 /// Runs each named async function on both databases.
@@ -625,6 +625,18 @@ async fn of_many_reports_some_of_all_times_and_hours_are_read(database: TestData
     assert_eq!(store.reports_stamp(model.id, "production", later).await.expect("counts"), (1, 9));
 
     store.put_reports(model.id, "production", TimeRange::ALL, &all, &[]).await.expect("kept");
+    // All, in parts; and those that share an instant with a range, from either end.
+    let begin = |report: WindowReport| (report.range.from.0 - from.0) / HOUR;
+    let read = store.of_reports(model.id, "production", TimeRange::ALL, begin).await.expect("reads");
+    assert_eq!(read, (0..2400).collect::<Vec<_>>());
+    let within = TimeRange { from: from.plus(10 * HOUR + 1), to: from.plus(13 * HOUR) };
+    assert_eq!(store.of_reports(model.id, "production", within, begin).await.expect("reads"), [10, 11, 12]);
+    assert_eq!(store.of_newest_reports(model.id, "production", within, 2, begin).await.expect("reads"), [11, 12]);
+    assert_eq!(store.of_newest_reports(model.id, "production", within, 9, begin).await.expect("reads"), [10, 11, 12]);
+    let before = TimeRange { from: Timestamp::MIN, to: from.plus(HOUR) };
+    assert_eq!(store.of_reports(model.id, "production", before, begin).await.expect("reads"), [0]);
+    assert!(store.reports(model.id, BASELINE, TimeRange::ALL).await.expect("reads").is_empty());
+
     let some = |most| store.some_reports(model.id, "production", TimeRange::ALL, 2400, most);
     let found = some(240).await.expect("reads");
     assert!((160..=320).contains(&found.len()), "{} of about 240", found.len());

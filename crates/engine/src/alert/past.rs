@@ -295,8 +295,16 @@ impl Engine {
         };
         let environment = environment::named(environment);
         let range = TimeRange { from: moments.first.plus(-2 * DAY), to: moments.last() };
-        let mut reports = self.store.reports(model.id, environment, range).await?;
-        reports.retain(|r| r.state != WindowState::Open && !r.reference);
+        // Of each window what was judged, no more: there may be tens of thousands.
+        let judged = |mut report: WindowReport| {
+            report.columns.clear();
+            report.segments.clear();
+            report.segment_values.clear();
+            report.fairness.clear();
+            report
+        };
+        let mut reports = self.store.of_reports(model.id, environment, range, judged).await?;
+        reports.retain(|r| r.state != WindowState::Open);
         reports.sort_by_key(|r| r.range.to);
         let wanted = Figures::of(figure);
         let figures: std::collections::BTreeSet<&str> =

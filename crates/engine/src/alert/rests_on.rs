@@ -71,7 +71,7 @@ impl Engine {
         };
         let of = |report: WindowReport| of_window(&report, metric);
         let named = environment::named(labels.get("environment").map_or("", String::as_str));
-        let found = self.store.of_reports_before(model.id, named, Timestamp::MAX, LOOKED_AT, of).await?;
+        let found = self.store.of_newest_reports(model.id, named, TimeRange::ALL, LOOKED_AT, of).await?;
         Ok(found.into_iter().flatten().next_back())
     }
 

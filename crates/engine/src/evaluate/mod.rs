@@ -27,7 +27,7 @@ use evaluation::drift::DriftOptions;
 use evaluation::monitors::PERSISTENCE;
 use evaluation::window::{Context, Measured, Window, evaluate, judge, measure, same_answer};
 use rayon::prelude::*;
-use store::{Columns, DirtySpan, Frame, Read, StoredReport, Stream};
+use store::{BASELINE, Columns, DirtySpan, Frame, Read, StoredReport, Stream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -37,8 +37,6 @@ pub use prepare::References;
 use prepare::{Ground, Prepared};
 pub(crate) use publish::signal_name;
 
-/// Reports of a baseline's own windows are filed under this instead of an environment.
-pub const BASELINE: &str = "#baseline";
 /// A baseline that the rule cuts into fewer windows is cut by rows into [`CHUNKS`] instead: what is usual
 /// needs windows to be learnt from.
 const WINDOWS_LEAST: usize = 8;
@@ -418,7 +416,9 @@ impl Engine {
         let watermark = plan::watermark(newest, now, model.settings.allowed_lateness);
         let mut recent = match windows.first() {
             Some((first, _)) => {
-                self.store.reports_before(model.id, &stream.environment, first.from, PERSISTENCE as i64).await?
+                let before = TimeRange { from: Timestamp::MIN, to: first.from };
+                let own = |report| report;
+                self.store.of_newest_reports(model.id, &stream.environment, before, PERSISTENCE as i64, own).await?
             }
             None => Vec::new(),
         };
@@ -554,17 +554,20 @@ impl Engine {
         Ok(Against { ranges, prepared, ground })
     }
 
-    /// Everything said of a model's windows in a range, the baseline's own first.
+    /// What was said of a model's windows in a range, the baseline's own first; of more than so many, of the newest.
     pub(crate) async fn reports_with_baseline(
         &self,
         model: &Model,
         environment: &str,
         range: TimeRange,
+        most: usize,
     ) -> Result<Vec<WindowReport>> {
-        let mut reports = self.store.reports(model.id, BASELINE, range).await?;
         let now = self.now();
-        let own = self.store.reports(model.id, environment, range).await?;
-        reports.extend(own.into_iter().map(|report| closing::aged(report, model, now)));
+        let aged = |report| closing::aged(report, model, now);
+        let own = self.store.of_newest_reports(model.id, environment, range, most as i64, aged).await?;
+        let room = most - own.len().min(most);
+        let mut reports = self.store.of_newest_reports(model.id, BASELINE, range, room as i64, |report| report).await?;
+        reports.extend(own);
         Ok(reports)
     }
 }

@@ -19,9 +19,9 @@ use evaluation::quality::{headline, usual};
 use evaluation::reference::Reference;
 use evaluation::segments::merit;
 use evaluation::trained::{LEARNT_FROM, Learnt, Trained};
-use store::{Columns, Frame, Read, Stream};
+use store::{BASELINE, Columns, Frame, Read, Stream};
 
-use super::{BASELINE, rows_of};
+use super::rows_of;
 use crate::{Engine, EngineError, Result};
 
 /// Values of a baseline that are compared with, eight bytes each: a million rows of twenty columns. Of one that
@@ -350,13 +350,13 @@ impl Engine {
         let lacks = |r: WindowReport| {
             let learnt = r.multivariate.autoencoder.is_some() || r.multivariate.components.is_none();
             let estimated = r.estimated.is_some() || r.rows < 30;
-            (serves.contains(r.range.from) && (!learnt || !estimated)).then_some(r.range)
+            (!learnt || !estimated).then_some(r.range)
         };
         let mut lacking: Option<TimeRange> = None;
         for environment in self.store.environments().await? {
             if learnt.environment == "*" || learnt.environment == environment {
                 let found =
-                    self.store.of_reports_before(model.id, &environment, serves.to, super::RELEARNT, lacks).await?;
+                    self.store.of_newest_reports(model.id, &environment, serves, super::RELEARNT, lacks).await?;
                 let of_both = |a: TimeRange, b: TimeRange| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) };
                 lacking = lacking.into_iter().chain(found.into_iter().flatten()).reduce(of_both);
             }
