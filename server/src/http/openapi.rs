@@ -132,7 +132,13 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
         }
         ("GET", "/api/v1/models/{model}/windows") => {
             let parameters = [FROM, TO, ENVIRONMENT, ("baseline", "boolean", "The baseline’s own windows")];
-            made("Verdicts, window by window", "models", &parameters, Body::Nothing, json::<Vec<WindowReport>>(types))
+            made(
+                "Verdicts, window by window: the newest 1,000 of the range",
+                "models",
+                &parameters,
+                Body::Nothing,
+                json::<Vec<WindowReport>>(types),
+            )
         }
         ("POST", "/api/v1/models/{model}/predictions") => {
             made("Send predictions; an id that is known is kept once", "in", &COLUMNS, Body::Rows, receipt(types))

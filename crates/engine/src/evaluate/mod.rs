@@ -254,7 +254,7 @@ impl Engine {
         };
         let stream = self.store.stream(model.id, kind, of).await?;
         let rule = self.rule(model).await?;
-        let (mut windows, _) = self.windows_of(&stream, range, rule, &[]).await?;
+        let (mut windows, ..) = self.windows_of(&stream, range, rule, &[]).await?;
         let rows: usize = windows.iter().map(|(_, rows)| rows).sum();
         if windows.len() < WINDOWS_LEAST && rows >= WINDOWS_LEAST * 50 {
             let count = rows.div_ceil(CHUNKS).max(50) as u32;
@@ -328,20 +328,21 @@ impl Engine {
         Ok(model.settings.window.settle(before, best.rows, covered))
     }
 
-    /// The windows of a stream within a range, each with its rows, and the newest event. Only windows
-    /// counted by rows need all event times at once.
+    /// The windows of a stream within a range, each with its rows, the newest event, and whether they are cut
+    /// otherwise than `before`. Only windows counted by rows need all event times of the range at once.
     async fn windows_of(
         &self,
         stream: &Stream,
         range: TimeRange,
         rule: WindowRule,
         before: &[Cut],
-    ) -> Result<(Vec<(TimeRange, usize)>, Timestamp)> {
+    ) -> Result<(Vec<(TimeRange, usize)>, Timestamp, bool)> {
         let read = Read::of(range, Columns::None).gently();
         if matches!(rule, WindowRule::Count(_)) {
             let times = self.store.read_events(stream, &read).await?.times;
-            let windows = plan::counted(plan::windows(rule, &times, before), &times);
-            return Ok((windows, times.last().copied().unwrap_or(Timestamp::MIN)));
+            let (windows, cut_anew) = plan::windows(rule, &times, before);
+            let newest = times.last().copied().unwrap_or(Timestamp::MIN);
+            return Ok((plan::counted(windows, &times), newest, cut_anew));
         }
         let mut windows: BTreeMap<Timestamp, (TimeRange, usize)> = BTreeMap::new();
         let mut newest = Timestamp::MIN;
@@ -356,7 +357,7 @@ impl Engine {
                 ControlFlow::Continue(())
             })
             .await?;
-        Ok((windows.into_values().collect(), newest))
+        Ok((windows.into_values().collect(), newest, false))
     }
 
     /// The rows of one window of many: read together with those that follow, so that a segment
@@ -399,20 +400,31 @@ impl Engine {
         let now = self.now();
         let rule = self.rule(model).await?;
         let memory = format!("windows/{}/{}", model.id, stream.environment);
-        // A changed rule moves every border: nothing of the old cut may stay.
-        let moved = self.store.setting(&memory).await?.as_deref() != Some(rule.text().as_str());
-        if moved {
-            self.store.put_reports(model.id, &stream.environment, TimeRange::ALL, &[], &[]).await?;
-        }
-        // Work is proportional to what changed, but for count windows, whose cut needs all rows.
-        let scope = if moved { TimeRange::ALL } else { plan::scope(rule, spans.iter().map(|s| s.range)) };
-        let before = match rule {
-            WindowRule::Count(_) => {
-                self.store.of_reports(model.id, &stream.environment, scope, |r| Cut::of(&r)).await?
+        // A changed rule moves every border.
+        let changed = self.store.setting(&memory).await?.as_deref() != Some(rule.text().as_str());
+        let (mut scope, mut before) = (TimeRange::ALL, Vec::new());
+        if !changed {
+            // Work is proportional to what changed, and to what came after it where rows are counted.
+            let span = plan::union(spans.iter().map(|s| s.range));
+            let mut holds = None;
+            if let (WindowRule::Count(_), Some(span)) = (rule, span) {
+                let until = TimeRange { from: Timestamp::MIN, to: span.from.plus(1) };
+                let begin = |report: WindowReport| report.range.from;
+                holds = self.store.of_newest_reports(model.id, &stream.environment, until, 1, begin).await?.pop();
             }
-            _ => Vec::new(),
-        };
-        let (windows, newest) = self.windows_of(stream, scope, rule, &before).await?;
+            scope = plan::scope(rule, span, holds);
+            if let WindowRule::Count(_) = rule {
+                before = self.store.of_reports(model.id, &stream.environment, scope, |r| Cut::of(&r)).await?;
+            }
+        }
+        let (windows, newest, cut_anew) = self.windows_of(stream, scope, rule, &before).await?;
+        // Nothing of another cut may stay.
+        let moved = changed || cut_anew;
+        if moved {
+            let from = windows.first().filter(|_| !changed).map_or(Timestamp::MIN, |(first, _)| first.from);
+            let of_before = TimeRange { from, to: scope.to };
+            self.store.put_reports(model.id, &stream.environment, of_before, &[], &[]).await?;
+        }
         let watermark = plan::watermark(newest, now, model.settings.allowed_lateness);
         let mut recent = match windows.first() {
             Some((first, _)) => {

@@ -44,11 +44,12 @@ impl Cut {
     }
 }
 
-/// The windows of a stream now. Count windows that closed keep their borders, so that a late row
-/// goes to the window its time belongs to; only the rest is cut anew.
-pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[Cut]) -> Vec<TimeRange> {
+/// The windows of a stream now, and whether they are other ones than before. Count windows that closed keep their
+/// borders, so that a late row goes to the window its time belongs to; only the rest is cut anew. All of it is where
+/// that cannot be: rows came before the first, or one has come to hold twice as many as it should.
+pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[Cut]) -> (Vec<TimeRange>, bool) {
     let WindowRule::Count(count) = rule else {
-        return cut(rule, times);
+        return (cut(rule, times), false);
     };
     let closed: Vec<TimeRange> = before
         .iter()
@@ -59,17 +60,34 @@ pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[Cut]) -> 
     match (closed.first(), closed.last()) {
         (Some(first), Some(last)) if gapless && times.first().is_some_and(|t| *t >= first.from) => {
             let rest = times.partition_point(|t| *t < last.to);
-            closed.iter().copied().chain(cut(rule, &times[rest..])).collect()
+            (closed.iter().copied().chain(cut(rule, &times[rest..])).collect(), false)
         }
-        _ => cut(rule, times),
+        _ => {
+            let anew = cut(rule, times);
+            // Of what retention has removed, what was said stays.
+            let gone = |w: &Cut| times.first().is_none_or(|first| w.range.from < *first);
+            let kept = |w: &Cut| anew.iter().any(|own| own.from == w.range.from);
+            let moved = !before.iter().all(|w| gone(w) || kept(w));
+            (anew, moved)
+        }
     }
 }
 
-/// The range whose rows and reports an evaluation needs: whole windows around what changed.
-pub(super) fn scope(rule: WindowRule, changed: impl Iterator<Item = TimeRange>) -> TimeRange {
+/// The span that covers all that changed; `None` where that is everything, or nothing.
+pub(super) fn union(changed: impl Iterator<Item = TimeRange>) -> Option<TimeRange> {
     let union = changed.reduce(|a, b| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) });
-    let Some(union) = union.filter(|u| *u != TimeRange::ALL && u.from < u.to) else { return TimeRange::ALL };
-    match (rule.window_of(union.from), rule.window_of(union.to.plus(-1))) {
+    union.filter(|u| *u != TimeRange::ALL && u.from < u.to)
+}
+
+/// The range whose rows and reports an evaluation needs: whole windows around what changed. That of windows counted by
+/// rows begins with the window that what changed first lies in, `holds`, and has no end: all that comes after may be
+/// cut otherwise.
+pub(super) fn scope(rule: WindowRule, changed: Option<TimeRange>, holds: Option<Timestamp>) -> TimeRange {
+    let Some(changed) = changed else { return TimeRange::ALL };
+    if let WindowRule::Count(_) = rule {
+        return holds.map_or(TimeRange::ALL, |from| TimeRange { from, to: Timestamp::MAX });
+    }
+    match (rule.window_of(changed.from), rule.window_of(changed.to.plus(-1))) {
         (Some(first), Some(last)) => TimeRange { from: first.from, to: last.to },
         _ => TimeRange::ALL,
     }
@@ -126,9 +144,40 @@ mod tests {
             TimeRange { from: Timestamp(HOUR + 5), to: Timestamp(HOUR + 9) },
             TimeRange { from: Timestamp(3 * HOUR), to: Timestamp(3 * HOUR + 1) },
         ];
-        let scope_of = |rule| scope(rule, changed.into_iter());
-        assert_eq!(scope_of(WindowRule::Span(HOUR)), TimeRange { from: Timestamp(HOUR), to: Timestamp(4 * HOUR) });
-        assert_eq!(scope_of(WindowRule::Count(10)), TimeRange::ALL);
+        let scope_of = |rule, holds| scope(rule, union(changed.into_iter()), holds);
+        assert_eq!(
+            scope_of(WindowRule::Span(HOUR), None),
+            TimeRange { from: Timestamp(HOUR), to: Timestamp(4 * HOUR) }
+        );
+        let from = Timestamp(7);
+        assert_eq!(scope_of(WindowRule::Count(10), Some(from)), TimeRange { from, to: Timestamp::MAX });
+        assert_eq!(scope_of(WindowRule::Count(10), None), TimeRange::ALL);
+        assert_eq!(scope(WindowRule::Span(HOUR), union([TimeRange::ALL].into_iter()), None), TimeRange::ALL);
+    }
+
+    #[test]
+    fn counted_windows_that_closed_keep_their_borders_while_they_can() {
+        let rule = WindowRule::Count(10);
+        let times = |range: std::ops::Range<i64>| range.map(Timestamp).collect::<Vec<_>>();
+        let cuts = |windows: &[TimeRange], rows: &[u64]| -> Vec<Cut> {
+            let cut =
+                |(range, rows): (&TimeRange, &u64)| Cut { range: *range, state: WindowState::Closed, rows: *rows };
+            windows.iter().zip(rows).map(cut).collect()
+        };
+        let (first, moved) = windows(rule, &times(0..30), &[]);
+        assert!(!moved && first.len() >= 2, "{first:?}");
+        let before = cuts(&first[..2], &[10, 10]);
+        // Of all rows, and of those from the second window on.
+        let (more, moved) = windows(rule, &times(0..45), &before);
+        assert!(!moved && more[..2] == first[..2]);
+        let (part, moved) = windows(rule, &times(10..45), &before[1..]);
+        assert!(!moved && part == more[1..], "{part:?} of {more:?}");
+        let (early, moved) = windows(rule, &times(-5..45), &before);
+        assert!(moved && early[0].from == Timestamp(-5), "rows came before the first");
+        // One has come to hold too many, and its rows are gone by now, as those before it.
+        let (three, _) = windows(rule, &times(0..40), &[]);
+        let (after, moved) = windows(rule, &times(20..45), &cuts(&three[..3], &[10, 20, 10]));
+        assert!(!moved && after[0] == three[2], "{after:?}");
     }
 
     #[test]
