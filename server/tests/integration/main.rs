@@ -131,6 +131,37 @@ impl Server {
     }
 }
 
+const PASSWORD: &str = "four boats at noon";
+
+/// Somebody who has signed in.
+struct Person<'a> {
+    server: &'a Server,
+    cookie: String,
+}
+
+impl<'a> Person<'a> {
+    fn new(server: &'a Server, email: &str) -> Person<'a> {
+        let name = email.split('@').next().unwrap_or_default();
+        let mut made = program(&server.database)
+            .args(["user", "add", email, "--name", name, "--role", "operator"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("runs");
+        made.stdin.take().expect("its input").write_all(format!("{PASSWORD}\n").as_bytes()).expect("writes");
+        assert!(made.wait().expect("ends").success());
+        let form = format!("email={}&password={}", email.replace('@', "%40"), PASSWORD.replace(' ', "+"));
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let cookie = server.ask("POST", "/session", "", &headers, form.as_bytes()).cookie;
+        assert!(!cookie.is_empty(), "a session");
+        Person { server, cookie }
+    }
+
+    fn page(&self, path: &str) -> Answer {
+        self.server.ask("GET", path, "", &[("cookie", self.cookie.as_str())], b"")
+    }
+}
+
 impl Answer {
     /// What the program at an address says to one request.
     fn of(address: &str, method: &str, path: &str, key: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -255,6 +286,7 @@ on_both!(
     what_moved_with_a_signal_is_found_across_layers,
     operations_shows_calls_alerts_changes_and_notes_of_its_range,
     money_is_added_up_by_day_and_goes_on_as_it_went,
+    a_page_bears_its_own_name_however_many_are_drawn,
     sigkill_under_load_loses_nothing_acknowledged,
     a_full_disk_is_said_and_reading_goes_on,
     a_backup_comes_back_whole,

@@ -96,3 +96,26 @@ pub fn money_is_added_up_by_day_and_goes_on_as_it_went(server: Server) {
         "{ahead:?}"
     );
 }
+
+pub fn a_page_bears_its_own_name_however_many_are_drawn(server: Server) {
+    let person = Person::new(&server, "ada@example.com");
+    let title = |page: &str| {
+        let title = page.split_once("<title>").and_then(|(_, rest)| Some(rest.split_once("</title>")?.0));
+        title.unwrap_or("none").to_string()
+    };
+    std::thread::scope(|scope| {
+        for reader in 0..8 {
+            let person = &person;
+            scope.spawn(move || {
+                for turn in 0..20 {
+                    let name = format!("m{reader}-{turn}");
+                    let path = [format!("/models/{name}/drift"), format!("/systems/{name}")][turn % 2].clone();
+                    let answer = person.page(&path);
+                    let page = String::from_utf8_lossy(&answer.body);
+                    assert!(answer.status < 500, "{path}: {}", answer.status);
+                    assert_eq!(title(&page), format!("{name} · Plimsoll"), "{path}");
+                }
+            });
+        }
+    });
+}

@@ -4,32 +4,7 @@
 use super::alerts::{Alerting, Hook, time};
 use super::*;
 
-const PASSWORD: &str = "four boats at noon";
-
-/// Somebody who has signed in.
-struct Person<'a> {
-    server: &'a Server,
-    cookie: String,
-}
-
-impl<'a> Person<'a> {
-    fn new(server: &'a Server, email: &str) -> Person<'a> {
-        let name = email.split('@').next().unwrap_or_default();
-        let mut made = program(&server.database)
-            .args(["user", "add", email, "--name", name, "--role", "operator"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("runs");
-        made.stdin.take().expect("its input").write_all(format!("{PASSWORD}\n").as_bytes()).expect("writes");
-        assert!(made.wait().expect("ends").success());
-        let form = format!("email={}&password={}", email.replace('@', "%40"), PASSWORD.replace(' ', "+"));
-        let headers = [("content-type", "application/x-www-form-urlencoded")];
-        let cookie = server.ask("POST", "/session", "", &headers, form.as_bytes()).cookie;
-        assert!(!cookie.is_empty(), "a session");
-        Person { server, cookie }
-    }
-
+impl Person<'_> {
     fn act(&self, run: i64, act: &Value) -> Answer {
         let headers = [("content-type", "application/json"), ("cookie", self.cookie.as_str())];
         let path = format!("/api/v1/response_runs/{run}");
