@@ -13,12 +13,14 @@ use crate::background::in_background;
 use crate::catalogue::{Segment, id_order};
 use crate::codec::{self, LabelColumn};
 use crate::database::{Transaction, params};
-use crate::identity::id_hash;
+use crate::identity::{HashedMap, id_hash, id_hash_wide};
 use crate::models::Stream;
 use crate::{Result, Store};
 
 /// Labels merged in one go: each segment they touch is written once for all of them.
 const MERGE_ROWS: i64 = 200_000;
+/// Rows of the label log read at once to be laid over what is read.
+const OVERLAID_AT_ONCE: i64 = 64;
 /// Segments written in one transaction: it must not keep the writer waiting for long.
 const SEGMENTS_A_COMMIT: usize = 32;
 
@@ -29,17 +31,41 @@ struct Label {
     received: i64,
 }
 
-/// Labels that are kept and not yet in a segment's column.
+/// A label without its id, its value by its place among those that are used.
+#[derive(Clone, Copy)]
+struct Placed {
+    value: u32,
+    time: i64,
+    received: i64,
+}
+
+/// Labels that are kept and not yet in a segment's column. A flood of them is laid over every read until it is merged,
+/// so ids are kept by their hashes and each value once.
 #[derive(Default)]
 pub(crate) struct Overlay {
+    values: Vec<String>,
+    places: HashMap<String, u32>,
     /// Newest first wins over nothing: later entries replace earlier ones.
-    unmerged: HashMap<String, Label>,
+    unmerged: HashedMap<u128, Placed>,
     /// Orphans, with the newest segment they were compared with.
-    orphans: HashMap<String, (Label, i64)>,
+    orphans: HashedMap<u128, (Placed, i64)>,
     oldest_check: i64,
 }
 
 impl Overlay {
+    fn placed(&mut self, value: String, time: i64, received: i64) -> Placed {
+        let value = match self.places.get(&value) {
+            Some(place) => *place,
+            None => {
+                let place = self.values.len() as u32;
+                self.values.push(value.clone());
+                self.places.insert(value, place);
+                place
+            }
+        };
+        Placed { value, time, received }
+    }
+
     /// Whether any label may still have to be joined to that segment.
     pub(crate) fn concerns(&self, segment: i64) -> bool {
         !self.unmerged.is_empty() || (!self.orphans.is_empty() && self.oldest_check < segment)
@@ -51,11 +77,14 @@ impl Overlay {
             return;
         }
         let found = ids.iter().enumerate().filter_map(|(row, id)| {
+            let id = id_hash_wide(id);
             let orphan =
-                self.orphans.get(id).filter(|(_, checked)| segment.is_none_or(|s| *checked < s)).map(|(l, _)| l);
-            self.unmerged.get(id).or(orphan).map(|label| (row, label))
+                self.orphans.get(&id).filter(|(_, checked)| segment.is_none_or(|s| *checked < s)).map(|(l, _)| l);
+            let Placed { value, time, received } = *self.unmerged.get(&id).or(orphan)?;
+            Some((row, Label { value: self.values.get(value as usize)?.clone(), time, received }))
         });
-        join(column, found);
+        let found: Vec<(usize, Label)> = found.collect();
+        join(column, found.iter().map(|(row, label)| (*row, label)));
     }
 }
 
@@ -136,16 +165,27 @@ type OrphanRows = Vec<(String, String, i64, i64)>;
 impl Store {
     pub(crate) async fn label_overlay(&self, model_id: i64) -> Result<Overlay> {
         let mut overlay = Overlay { oldest_check: i64::MAX, ..Overlay::default() };
-        let rows = self
-            .database
-            .fetch(
-                "SELECT received_at, body FROM label_log WHERE model_id = $1 AND merged = 0 ORDER BY seq",
-                params![model_id],
-            )
-            .await?;
-        for row in rows {
-            let batch: LabelBatch = codec::decode_rows(&row.blob(1)?)?;
-            overlay.unmerged.extend(labels_of(batch, row.int(0)?));
+        let mut after = i64::MIN;
+        loop {
+            let rows = self
+                .database
+                .fetch(
+                    "SELECT seq, received_at, body FROM label_log
+                     WHERE model_id = $1 AND merged = 0 AND seq > $2 ORDER BY seq LIMIT $3",
+                    params![model_id, after, OVERLAID_AT_ONCE],
+                )
+                .await?;
+            for row in &rows {
+                let batch: LabelBatch = codec::decode_rows(&row.blob(2)?)?;
+                for (id, label) in labels_of(batch, row.int(1)?) {
+                    let placed = overlay.placed(label.value, label.time, label.received);
+                    overlay.unmerged.insert(id_hash_wide(&id), placed);
+                }
+            }
+            match rows.last() {
+                Some(last) if rows.len() as i64 == OVERLAID_AT_ONCE => after = last.int(0)?,
+                _ => break,
+            }
         }
         let rows = self
             .database
@@ -162,9 +202,11 @@ impl Store {
             overlay.oldest_check = overlay.oldest_check.min(checked);
             let labels: OrphanRows = codec::decode_rows(&row.blob(1)?)?;
             for (id, value, time, received) in labels {
-                overlay.orphans.insert(id, (Label { value, time, received }, checked));
+                let placed = overlay.placed(value, time, received);
+                overlay.orphans.insert(id_hash_wide(&id), (placed, checked));
             }
         }
+        overlay.places = HashMap::new();
         Ok(overlay)
     }
 
