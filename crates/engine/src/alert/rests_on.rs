@@ -8,7 +8,7 @@ use domain::alert::only_if::OnlyIf;
 use domain::monitor::Judgement;
 use domain::verdict::{Estimate, WindowReport};
 use domain::window::WindowState;
-use domain::{TimeRange, Timestamp, environment};
+use domain::{TimeRange, environment};
 use evaluation::figures::figures;
 use promql::{Grid, Query};
 

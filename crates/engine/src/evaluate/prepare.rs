@@ -94,6 +94,8 @@ impl Ground {
 /// Changes with the reports that something was made from: of each range, how many and of when.
 type Stamp = Vec<(TimeRange, (i64, i64))>;
 
+type Stamped = (Stamp, Arc<Ground>);
+
 /// Prepared baselines, each with when it was last asked for.
 #[derive(Default)]
 struct Ready {
@@ -109,7 +111,7 @@ pub struct References {
     learnt: Mutex<HashMap<String, Arc<Learnt>>>,
     training: Mutex<HashMap<i64, Training>>,
     /// By model and whose reports, with the stamp of those that it was made from.
-    grounds: Mutex<HashMap<(i64, String), (Stamp, Arc<Ground>)>>,
+    grounds: Mutex<HashMap<(i64, String), Stamped>>,
     /// Keys whose slow part is being learnt or waits for its turn.
     waiting: Mutex<HashSet<String>>,
 }
