@@ -32,8 +32,10 @@ fn show(command: &Command) -> String {
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(places::root()).env("CARGO_TARGET_DIR", places::target());
-    // Set for xtask itself, and wrong for what it starts.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
+    // Set for xtask itself, and wrong for what it starts: build scripts that look at them would make cargo build half
+    // of everything anew after each cargo that was called by hand.
+    let own = |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|of| name.starts_with(of));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
         command.env_remove(name);
     }
     command
