@@ -3,7 +3,7 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testDir: './tests',
-  timeout: 60_000,
+  timeout: 180_000,
   // Machines that run this beside other work are slow; what is waited for comes, or never does.
   expect: { timeout: 10_000 },
   // Each file has a program of its own; two at a time is what the smallest machine of a team has cores for.

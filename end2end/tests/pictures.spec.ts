@@ -25,7 +25,7 @@ let shared = '';
 const pathOf = (page: string | [string, string]) => typeof page === 'string' ? page : page[0];
 const pictureOf = (page: string | [string, string]) => typeof page === 'string' ? page.slice(1).replace(/[^a-z-]+/g, '_') : page[1];
 
-test.describe.configure({ mode: 'serial', timeout: 180_000 });
+test.describe.configure({ mode: 'serial', timeout: 600_000 });
 test.beforeAll(async ({ browser, request }) => {
   await plimsoll.start();
   await firstPerson(browser, plimsoll);
