@@ -129,8 +129,11 @@ test('a query is drawn beside what it was, in each way there is, and against wha
   const values = page.getByRole('region', { name: 'Values' });
   await drag(page, /orders_open/, 0.5, 0.7);
   await expect(values.getByText(/means of \d\d:\d\d:\d\d–/)).toBeVisible();
-  await expect(values.getByRole('columnheader')).toHaveText(['Series', 'Marked', 'Before', 'Change', 'Points', 'Range']);
+  await expect(values.getByRole('columnheader')).toHaveText(['Series', 'Marked', 'Before', 'Change', 'Points', 'Range', 'Traces']);
   await expect(values.getByRole('row', { name: /orders_open/ })).toContainText('%');
+  // Its labels name a service: the traces are those of the marked span.
+  await expect(values.getByRole('link', { name: 'Traces of shop, all' })).toHaveAttribute('href', /view=traces&service=shop/);
+  await expect(values.getByRole('link', { name: 'Traces of shop, all' })).toHaveAttribute('href', /from=20\d\d-/);
   await page.keyboard.press('Escape');
   await page.getByRole('link', { name: 'A day before' }).click();
   await expect(page).toHaveURL(/cmp=1d/);
