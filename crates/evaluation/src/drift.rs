@@ -386,7 +386,7 @@ fn conclude(measured: Measured, adjusted: f64, options: &DriftOptions) -> (Colum
             &measured.name,
             finding,
             measured.type_changed,
-            &measured.centre,
+            (measured.kind, &measured.centre),
             (measured.missing_reference, n),
             (measured.missing_current, m),
             measured.unseen,

@@ -1,14 +1,14 @@
 //! What verdicts say in plain words. A reader who knows no statistics must understand each.
 
 use domain::format;
-use domain::verdict::{Finding, Usual, WindowReport, metric_title, metric_words};
+use domain::verdict::{ColumnKind, Finding, Usual, WindowReport, metric_title, metric_words};
 
 /// One sentence for one column.
 pub(crate) fn column(
     name: &str,
     finding: Finding,
     type_changed: bool,
-    centre: &Option<(String, String)>,
+    (kind, centre): (ColumnKind, &Option<(String, String)>),
     before: (u64, u64),
     now: (u64, u64),
     unseen: u64,
@@ -38,8 +38,11 @@ pub(crate) fn column(
     } else {
         String::new()
     };
-    match centre {
-        Some((was, is)) if was != is => format!("{name} {how}: typically {is}, {was} before{new}"),
+    match (kind, centre) {
+        (_, Some((was, is))) if was != is => format!("{name} {how}: typically {is}, {was} before{new}"),
+        (ColumnKind::Categorical, Some((_, is))) => {
+            format!("{name} {how}: {is} is the most frequent as before, what the others share is not the same{new}")
+        }
         _ => format!("{name} {how}: its middle is where it was, its spread is not{new}"),
     }
 }
@@ -82,4 +85,17 @@ pub fn window(report: &WindowReport, name: &str, usual: Option<&Usual>) -> Strin
         parts.push(format!("groups of {} are treated unlike each other", unfair.column));
     }
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_category_has_no_middle_and_no_spread() {
+        let same = Some(("rent".to_string(), "rent".to_string()));
+        let said = |kind| column("home", Finding::Large, false, (kind, &same), (0, 500), (0, 500), 0);
+        assert!(said(ColumnKind::Categorical).contains("rent is the most frequent as before"));
+        assert!(said(ColumnKind::Numeric).contains("its middle is where it was"));
+    }
 }
