@@ -173,7 +173,7 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
         (me.mentions > 0).then(|| view! { <span class="n hot">{me.mentions}<span class="sr">{words}</span></span> });
     view! {
         <a class="brand" href="/overview"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">"Plimsoll"</span>{org}</a>
-        <button class="cmdk" type="button" aria-label="Search or run a command" on:click=move |_| overlay.set(Some(Over::Palette))><Icon name="search" small=true/><span class="grow">"Search or jump to"</span><kbd>"⌘K"</kbd></button>
+        <button class="cmdk" type="button" aria-label="Search or jump to ⌘K" on:click=move |_| overlay.set(Some(Over::Palette))><Icon name="search" small=true/><span class="grow">"Search or jump to"</span><kbd>"⌘K"</kbd></button>
         <nav class="nav">
             <div class="nav-l">"Watch"</div>
             {item("/overview", "grid", "Overview")}
