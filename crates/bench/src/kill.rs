@@ -23,7 +23,8 @@ fn body(first: u64) -> Vec<u8> {
     let row = |i: u64| {
         format!(
             "{{\"prediction_id\":{i},\"timestamp\":{},\"prediction\":{},\"features\":{{\"x\":{}}}}}\n",
-            1_700_000_000 + i / 10,
+            // Within ten years, however many kills there are: a time beyond 2200 is refused.
+            1_700_000_000 + i / 10 % 300_000_000,
             i % 2,
             i % 97
         )
