@@ -40,16 +40,6 @@ test.beforeAll(async ({ browser, request }) => {
   expect((await request.post(`${plimsoll.url}/api/v2/alerts`, { headers, data: alerts })).status()).toBe(200);
   const incident = { title: 'Baskets are empty', systems: ['shop'], environment: 'production' };
   expect((await request.post(`${plimsoll.url}/api/v1/incidents`, { headers, data: incident })).status()).toBe(201);
-  const [started, took] = [Math.round(now - 60) * 1e9, 240e6];
-  const text = (key: string, stringValue: string) => ({ key, value: { stringValue } });
-  const span = (spanId: string, parentSpanId: string, name: string, from: number, to: number) => ({
-    traceId: '5b8efff798038103d269b633813fc60c', spanId, parentSpanId, name, kind: parentSpanId ? 3 : 2, attributes: [],
-    startTimeUnixNano: String(started + from), endTimeUnixNano: String(started + to),
-  });
-  const spans = [span('eee19b7ec3c1b174', '', 'POST /basket', 0, took), span('eee19b7ec3c1b175', 'eee19b7ec3c1b174', 'choose offers', took / 4, took * 0.9)];
-  const traces = { resourceSpans: [{ resource: { attributes: [text('service.name', 'basket')] }, scopeSpans: [{ scope: { name: 'shop' }, spans }] }] };
-  expect((await request.post(`${plimsoll.url}/v1/traces`, { headers, data: traces })).status()).toBe(200);
-
   const page = await browser.newPage();
   await signIn(page, plimsoll, 'mara@larkfield.example');
   for (const [list, link, name] of deeper) {

@@ -69,12 +69,12 @@ fn labels_of(series: &Series) -> Labels {
     labels
 }
 
-/// A series as a person reads it: its name, and what tells it apart.
 /// The service that labels name, as PromQL spells them; empty where they name none.
 fn service_of(labels: &Labels) -> &str {
     ["service", "service_name"].iter().find_map(|name| labels.get(*name)).map_or("", String::as_str)
 }
 
+/// A series as a person reads it: its name, and what tells it apart.
 fn named(labels: &Labels) -> String {
     let name = labels.get(NAME).map_or("", String::as_str);
     let rest: Vec<String> = labels.iter().filter(|(n, _)| *n != NAME).map(|(n, v)| format!("{n}={v}")).collect();

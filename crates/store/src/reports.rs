@@ -31,6 +31,22 @@ fn of_baseline(environment: &str) -> bool {
     environment == BASELINE
 }
 
+/// Reports of the windows that share an instant with a range. Windows of one environment do not overlap: but for the
+/// last that begins at or before it, all of them begin within it.
+macro_rules! sharing {
+    ($wanted:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $wanted,
+            " FROM window_report WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
+             AND from_time >= (SELECT coalesce(max(from_time), $4) FROM window_report WHERE bucket = $1
+                               AND model_id = $1 AND environment = $2 AND reference = $3 AND from_time <= $4)
+             AND from_time < $5 AND to_time > $4 ",
+            $rest
+        )
+    };
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredReport {
     pub report: WindowReport,
@@ -151,16 +167,10 @@ impl Store {
         let mut found = Vec::new();
         let mut begin = Timestamp::MIN;
         loop {
-            // Windows of one environment do not overlap: but for the last that begins at or before it, all that share
-            // an instant with the range begin within it.
             let rows = self
                 .database
                 .fetch(
-                    "SELECT body, from_time FROM window_report
-                     WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
-                     AND from_time >= (SELECT coalesce(max(from_time), $4) FROM window_report WHERE bucket = $1
-                                       AND model_id = $1 AND environment = $2 AND reference = $3 AND from_time <= $4)
-                     AND from_time < $5 AND to_time > $4 AND from_time >= $6 ORDER BY from_time LIMIT $7",
+                    sharing!("body, from_time", "AND from_time >= $6 ORDER BY from_time LIMIT $7"),
                     params![model_id, environment, of_baseline(environment), range.from, range.to, begin, AT_ONCE],
                 )
                 .await?;
@@ -192,11 +202,7 @@ impl Store {
         let rows = self
             .database
             .fetch(
-                "SELECT body FROM window_report
-                 WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
-                 AND from_time >= (SELECT coalesce(max(from_time), $4) FROM window_report WHERE bucket = $1
-                                   AND model_id = $1 AND environment = $2 AND reference = $3 AND from_time <= $4)
-                 AND from_time < $5 AND to_time > $4 ORDER BY from_time DESC LIMIT $6",
+                sharing!("body", "ORDER BY from_time DESC LIMIT $6"),
                 params![model_id, environment, of_baseline(environment), range.from, range.to, count],
             )
             .await?;
@@ -238,8 +244,8 @@ impl Store {
                 "SELECT body FROM window_report
                  WHERE bucket = $1 AND model_id = $1 AND environment = $2 AND reference = $3
                  AND from_time >= $4 AND from_time < $5
-                 AND ((from_time / 1000000) % 10007) * ((from_time / 1000000) % 10007) % 10007 < $6 ORDER BY from_time",
-                params![model_id, environment, of_baseline(environment), range.from, range.to, kept],
+                 AND ((from_time / 1000000) % $6) * ((from_time / 1000000) % $6) % $6 < $7 ORDER BY from_time",
+                params![model_id, environment, of_baseline(environment), range.from, range.to, PRIME, kept],
             )
             .await?;
         rows.iter().map(|row| codec::decode_json(&row.blob(0)?)).collect()
