@@ -91,6 +91,29 @@ test('a marked span becomes a note that stands on every chart', async ({ page })
   expect(errors).toEqual([]);
 });
 
+test('a chart answers the pointer while what it shows is read anew', async ({ page }) => {
+  const errors = complaints(page);
+  await signIn(page, plimsoll, mara);
+  await open(page, `${plimsoll.url}/explore?q=orders_open&from=now-1h`);
+  const at = (await chart(page, /orders_open/).boundingBox())!;
+  await chart(page, /orders_open/).hover();
+  await expect(page.locator('.tip')).toBeVisible();
+  // The answer is held back until the pointer has gone over the chart that it will replace.
+  let answer = () => {};
+  const held = new Promise<void>((done) => { answer = done; });
+  await page.route(/run_query/, async (route) => { await held; await route.continue(); });
+  const asked = page.waitForRequest(/run_query/);
+  await drag(page, /orders_open/, 0.3, 0.5);
+  await page.getByRole('toolbar', { name: 'Marked span' }).getByRole('button', { name: 'Zoom' }).click();
+  await asked;
+  for (const share of [0.2, 0.4, 0.6, 0.8]) await page.mouse.move(at.x + at.width * share, at.y + at.height / 2);
+  await expect(page.locator('.tip')).toBeVisible();
+  const before = await page.locator('.plot .xl').allInnerTexts();
+  answer();
+  await expect.poll(() => page.locator('.plot .xl').allInnerTexts()).not.toEqual(before);
+  expect(errors).toEqual([]);
+});
+
 test('a chart is read, marked, noted and shown as a table by keys alone', async ({ page }) => {
   await signIn(page, plimsoll, mara);
   await open(page, `${plimsoll.url}/explore?q=orders_open&from=now-1h`);

@@ -4,6 +4,8 @@
 use std::future::Future;
 
 use leptos::prelude::*;
+use leptos::reactive::computed::ScopedFuture;
+use leptos::tachys::reactive_graph::OwnedView;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -62,19 +64,70 @@ pub fn awaited<H, W, V>(
     here: impl Fn() -> H + Send + 'static,
     wait: impl Fn() -> W + Send + 'static,
     draw: impl Fn(H, W::Output) -> V + Clone + Send + 'static,
-) -> impl Fn() -> Suspend<V> + Send + 'static
+) -> impl FnMut() -> Suspend<OwnedView<V>> + Send + 'static
 where
     H: Send + 'static,
     W: IntoFuture,
     W::IntoFuture: Send + 'static,
     V: 'static,
 {
-    move || {
+    standing(move || {
         let (here, wait, draw) = (here(), wait().into_future(), draw.clone());
-        Suspend::new(async move {
+        async move {
             let read = wait.await;
             draw(here, read)
+        }
+    })
+}
+
+/// Draws a view that has to be waited for. What was drawn before stands until then, and what is its own (whether a
+/// table is open, a chart is in the window) stays with it: the pointer goes on over it, and a part of it that asked
+/// for a signal that is gone would take the whole page down.
+pub fn standing<F>(
+    view: impl Fn() -> F + Send + 'static,
+) -> impl FnMut() -> Suspend<OwnedView<F::Output>> + Send + 'static
+where
+    F: Future + Send + 'static,
+    F::Output: 'static,
+{
+    let mut ground = Ground::here();
+    move || {
+        let (view, own) = (view(), ground.part());
+        Suspend::new(async move {
+            let drawn = own.with(|| ScopedFuture::new(view)).await;
+            OwnedView::new_with_owner(drawn, own)
         })
+    }
+}
+
+/// Where views stand that are drawn one after the other, each with signals of its own that go with it: those that an
+/// effect makes go as soon as it runs again, which is before what it draws is there.
+struct Ground {
+    under: Owner,
+    /// An owner remembers each that it ever had under it: one that lives as long as the page does so for one in
+    /// [`PARTS`] only, and a page is kept open all night.
+    lot: Owner,
+    parts: usize,
+}
+
+/// How many views follow each other on a lot.
+const PARTS: usize = 256;
+
+impl Ground {
+    fn here() -> Ground {
+        let under = Owner::current().unwrap_or_default();
+        Ground { lot: under.child(), under, parts: 0 }
+    }
+
+    /// A place for the next view; what it stands on stays as long.
+    fn part(&mut self) -> Owner {
+        if self.parts == PARTS {
+            (self.lot, self.parts) = (self.under.child(), 0);
+        }
+        self.parts += 1;
+        let (lot, part) = (self.lot.clone(), self.lot.child());
+        part.with(|| on_cleanup(move || drop(lot)));
+        part
     }
 }
 

@@ -10,7 +10,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::Loading;
-use crate::components::reading::awaited;
+use crate::components::reading::{awaited, standing};
 use crate::components::status::{Shape, Status};
 use crate::components::zone::Here;
 use crate::server_functions::admin::{create_key, installation};
@@ -92,7 +92,7 @@ pub fn Connect() -> impl IntoView {
             <header class="sut"><a class="brand" href="/overview"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span>"Plimsoll"</span></a>
                 <span class="dim hide-m">"Set-up"</span><a class="btn sm ghost right" href="/operations">"Finish later"</a></header>
             <div class="sug">
-                <nav class="stp" aria-label="Steps"><Transition fallback=|| ()>{move || Suspend::new(async move {
+                <nav class="stp" aria-label="Steps"><Transition fallback=|| ()>{standing(move || async move {
                     steps(&who.await.unwrap_or_default(), arrived.await.is_some())
                 })}</Transition></nav>
                 <main id="main" class="sum">
@@ -115,7 +115,7 @@ pub fn Connect() -> impl IntoView {
                     <Transition fallback=Loading>{awaited(move || model.get(), move || arrived, |model, arrived| receiving(arrived, model))}</Transition>
                 </main>
                 <aside class="chks" aria-label="Checks"><h2>"Checks on this installation"</h2>
-                    <Transition fallback=|| ()>{move || Suspend::new(async move {
+                    <Transition fallback=|| ()>{standing(move || async move {
                         checks.await.unwrap_or_default().into_iter().map(|check| view! {
                             <div class="chk-r"><span class=format!("st {}", check.status.name())><Shape of=check.status/><span class="sr">{word(check.status)}</span></span>
                             <div><b>{check.name}</b><p class="hint">{check.detail}</p></div></div>

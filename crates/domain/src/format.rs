@@ -120,6 +120,20 @@ pub fn compact(value: f64) -> String {
     }
 }
 
+/// A number as it was measured, for reading: six significant digits, and no zeros behind them.
+pub fn measured(value: f64) -> String {
+    let magnitude = value.abs();
+    if !value.is_finite() {
+        return "–".into();
+    }
+    if magnitude > 0.0 && !(1e-4..1e15).contains(&magnitude) {
+        return minus(format!("{value:.5e}"));
+    }
+    let decimals = if magnitude == 0.0 { 0 } else { (5 - magnitude.log10().floor() as i32).clamp(0, 9) as usize };
+    let text = fixed(value, decimals);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
 /// `412 ms` below a second, `1.84 s` above, `85 µs` far below.
 pub fn milliseconds(ms: f64) -> String {
     if !ms.is_finite() {
@@ -201,6 +215,11 @@ mod tests {
         assert_eq!(duration(532_800 * 1_000_000), "6 d 4 h");
         assert_eq!(compact(0.046), "0.046");
         assert_eq!(compact(250.0), "250");
+        assert_eq!(measured(0.790_133_233_231_916_4), "0.790133");
+        assert_eq!(measured(61.0), "61");
+        assert_eq!(measured(-1_234_567.25), "−1234567");
+        assert_eq!(measured(0.000_012_3), "1.23000e-5");
+        assert_eq!(measured(0.0), "0");
         assert_eq!(fixed(f64::NAN, 2), "–");
         assert_eq!((fixed(-0.0004, 3), fixed(-0.0006, 3)), ("0.000".to_string(), "−0.001".to_string()));
     }

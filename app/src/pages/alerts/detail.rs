@@ -19,7 +19,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Failed, Loading, Panel};
-use crate::components::reading::reading;
+use crate::components::reading::{reading, standing};
 use crate::components::state::encoded;
 use crate::components::status::Shape;
 use crate::components::zone::{Here, zone_label};
@@ -39,7 +39,7 @@ pub fn AlertPage() -> impl IntoView {
         <Frame title=Signal::stored("Alert".to_string()) crumbs=vec![("Alerts", "/alerts")]>
             {move || outcome(act.value().get(), "")}
             {hands.said()}
-            <Transition fallback=Loading>{move || Suspend::new(async move {
+            <Transition fallback=Loading>{standing(move || async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(view) => page(view, act, hands),

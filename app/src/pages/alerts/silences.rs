@@ -13,6 +13,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::latest::Latest;
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::standing;
 use crate::components::zone::{Here, zone, zone_label};
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{covered, end_silence, make_silence, silences_known};
@@ -64,7 +65,7 @@ pub fn Silences() -> impl IntoView {
                 </div>
                 <div class="pb">{shown}</div>
             </form>
-            <section class="panel mt-12" aria-label="Silences"><Transition fallback=Loading>{move || Suspend::new(async move {
+            <section class="panel mt-12" aria-label="Silences"><Transition fallback=Loading>{standing(move || async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok((_, silences)) if silences.is_empty() => view! { <Empty title="No silence" text="Nothing is kept quiet. A silence can be made here, from an alert, or by amtool."/> }.into_any(),

@@ -5,6 +5,7 @@ use domain::time::{DAY, RangeChoice};
 use leptos::prelude::*;
 
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::standing;
 use crate::components::state::use_place;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::telemetry::changes;
@@ -20,7 +21,7 @@ pub fn Changes() -> impl IntoView {
         |(environment, range)| changes(environment, range),
     );
     view! {
-        <Transition fallback=Loading>{move || Suspend::new(async move {
+        <Transition fallback=Loading>{standing(move || async move {
             match found.await {
                 Ok(list) if list.is_empty() => view! { <section class="panel"><Empty title="No change in the range" text="Deploys, versions, flags and data releases explain most incidents. They come by REST, CloudEvents, and webhooks of GitHub and GitLab."><a class="btn" href="/settings/webhooks">"Set up a webhook"</a></Empty></section> }.into_any(),
                 Ok(list) => table(list),

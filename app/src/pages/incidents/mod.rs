@@ -19,7 +19,7 @@ use crate::components::icons::Icon;
 use crate::components::lasting::initially;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
-use crate::components::reading::reading;
+use crate::components::reading::{reading, standing};
 use crate::components::state::use_place;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::alerts::{incidents, open_incident};
@@ -45,7 +45,7 @@ pub fn Incidents() -> impl IntoView {
         <Title text="Incidents"/>
         <Frame title=Signal::stored("Incidents".to_string())>
             {move || outcome(open.value().get(), "")}
-            <Transition fallback=Loading>{move || Suspend::new(async move {
+            <Transition fallback=Loading>{standing(move || async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(seen) => page(seen),

@@ -22,7 +22,7 @@ use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::note::written;
 use crate::components::panel::{Failed, Loading, Panel};
-use crate::components::reading::reading;
+use crate::components::reading::{reading, standing};
 use crate::components::state::encoded;
 use crate::components::status::Status;
 use crate::components::title::titled;
@@ -59,7 +59,7 @@ pub fn IncidentPage() -> impl IntoView {
             {move || outcome(flag.value().get().map(|r| r.map(|_| ())), "")}
             {hands.said()}
             <Presence id/>
-            <Transition fallback=Loading>{move || Suspend::new(async move {
+            <Transition fallback=Loading>{standing(move || async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(seen) => page(seen, act, flag, hands, filter),

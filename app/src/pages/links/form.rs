@@ -10,6 +10,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::lasting::initially;
 use crate::components::panel::Failed;
+use crate::components::reading::standing;
 use crate::components::state::{Place, use_place};
 use crate::pages::shared;
 use crate::server_functions::Failure;
@@ -123,7 +124,7 @@ pub fn NewLink(of: Memo<String>, make: Make) -> impl IntoView {
                     <label class="f"><span>"What it is for"</span><input class="in" name="note" maxlength="500" autocomplete="off"/></label>
                 </div>
                 <div class="col gap-12">
-                    <div><span class="lab">"Preview"</span><div class="pv" inert aria-hidden="true"><Transition>{move || Suspend::new(async move {
+                    <div><span class="lab">"Preview"</span><div class="pv" inert aria-hidden="true"><Transition>{standing(move || async move {
                         match preview.await {
                             Ok(Some(seen)) => view! { <div class="pvs">{shared::framed(&seen)}</div> }.into_any(),
                             Ok(None) => ().into_any(),

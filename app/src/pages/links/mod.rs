@@ -10,6 +10,7 @@ use leptos_router::hooks::use_query_map;
 use crate::components::form::outcome;
 use crate::components::frame::Frame;
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::standing;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::shares::{end_share, make_share, share_visits, shares};
 use crate::wire::resource;
@@ -29,7 +30,7 @@ pub fn Links() -> impl IntoView {
             <div class="head"><div><h1>"Shared links"</h1><p>"Whoever has a link sees one page, read only, and nothing else. Each opening is counted; a link can be ended at any time."</p></div></div>
             {move || outcome(end.value().get(), "The link is ended.")}
             <NewLink of make/>
-            <section class="panel mt-12" aria-label="Links"><Transition fallback=Loading>{move || Suspend::new(async move {
+            <section class="panel mt-12" aria-label="Links"><Transition fallback=Loading>{standing(move || async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(rows) if rows.is_empty() => view! { <Empty title="No link yet" text="Share is at the top of Overview, Operations, systems, models and incidents."/> }.into_any(),

@@ -13,6 +13,7 @@ use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::panel::{Empty, Panel};
 use crate::components::state::Place;
 use crate::components::status::Status;
+use crate::components::zone::Here;
 use crate::server_functions::model_set_up::learn_again;
 
 pub(super) fn body(view: &ModelView, newest: &WindowReport, place: &Place) -> AnyView {
@@ -61,6 +62,13 @@ fn together(view: &ModelView, newest: &WindowReport) -> AnyView {
         ),
         _ => "learnt in the background, once the baseline has 50 rows".to_string(),
     };
+    // What the ratio is held against is as old as this, and made of so many rows.
+    let learnt = view.training.as_ref().and_then(|t| {
+        let (rows, at) = (format::count(t.rows as f64), t.done?.here().date_clock());
+        Some(
+            view! { <p class="hint mt-8">{format!("The autoencoder was learnt from {rows} baseline rows, {at}.")}</p> },
+        )
+    });
     let few = "needs 50 rows and a baseline with features".to_string();
     view! {
         <ul class="mvl">
@@ -68,6 +76,7 @@ fn together(view: &ModelView, newest: &WindowReport) -> AnyView {
             {row("Autoencoder error ratio", "error over that of rows of the baseline", |m| m.autoencoder, learning)}
             {row("Told apart from the baseline", "ROC AUC of a model that tries; 0.5 cannot", |m| m.classifier, few)}
         </ul>
+        {learnt}
         <button class="btn sm mt-12" type="button" on:click=move |_| { again.dispatch(name.clone()); }>"Learn again"</button>
         {move || crate::components::form::outcome(again.value().get(), "It is being learnt again; every window is judged anew.")}
     }

@@ -36,15 +36,24 @@ pub fn PredictionPage() -> impl IntoView {
     .into_any()
 }
 
-fn of<'a>(view: &'a PredictionView, column: &str) -> Option<&'a str> {
-    view.values.iter().find(|v| v.column == column).map(|v| v.value.as_str()).filter(|v| !v.is_empty())
+fn of<'a>(view: &'a PredictionView, column: &str) -> Option<&'a ValuePlace> {
+    view.values.iter().find(|v| v.column == column && !v.value.is_empty())
+}
+
+/// As it is read; what is no number, as it was sent.
+fn shown(value: &ValuePlace) -> String {
+    match value.value.parse::<f64>() {
+        Ok(number) if value.is_number => format::measured(number),
+        _ => value.value.clone(),
+    }
 }
 
 fn page(view: &PredictionView, place: &Place) -> AnyView {
-    let answer = of(view, "prediction").unwrap_or("–").to_string();
+    let given = of(view, "prediction");
+    let answer = given.map_or_else(|| "–".to_string(), shown);
     let outcome = match &view.label {
         None => view! { <Status of=Of::NoData text="not known yet"/> }.into_any(),
-        Some(label) if view.model.task.is_classification() && *label != answer => {
+        Some(label) if view.model.task.is_classification() && given.is_some_and(|g| g.value != *label) => {
             view! { <Status of=Of::Poor text=format!("{label}, so the answer was wrong")/> }.into_any()
         }
         Some(label) => view! { <Status of=Of::Good text=label.clone()/> }.into_any(),
@@ -88,13 +97,14 @@ fn row(value: &ValuePlace, view: &PredictionView, place: &Place) -> impl IntoVie
         Some(share) if value.is_number => format!("above {} of 100", format::fixed(share * 100.0, 0)),
         Some(share) => format!("{} of 100 have it", format::fixed(share * 100.0, 0)),
     };
-    let shown = if value.value.is_empty() { "missing".to_string() } else { value.value.clone() };
+    let words_of = if value.value.is_empty() { "missing".to_string() } else { shown(value) };
+    let exact = (words_of != value.value && !value.value.is_empty()).then(|| value.value.clone());
     let said = if value.is_rare() {
         view! { <Status of=Of::Fair text=format!("rare, {words}")/> }.into_any()
     } else {
         view! { <span class="hint">{words}</span> }.into_any()
     };
-    view! { <tr><th scope="row" class="plain">{title}</th><td class="num v mono">{shown}</td><td>{said}</td></tr> }
+    view! { <tr><th scope="row" class="plain">{title}</th><td class="num v mono" title=exact>{words_of}</td><td>{said}</td></tr> }
 }
 
 fn said(all: &[SaidOf]) -> AnyView {

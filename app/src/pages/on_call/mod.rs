@@ -13,6 +13,7 @@ use leptos_router::hooks::use_query_map;
 use crate::components::form::{fold, outcome};
 use crate::components::frame::Frame;
 use crate::components::panel::{Failed, Loading};
+use crate::components::reading::standing;
 use crate::server_functions::Failure;
 use crate::server_functions::alerts::{
     alerting_document, on_call, set_alerting, test_destination, test_policy, who_is_told,
@@ -94,7 +95,7 @@ pub fn OnCall() -> impl IntoView {
             {move || outcome(test.value().get(), "The test arrived.")}
             {move || outcome(call.value().get(), "")}
             {move || call.value().get().and_then(Result::ok).map(policies::reached)}
-            <Transition fallback=Loading>{move || Suspend::new(async move {
+            <Transition fallback=Loading>{standing(move || async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(seen) => page(seen),

@@ -12,7 +12,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading, Panel};
-use crate::components::reading::reading;
+use crate::components::reading::{reading, standing};
 use crate::components::status::Status;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
@@ -46,7 +46,7 @@ pub fn Responses() -> impl IntoView {
             {move || outcome(save.value().get(), "The response is in force.")}
             {move || outcome(delete.value().get(), "The response is gone; its runs stay on record.")}
             {move || outcome(stop.value().get(), "It is in force at once.")}
-            <Transition fallback=Loading>{move || Suspend::new(async move {
+            <Transition fallback=Loading>{standing(move || async move {
                 match data.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(seen) => page(&seen, save, delete, stop, wrong),

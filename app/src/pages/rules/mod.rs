@@ -18,6 +18,7 @@ use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
+use crate::components::reading::standing;
 use crate::components::status::Status;
 use crate::server_functions::alerts::rules;
 use crate::wire::resource;
@@ -31,7 +32,7 @@ pub fn Rules() -> impl IntoView {
         <Frame title=Signal::stored("Rules".to_string())>
             <div class="head"><div class="grow"><h1>"Rules"</h1><p>"What becomes an alert: any signal, verdict, anomaly, forecast, absence or change. Those for this host and for each model were made by themselves and may be changed."</p></div>
             <a class="btn pri" href="/rules/new"><Icon name="plus" small=true/>"New rule"</a></div>
-            <section class="panel" aria-label="Rules"><Transition fallback=Loading>{move || Suspend::new(async move {
+            <section class="panel" aria-label="Rules"><Transition fallback=Loading>{standing(move || async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(list) if list.is_empty() => view! { <Empty title="No rule yet" text="The first ones come within a minute, for this host and for each model."/> }.into_any(),

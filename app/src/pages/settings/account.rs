@@ -13,6 +13,7 @@ use crate::components::lasting::initially;
 use crate::components::live::use_live;
 use crate::components::note::written;
 use crate::components::panel::{Empty, Failed};
+use crate::components::reading::standing;
 use crate::components::zone::Here;
 use crate::pages::sign_in::error_words;
 use crate::server_functions::Failure;
@@ -29,13 +30,13 @@ pub fn Account() -> impl IntoView {
     view! {
         <Settings title="Account">
             <div class="head"><div><h1>"Account"</h1>
-                <Transition fallback=|| ()>{move || Suspend::new(async move {
+                <Transition fallback=|| ()>{standing(move || async move {
                     who.await.ok().map(|m| view! { <p>{format!("{}, {}, {}", m.name, m.email, m.role.map_or("", Role::name))}</p> })
                 })}</Transition>
             </div></div>
             <section class="panel narrow mb-16" aria-label="How it looks">
                 <header class="ph"><h2>"How it looks"</h2><span class="sub">"in every browser you sign in with"</span></header>
-                <Transition fallback=|| ()>{move || Suspend::new(async move {
+                <Transition fallback=|| ()>{standing(move || async move {
                     who.await.ok().map(|m| view! { <Look of=m.preferences/> })
                 })}</Transition>
             </section>
@@ -47,7 +48,7 @@ pub fn Account() -> impl IntoView {
                     {move || error().map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
                     {move || done().then(|| view! { <p class="note good" role="status">"The password is changed; other sessions have ended."</p> })}
                     // A password manager must be told whose password it is.
-                    <Transition fallback=|| ()>{move || Suspend::new(async move {
+                    <Transition fallback=|| ()>{standing(move || async move {
                         who.await.ok().map(|m| view! { <input type="text" name="email" autocomplete="username" value=m.email readonly hidden/> })
                     })}</Transition>
                     <label class="f"><span>"Current password"</span><input class="in" type="password" name="current" autocomplete="current-password" required/></label>
@@ -176,7 +177,7 @@ fn Mentions() -> impl IntoView {
     view! {
         <section class="panel narrow mb-16" aria-label="Mentions">
             <header class="ph"><h2>"Mentions"</h2><span class="sub">"where others wrote your name after an @"</span></header>
-            <Transition fallback=|| ()>{move || Suspend::new(async move {
+            <Transition fallback=|| ()>{standing(move || async move {
                 match found.await {
                     Err(error) => view! { <Failed error/> }.into_any(),
                     Ok(all) if all.is_empty() => view! { <Empty title="Nobody named you yet" text="In a note, @ and the first part of an e-mail address names a person; they find it here, and by mail."/> }.into_any(),
@@ -203,7 +204,7 @@ fn Views() -> impl IntoView {
         <section class="panel narrow mb-16" aria-label="Saved views">
             <header class="ph"><h2>"Saved views"</h2><span class="sub">"⌘K, then “Save this view”"</span></header>
             {move || outcome(remove.value().get(), "")}
-            <Transition fallback=|| ()>{move || Suspend::new(async move {
+            <Transition fallback=|| ()>{standing(move || async move {
                 match views.await {
                     Err(error) => view! { <p class="note critical" role="alert">{error.to_string()}</p> }.into_any(),
                     Ok(all) if all.is_empty() => view! { <Empty title="No view saved" text="A page with its filters and range, found again by name."/> }.into_any(),

@@ -8,6 +8,7 @@ use super::{Settings, listed};
 use crate::components::form::{Sent, outcome};
 use crate::components::lasting::initially;
 use crate::components::panel::Loading;
+use crate::components::reading::standing;
 use crate::components::state::encoded;
 use crate::components::zone::{Here, zone_label};
 use crate::server_functions::Failure;
@@ -50,11 +51,11 @@ pub fn Audit() -> impl IntoView {
         <Settings title="Audit">
             <div class="head"><div><h1>"Audit"</h1><p>"Who changed what, and who decided what is done to production. Kept for three years; programs read it at /api/v1/audit."</p></div></div>
             {move || outcome(forward.value().get(), "")}
-            <Transition fallback=|| ()>{move || Suspend::new(async move { told.await.map(|f| sent_to(f, forward)).ok() })}</Transition>
+            <Transition fallback=|| ()>{standing(move || async move { told.await.map(|f| sent_to(f, forward)).ok() })}</Transition>
             <form class="row mb-12" action="/settings/audit" method="get" role="search"><label class="f grow"><span class="sr">"Search deeds"</span>
                 <input class="in" name="q" placeholder="Part of what was done, or of what to" autocomplete="off" value=move || asked.get().1/></label><button class="btn" type="submit">"Search"</button></form>
             <section class="panel" aria-label="Deeds"><div class="tw">
-                <Transition fallback=Loading>{move || Suspend::new(async move { listed(list.await, ("Nothing of the sort", "No deed answers these words."), table) })}</Transition></div></section>
+                <Transition fallback=Loading>{standing(move || async move { listed(list.await, ("Nothing of the sort", "No deed answers these words."), table) })}</Transition></div></section>
         </Settings>
     }
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::{Settings, listed};
 use crate::components::live::use_live;
 use crate::components::panel::Loading;
+use crate::components::reading::standing;
 use crate::components::status::Status;
 use crate::server_functions::admin::installation;
 use crate::wire::resource;
@@ -31,7 +32,7 @@ pub fn Installation() -> impl IntoView {
         <Settings title="Installation">
             <div class="head"><div><h1>"Installation"</h1><p>{concat!("Plimsoll ", env!("CARGO_PKG_VERSION"), ". The command “plimsoll check” also walks every stored block.")}</p></div></div>
             <section class="panel" aria-label="Checks on this installation">
-                <Transition fallback=Loading>{move || Suspend::new(async move { listed(checks.await, ("No check", ""), table) })}</Transition>
+                <Transition fallback=Loading>{standing(move || async move { listed(checks.await, ("No check", ""), table) })}</Transition>
             </section>
         </Settings>
     }

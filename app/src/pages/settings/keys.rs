@@ -8,6 +8,7 @@ use super::{Settings, listed};
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Loading;
+use crate::components::reading::standing;
 use crate::server_functions::admin::{create_key, keys, revoke_key};
 use crate::wire::resource;
 
@@ -76,7 +77,7 @@ pub fn Keys() -> impl IntoView {
             </form>
             {move || outcome(revoke.value().get(), "")}
             <section class="panel mt-12" aria-label="Keys">
-                <Transition fallback=Loading>{move || Suspend::new(async move {
+                <Transition fallback=Loading>{standing(move || async move {
                     listed(list.await, ("No key yet", "Programs send predictions with a key that may ingest."), table)
                 })}</Transition>
             </section>

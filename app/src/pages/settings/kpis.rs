@@ -12,6 +12,7 @@ use super::Settings;
 use crate::components::form::{Sent, outcome};
 use crate::components::lasting::initially;
 use crate::components::panel::{Failed, Loading, Panel};
+use crate::components::reading::standing;
 use crate::server_functions::evaluation::{kpis, set_kpis, weigh_health, weights_of_health};
 use crate::server_functions::views::overview;
 use crate::wire::resource;
@@ -45,7 +46,7 @@ pub fn Kpis() -> impl IntoView {
             {move || wrong.get().map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
             {move || outcome(save.value().get(), "The KPIs are kept.")}
             {move || outcome(weigh.value().get(), "The weights are in force.")}
-            <Transition fallback=Loading>{move || Suspend::new(async move {
+            <Transition fallback=Loading>{standing(move || async move {
                 match data.await {
                     (Ok(rows), Ok(weights), Ok(systems)) => {
                         let (table, scales) = (table(&rows, save, wrong), scales(&weights, &systems, weigh, wrong));

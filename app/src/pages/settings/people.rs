@@ -9,6 +9,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::lasting::initially;
 use crate::components::panel::Loading;
+use crate::components::reading::standing;
 use crate::components::status::Status;
 use crate::server_functions::admin::{change_person, create_person, people};
 use crate::wire::resource;
@@ -57,7 +58,7 @@ pub fn People() -> impl IntoView {
             <div class="head"><div><h1>"People and roles"</h1><p>"Changing a role or disabling somebody ends their sessions."</p></div></div>
             {move || outcome(change.value().get(), "")}
             <section class="panel" aria-label="People">
-                <Transition fallback=Loading>{move || Suspend::new(async move { listed(list.await, ("Nobody yet", ""), table) })}</Transition>
+                <Transition fallback=Loading>{standing(move || async move { listed(list.await, ("Nobody yet", ""), table) })}</Transition>
             </section>
             <form class="panel narrow mt-16" aria-label="Add a person" method="post" on:submit=move |event| {
                 let sent = Sent::of(&event);

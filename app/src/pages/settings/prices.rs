@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::Settings;
 use crate::components::form::{Sent, outcome};
 use crate::components::panel::{Failed, Loading};
+use crate::components::reading::standing;
 use crate::server_functions::telemetry::{prices, set_prices};
 use crate::wire::resource;
 
@@ -53,7 +54,7 @@ pub fn Prices() -> impl IntoView {
             <div class="head"><div><h1>"Prices"</h1><p>"What calls of models cost, where the sender does not say it. They begin as list prices of 2025: replace them by what you pay. Calls that came before keep their cost."</p></div></div>
             {move || wrong.get().map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
             {move || outcome(save.value().get(), "The prices are in force.")}
-            <Transition fallback=Loading>{move || Suspend::new(async move {
+            <Transition fallback=Loading>{standing(move || async move {
                 match list.await {
                     Ok(rows) => form(rows),
                     Err(error) => view! { <Failed error/> }.into_any(),

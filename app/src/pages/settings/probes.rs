@@ -6,6 +6,7 @@ use super::{Settings, listed};
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Loading;
+use crate::components::reading::standing;
 use crate::server_functions::admin::{ProbeRow, create_probe, delete_probe, probes};
 use crate::wire::resource;
 
@@ -49,7 +50,7 @@ pub fn Probes() -> impl IntoView {
                 </div>
             </form>
             <section class="panel mt-12" aria-label="Probes">
-                <Transition fallback=Loading>{move || Suspend::new(async move {
+                <Transition fallback=Loading>{standing(move || async move {
                     listed(list.await, ("No probe yet", "Name a service your models depend on."), table)
                 })}</Transition>
             </section>

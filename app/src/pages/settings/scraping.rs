@@ -6,6 +6,7 @@ use super::{Settings, listed};
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Loading;
+use crate::components::reading::standing;
 use crate::server_functions::telemetry::{ScrapeRow, create_scrape_job, delete_scrape_job, scrape_jobs};
 use crate::wire::resource;
 
@@ -55,7 +56,7 @@ pub fn Scraping() -> impl IntoView {
                 </div>
             </form>
             <section class="panel mt-12" aria-label="Targets">
-                <Transition fallback=Loading>{move || Suspend::new(async move {
+                <Transition fallback=Loading>{standing(move || async move {
                     listed(list.await, ("Nothing is asked yet", "Name a program that serves metrics: an exporter, vLLM, Triton, or your own service."), table)
                 })}</Transition>
             </section>

@@ -10,6 +10,7 @@ use super::{Settings, listed};
 use crate::components::form::{Sent, outcome};
 use crate::components::lasting::initially;
 use crate::components::panel::Loading;
+use crate::components::reading::standing;
 use crate::components::state::encoded;
 use crate::server_functions::telemetry::{known_signals, note_signal};
 use crate::wire::resource;
@@ -40,7 +41,7 @@ pub fn Signals() -> impl IntoView {
             <div class="head"><div><h1>"Signals"</h1><p>"What each signal is: its unit, its layer, which way it is better, and whose it is. Senders and the conventions say most of it; what you say stands above them, for charts, health, rules and alerts."</p></div></div>
             {move || outcome(save.value().get(), "That is how the signal is understood from now on.")}
             <form class="row mb-12" action="/settings/signals" method="get" role="search"><label class="f grow"><span class="sr">"Search signals"</span><input class="in" name="q" placeholder="Part of a name" autocomplete="off" value=move || sought.get()/></label><button class="btn" type="submit">"Search"</button></form>
-            <Transition fallback=Loading>{move || Suspend::new(async move {
+            <Transition fallback=Loading>{standing(move || async move {
                 let found = list.await;
                 let form = found.as_ref().ok().and_then(|rows| chosen(rows));
                 let empty = ("No signal of that name", "Signals appear here as soon as the first value arrives; see Connections.");

@@ -6,6 +6,7 @@ use super::{Settings, listed};
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::panel::Loading;
+use crate::components::reading::standing;
 use crate::components::zone::Here;
 use crate::server_functions::telemetry::{WebhookRow, create_webhook, delete_webhook, webhooks};
 use crate::wire::resource;
@@ -61,7 +62,7 @@ pub fn Webhooks() -> impl IntoView {
                 </div>
             </form>
             <section class="panel mt-12" aria-label="Webhooks">
-                <Transition fallback=Loading>{move || Suspend::new(async move {
+                <Transition fallback=Loading>{standing(move || async move {
                     listed(list.await, ("No webhook yet", "Deploys explain most incidents: let the code host tell of them."), table)
                 })}</Transition>
             </section>
