@@ -21,6 +21,11 @@ use crate::{Result, Store};
 const MERGE_ROWS: i64 = 200_000;
 /// Rows of the label log read at once to be laid over what is read.
 const OVERLAID_AT_ONCE: i64 = 64;
+/// Labels that wait for their event, a row: as many rows as are tried again at once make one merge.
+const ORPHANS_A_ROW: usize = 25_000;
+const ORPHANS_AT_ONCE: i64 = MERGE_ROWS / ORPHANS_A_ROW as i64;
+/// Rows of the fresh log read at once to find events that labels wait for.
+const FRESH_AT_ONCE: i64 = 64;
 /// Segments written in one transaction: it must not keep the writer waiting for long.
 const SEGMENTS_A_COMMIT: usize = 32;
 
@@ -249,39 +254,49 @@ impl Store {
         let rows = self
             .database
             .fetch(
-                "SELECT id, checked_segment, body FROM label_orphan WHERE model_id = $1 ORDER BY id",
-                params![model_id],
+                "SELECT id, checked_segment, body FROM label_orphan WHERE model_id = $1 AND checked_segment < $2
+                 ORDER BY id LIMIT $3",
+                params![model_id, newest, ORPHANS_AT_ONCE],
             )
             .await?;
-        for row in rows.iter().take(8) {
+        for row in rows {
             let checked = row.int(1)?;
-            if checked >= newest {
-                continue;
-            }
             orphan_ids.push(row.int(0)?);
             let labels: OrphanRows = codec::decode_rows(&row.blob(2)?)?;
             for (id, value, time, received) in labels {
                 waiting.insert(id, (Label { value, time, received }, checked));
             }
         }
-        let rows = self
+        // How far is known before anything is read: a flood leaves more in the log than is to be held at once.
+        let sizes = self
             .database
             .fetch(
-                "SELECT seq, received_at, label_rows, body FROM label_log
-                 WHERE model_id = $1 AND merged = 0 ORDER BY seq LIMIT 200",
+                "SELECT seq, label_rows FROM label_log WHERE model_id = $1 AND merged = 0 ORDER BY seq LIMIT 200",
                 params![model_id],
             )
             .await?;
         let mut through = None;
         let mut taken = 0;
-        for row in &rows {
-            if taken > 0 && taken + row.int(2)? > MERGE_ROWS {
+        for row in &sizes {
+            if taken > 0 && taken + row.int(1)? > MERGE_ROWS {
                 break;
             }
-            taken += row.int(2)?;
+            taken += row.int(1)?;
             through = Some(row.int(0)?);
-            let batch: LabelBatch = codec::decode_rows(&row.blob(3)?)?;
-            waiting.extend(labels_of(batch, row.int(1)?).map(|(id, label)| (id, (label, 0))));
+        }
+        if let Some(through) = through {
+            let rows = self
+                .database
+                .fetch(
+                    "SELECT received_at, body FROM label_log
+                     WHERE model_id = $1 AND merged = 0 AND seq <= $2 ORDER BY seq",
+                    params![model_id, through],
+                )
+                .await?;
+            for row in rows {
+                let batch: LabelBatch = codec::decode_rows(&row.blob(1)?)?;
+                waiting.extend(labels_of(batch, row.int(0)?).map(|(id, label)| (id, (label, 0))));
+            }
         }
         if waiting.is_empty() && through.is_none() {
             return Ok(0);
@@ -314,7 +329,7 @@ impl Store {
                 .execute("DELETE FROM label_orphan WHERE bucket = $1 AND id = $2", params![model_id, id])
                 .await?;
         }
-        for chunk in rest.chunks(MERGE_ROWS as usize) {
+        for chunk in rest.chunks(ORPHANS_A_ROW) {
             transaction
                 .execute(
                     "INSERT INTO label_orphan (bucket, model_id, checked_segment, label_rows, body, newest_received)
@@ -446,17 +461,28 @@ impl Store {
         let mut spans = Vec::new();
         let mut found = HashSet::new();
         for stream in streams {
-            let rows = self
-                .database
-                .fetch("SELECT body FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
-                .await?;
-            for row in rows {
-                let batch: EventBatch = codec::decode_rows(&row.blob(0)?)?;
-                let known = batch.ids.into_iter().zip(batch.times).filter(|(id, _)| waiting.contains_key(id));
-                let (ids, times): (Vec<String>, Vec<Timestamp>) = known.unzip();
-                found.extend(ids);
-                let times = times.into_iter();
-                spans.extend(stream.dirty_key().zip(span_of(times)).map(|((_, key), span)| (key, span)));
+            let mut after = 0;
+            loop {
+                let rows = self
+                    .database
+                    .fetch(
+                        "SELECT seq, body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+                        params![stream.id, after, FRESH_AT_ONCE],
+                    )
+                    .await?;
+                let read = rows.len() as i64;
+                for row in rows {
+                    after = row.int(0)?;
+                    let batch: EventBatch = codec::decode_rows(&row.blob(1)?)?;
+                    let known = batch.ids.into_iter().zip(batch.times).filter(|(id, _)| waiting.contains_key(id));
+                    let (ids, times): (Vec<String>, Vec<Timestamp>) = known.unzip();
+                    found.extend(ids);
+                    let times = times.into_iter();
+                    spans.extend(stream.dirty_key().zip(span_of(times)).map(|((_, key), span)| (key, span)));
+                }
+                if read < FRESH_AT_ONCE {
+                    break;
+                }
             }
         }
         Ok((spans, found))
