@@ -175,7 +175,7 @@ pub fn timeline(timeline: &Timeline, flags: &[Flag], range: TimeRange, place: &P
         .into_iter()
         .map(|(at, label)| {
             let share = (at - axis.from) / axis.span * 100.0;
-            (share > 1.0 && share < 99.0).then(|| view! { <span style=format!("left:{share:.2}%")>{label}</span> })
+            (share > 2.0 && share < 98.0).then(|| view! { <span style=format!("left:{share:.2}%")>{label}</span> })
         })
         .collect();
     let mut lanes: Vec<AnyView> = Vec::new();

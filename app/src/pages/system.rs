@@ -84,13 +84,13 @@ pub(crate) fn page(view: &SystemView, place: &Place) -> AnyView {
         <div class="head"><div class="grow"><div class="row wrap gap-12"><h1>{view.health.title.clone()}</h1><Status of=status pill=true text=text/><span class="tag mono">{view.health.system.clone()}</span>
             <span class="mid">{format!("business weight {}", format::compact(view.health.weight))}</span></div></div></div>
         <div class="g">
-            <section class="panel c-5 hero" aria-label="Health">
+            <section class="panel c-4 hero" aria-label="Health">
                 <div class="lab">"Health of this system"</div>
                 <div class="big">{view.health.score.map_or_else(|| "–".to_string(), |s| format::fixed(s, 2))}" "<Status of=status pill=true/></div>
                 <LoadScale score=view.health.score/>
                 <p class="hint exp">"The weighted mean of its layers; what has no data is left out."</p>
             </section>
-            <Panel title="Layers" sub="what each rests on" span="c-7" flush=true>{p1}</Panel>
+            <Panel title="Layers" sub="what each rests on" span="c-8" flush=true>{p1}</Panel>
             {(!none).then(|| view! { <section class="c-12 kcs" aria-label="KPIs">{kpis}</section> })}
             <Panel title="Models" sub="newest windows" span="c-7" flush=true>{p4}</Panel>
             <Panel title="Changes" sub="in the range" span="c-5" flush=true>{p5}</Panel>
@@ -118,7 +118,7 @@ fn layers(layers: &[LayerHealth]) -> AnyView {
                     .collect();
                 view! { <tr><th scope="row">{layer.title()}</th><td><Status of=Of::of(l.score)/></td><td class="num v">{format::fixed(l.score, 2)}</td><td><div class="row wrap gap-8">{signals}</div></td></tr> }.into_any()
             }
-            None => view! { <tr><th scope="row">{layer.title()}</th><td><Status of=Of::NoData/></td><td class="num dim">"–"</td><td class="dim">"nothing measured"</td></tr> }.into_any(),
+            None => view! { <tr><th scope="row">{layer.title()}</th><td><Status of=Of::NoData/></td><td class="num dim">"–"</td><td class="dim">"nothing that is held against a target"</td></tr> }.into_any(),
         })
         .collect();
     view! { <table class="t lay"><thead><tr><th scope="col">"Layer"</th><th scope="col">"Status"</th><th scope="col" class="num">"Score"</th><th scope="col">"Signals"</th></tr></thead><tbody>{rows}</tbody></table> }.into_any()
@@ -174,13 +174,13 @@ fn business(impact: &[Impact]) -> AnyView {
     let rows: Vec<_> = impact
         .iter()
         .map(|i| {
-            let money = |v: f64| format!("{} {}", i.currency, format::compact(v));
+            let money = |v: f64| format::money(v, &i.currency);
             let range = |e: &Estimate| format!("{} – {}", money(e.low), money(e.high));
             let uplift = i.comparison.as_ref().map(|u| view! { <tr><th scope="row" class="plain">{format!("More than {}", u.against)}</th><td class="num v">{money(u.total.value)}</td><td class="num dim">{range(&u.total)}</td></tr> });
             let roi = i.roi.map(|r| view! { <tr><th scope="row" class="plain">"Return on cost"</th><td class="num v">{format::percent(r)}</td><td class="num dim">{format!("{} for 1 spent", format::fixed(r + 1.0, 2))}</td></tr> });
             view! {
                 <tr><th scope="row" class="plain">"Net"</th><td class="num v">{money(i.net.value)}</td><td class="num dim">{range(&i.net)}</td></tr>
-                <tr><th scope="row" class="plain">"Revenue, saving, cost"</th><td class="num v">{format!("{}, {}, {}", format::compact(i.revenue), format::compact(i.saving), format::compact(i.cost))}</td><td class="num dim">{format!("{} conversions", format::count(i.conversions as f64))}</td></tr>
+                <tr><th scope="row" class="plain">"Revenue, saving, cost"</th><td class="num v">{format!("{}, {}, {}", money(i.revenue), money(i.saving), money(i.cost))}</td><td class="num dim">{format!("{} conversions", format::count(i.conversions as f64))}</td></tr>
                 {uplift}{roi}
             }
         })

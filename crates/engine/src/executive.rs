@@ -142,9 +142,13 @@ impl Engine {
     }
 }
 
-/// Days in order with a forecast, from sums by day number; those from `shown` on are drawn. `None` without a day.
+/// Days in order with a forecast, from sums by day number; those from `shown` on are drawn. `None` without a whole day.
 fn money(currency: String, sums: &BTreeMap<i64, f64>, shown: Timestamp, today: Timestamp) -> Option<MoneyByDay> {
-    let (first, end) = (*sums.keys().next()?, today.0.div_euclid(DAY));
+    // On the day that the first event is of, there were none before it: it is no whole day.
+    let (first, end) = (sums.keys().next()? + 1, today.0.div_euclid(DAY));
+    if first >= end {
+        return None;
+    }
     let all: Vec<f64> = (first..end).map(|day| sums.get(&day).copied().unwrap_or(f64::NAN)).collect();
     let month_end = today.month_bounds().1;
     let to_month_end = ((month_end.0 - today.0) / DAY).max(0) as usize;
@@ -178,10 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn a_day_without_an_event_is_missing_and_not_zero() {
+    fn a_day_without_an_event_is_missing_and_not_zero_and_the_first_is_not_whole() {
         let today = day("2026-11-23T00:00:00Z");
         let number = today.0 / DAY;
-        let sums: BTreeMap<i64, f64> = (1..=5).filter(|back| *back != 3).map(|back| (number - back, 100.0)).collect();
+        let sums: BTreeMap<i64, f64> = (1..=6).filter(|back| *back != 3).map(|back| (number - back, 100.0)).collect();
         let found = money("EUR".into(), &sums, today, today).expect("days");
         assert_eq!(found.days, [Some(100.0), Some(100.0), None, Some(100.0), Some(100.0)]);
         assert_eq!(found.from, today.plus(-5 * DAY));

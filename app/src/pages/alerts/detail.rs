@@ -52,7 +52,11 @@ pub fn AlertPage() -> impl IntoView {
 fn page(seen: AlertView, act: Act, hands: Hands) -> AnyView {
     let alert = seen.row.alert.clone();
     let now = seen.trail.iter().map(|e| e.at).max().unwrap_or(alert.updated_at).max(alert.updated_at);
-    let (figure, unit, against) = value(&seen.row);
+    // What another program posted has no figure.
+    let said = alert.value.is_some().then(|| {
+        let (figure, unit, against) = value(&seen.row);
+        view! { <span class="mid">{figure}{unit}" "{against}</span> }
+    });
     let incident = alert.incident.map(|id| view! { <a href=format!("/incidents/{id}")>{format!("INC-{id}")}</a> });
     let risk = seen.at_risk.as_ref().map(|(money, currency)| {
         view! { <span class="mid">"At risk "<b>{format::money(*money, currency)}</b>" a day"</span> }
@@ -77,7 +81,7 @@ fn page(seen: AlertView, act: Act, hands: Hands) -> AnyView {
     view! {
         <div class="head"><div class="grow"><h1>{alert.name().to_string()}</h1><p>{alert.summary().to_string()}</p>
             <div class="row gap-12 wrap mt-8"><Sev of=alert.priority title=true/>{state(&seen.row, now)}
-            <span class="mid">"since "<b>{alert.starts_at.here().date_clock_zone()}</b></span>{ended}<span class="mid">{figure}{unit}" "{against}</span>{risk}{incident}</div>
+            <span class="mid">"since "<b>{alert.starts_at.here().date_clock_zone()}</b></span>{ended}{said}{risk}{incident}</div>
             <p class="hint mt-4">{alert.priority_reason.clone()}</p>{flapping}</div></div>
         {actions}
         <div class="ig"><div class="col gap-16">{chart}{moved(&seen)}{changes(&seen)}{before(&seen.before)}</div>
@@ -221,11 +225,8 @@ fn what_to_do(alert: &Alert) -> Option<AnyView> {
 }
 
 fn labels(alert: &Alert) -> AnyView {
-    let rows: Vec<_> = alert
-        .labels
-        .iter()
-        .map(|(n, v)| view! { <div><dt>{n.clone()}</dt><dd class="mono">{v.clone()}</dd></div> })
-        .collect();
+    let rows: Vec<_> =
+        alert.labels.iter().map(|(n, v)| view! { <dt>{n.clone()}</dt><dd class="mono">{v.clone()}</dd> }).collect();
     let rule = match &alert.source {
         domain::alert::Source::Rule { id } => view! { <a href=format!("/rules/{id}")>"Its rule"</a> }.into_any(),
         domain::alert::Source::Posted => view! { <span>"Posted by another program"</span> }.into_any(),

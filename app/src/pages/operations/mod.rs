@@ -5,6 +5,7 @@ mod health;
 mod now;
 mod services;
 
+use domain::alert::priority::Priority;
 use domain::annotation::Subject;
 use domain::time::{HOUR, RangeChoice};
 use domain::view::OperationsView;
@@ -14,6 +15,7 @@ use leptos_meta::Title;
 use crate::charts::shared::happened;
 use crate::charts::timeline::timeline;
 use crate::charts::topology::topology;
+use crate::components::alert::Sev;
 use crate::components::frame::Frame;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Panel, Read};
@@ -60,8 +62,13 @@ pub(crate) fn page(view: &OperationsView, place: &Place) -> impl IntoView + use<
         view! { <a href=place.link("/explore?view=map")>{format!("{hidden} more in Explore")}</a> }.into_any()
     });
     let bars = timeline(&view.timeline, &view.flags, view.range, place);
-    let left_out = (view.timeline.left_out > 0).then(|| {
-        view! { <span>{format!("{} earlier alerts are not drawn", view.timeline.left_out)}</span> }.into_any()
+    let drawn = !view.timeline.lanes.is_empty() || !view.timeline.incidents.is_empty();
+    let left_out = (view.timeline.left_out > 0).then(
+        || view! { <span class="right">{format!("{} earlier alerts are not drawn", view.timeline.left_out)}</span> },
+    );
+    let bars_foot = drawn.then(|| {
+        let priorities: Vec<_> = Priority::ALL.into_iter().map(|of| view! { <Sev of/> }).collect();
+        view! { {priorities}<span><i class="key sil"></i>"silenced"</span>{left_out} }.into_any()
     });
     let span = domain::format::duration(view.range.micros());
     let p1 = charts::response_time(view);
@@ -79,7 +86,7 @@ pub(crate) fn page(view: &OperationsView, place: &Place) -> impl IntoView + use<
         <div class="g">
             <Panel title="Health" sub="systems by layer, now" span="c-5" flush=true>{health}</Panel>
             <Panel title="Topology" sub="width follows traffic, colour and shape follow failures" span="c-7" footer=map_foot>{map}</Panel>
-            <Panel title="Alerts and incidents" sub=span span="c-12" footer=left_out>{bars}</Panel>
+            <Panel title="Alerts and incidents" sub=span span="c-12" footer=bars_foot>{bars}</Panel>
             <Panel title="Response time" sub="of calls from outside" span="c-5">{p1}</Panel>
             <Panel title="Quality by segment" sub="newest windows" span="c-3">{p2}</Panel>
             {p3}

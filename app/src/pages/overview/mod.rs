@@ -70,6 +70,9 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
         }
     };
     let weekly = use_context::<ReadOnly>().is_none().then(|| view! { <Weekly/> });
+    let how = use_context::<ReadOnly>()
+        .is_none()
+        .then(|| view! { <a class="noprint" href=place.link("/settings/kpis")>"How the score is made"</a> });
     let span = view.span();
     let (p1, p2, p3, p4) = (hero(view), worth::ahead(view), attention(view, place), dates(view, place));
     view! {
@@ -103,7 +106,7 @@ pub(crate) fn page(view: &OverviewView, place: &Place) -> impl IntoView + use<> 
             </Panel>
             {p4}
         </div>
-        <footer class="ft"><span>{format!("Figures up to {}", view.now.here().date_clock_zone())}</span></footer>
+        <footer class="ft"><span>{format!("Figures up to {}. Today is not complete.", view.now.here().date_clock_zone())}</span>{how}</footer>
     }
 }
 
