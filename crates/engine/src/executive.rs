@@ -15,7 +15,6 @@ use store::{Aggregate, GroupBy, GroupKey};
 
 use crate::alert::happenings::of_environment;
 use crate::health::{OF_LAYER, OVERALL};
-use crate::views::BUCKETS;
 use crate::{Engine, Result};
 
 /// No more of the past is read, however much is asked for.
@@ -28,6 +27,10 @@ const AHEAD: usize = 7;
 /// Days that a forecast needs.
 const DAYS_LEAST: usize = 10;
 const WEEK: usize = 7;
+/// What the lines of health are drawn of, which are a thumb wide: each place gives its lowest and highest too, and
+/// all of it travels with the page.
+const PAST: usize = 60;
+const LAYER_PAST: usize = 20;
 /// A review that was not written is named for this long.
 const REVIEW_DUE: i64 = 14 * DAY;
 const DUES: usize = 5;
@@ -42,9 +45,9 @@ impl Engine {
         let kpis = self.kpi_views(actor, None, range).await?;
         let (attention, open_alerts) = self.concerns(environment).await?;
         let here = |labels: &BTreeMap<String, String>| labels.get("environment").is_some_and(|e| e == environment);
-        let past = self.store.read_signals(OVERALL, range, BUCKETS).await?;
+        let past = self.store.read_signals(OVERALL, range, PAST).await?;
         let past = past.into_iter().find(|s| here(&s.series.labels)).map(|s| s.points).unwrap_or_default();
-        let of_layers = self.store.read_signals(OF_LAYER, range, BUCKETS / 4).await?;
+        let of_layers = self.store.read_signals(OF_LAYER, range, LAYER_PAST).await?;
         let layers_past: Vec<(Layer, Vec<Sample>)> = of_layers
             .into_iter()
             .filter(|s| here(&s.series.labels))
