@@ -393,7 +393,7 @@ impl Engine {
         if let Some(known) = self.inner.references.ground(model.id, of, &stamp) {
             return Ok(known);
         }
-        let most = (super::BASELINE_WINDOWS / stamp.len().max(1)) as i64;
+        let most = (super::baseline::BASELINE_WINDOWS / stamp.len().max(1)) as i64;
         let mut reports = Vec::new();
         for (range, (count, _)) in &stamp {
             reports.extend(self.store.some_reports(model.id, of, *range, *count, most).await?);
