@@ -235,6 +235,14 @@ pub enum ColumnData {
 }
 
 impl ColumnData {
+    /// Its values, where it holds numbers.
+    pub fn numbers(&self) -> Option<&[f64]> {
+        match self {
+            ColumnData::Number(values) => Some(values),
+            _ => None,
+        }
+    }
+
     pub fn len(&self) -> usize {
         match self {
             ColumnData::Number(values) => values.len(),
@@ -417,6 +425,13 @@ pub struct Column {
     pub data: ColumnData,
 }
 
+impl Column {
+    /// What the column of that name holds.
+    pub fn named<'a>(columns: &'a [Column], name: &str) -> Option<&'a ColumnData> {
+        columns.iter().find(|c| c.name == name).map(|c| &c.data)
+    }
+}
+
 /// Rows of one model, one environment and one kind, in columns.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -432,14 +447,11 @@ impl EventBatch {
     }
 
     pub fn column(&self, name: &str) -> Option<&ColumnData> {
-        self.columns.iter().find(|c| c.name == name).map(|c| &c.data)
+        Column::named(&self.columns, name)
     }
 
     pub fn numbers(&self, name: &str) -> Option<&[f64]> {
-        match self.column(name)? {
-            ColumnData::Number(values) => Some(values),
-            _ => None,
-        }
+        self.column(name)?.numbers()
     }
 
     /// The rows of `keep`, in that order.

@@ -46,13 +46,10 @@ pub struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub fn column(&self, name: &str) -> Option<&'a ColumnData> {
-        self.columns.iter().find(|c| c.name == name).map(|c| &c.data)
+        Column::named(self.columns, name)
     }
 
     pub fn numbers(&self, name: &str) -> Option<&'a [f64]> {
-        match self.column(name)? {
-            ColumnData::Number(values) => Some(values),
-            _ => None,
-        }
+        self.column(name)?.numbers()
     }
 }

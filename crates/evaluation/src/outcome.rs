@@ -9,24 +9,13 @@ use statistics::quantile::{mean, standard_deviation};
 
 use crate::share::share_of_some;
 
-fn column<'a>(columns: &'a [Column], name: &str) -> Option<&'a ColumnData> {
-    columns.iter().find(|c| c.name == name).map(|c| &c.data)
-}
-
-fn numbers<'a>(columns: &'a [Column], name: &str) -> Option<&'a [f64]> {
-    match column(columns, name)? {
-        ColumnData::Number(values) => Some(values),
-        _ => None,
-    }
-}
-
 /// What feedback says. `columns` as the store keeps them.
 pub fn experience(columns: &[Column]) -> Experience {
-    let Some(ColumnData::Category { codes, dictionary }) = column(columns, "feedback") else {
+    let Some(ColumnData::Category { codes, dictionary }) = Column::named(columns, "feedback") else {
         return Experience::default();
     };
     let kinds: Vec<Option<FeedbackKind>> = dictionary.iter().map(|w| FeedbackKind::parse(w)).collect();
-    let scores = numbers(columns, "score");
+    let scores = Column::named(columns, "score").and_then(ColumnData::numbers);
     let mut counts = [0_u64; FeedbackKind::ALL.len()];
     let mut grades = Vec::new();
     let mut weak = Vec::new();
@@ -115,16 +104,16 @@ struct Worth {
 
 fn worths(columns: &[Column]) -> Option<(Vec<Worth>, Vec<String>)> {
     let (ColumnData::Category { codes, dictionary }, amounts) =
-        (column(columns, "event")?, numbers(columns, "amount")?)
+        (Column::named(columns, "event")?, Column::named(columns, "amount").and_then(ColumnData::numbers)?)
     else {
         return None;
     };
     let kinds: Vec<Option<BusinessKind>> = dictionary.iter().map(|w| BusinessKind::parse(w)).collect();
-    let (currencies, names) = match column(columns, "currency") {
+    let (currencies, names) = match Column::named(columns, "currency") {
         Some(ColumnData::Category { codes, dictionary }) => (codes.clone(), dictionary.clone()),
         _ => (vec![MISSING; codes.len()], Vec::new()),
     };
-    let control: Vec<bool> = match column(columns, "variant") {
+    let control: Vec<bool> = match Column::named(columns, "variant") {
         Some(ColumnData::Category { codes, dictionary }) => {
             let named: Vec<bool> = dictionary.iter().map(|w| w.eq_ignore_ascii_case("control")).collect();
             codes.iter().map(|c| named.get(*c as usize).copied().unwrap_or(false)).collect()

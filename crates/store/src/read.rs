@@ -123,14 +123,11 @@ impl Frame {
     }
 
     pub fn column(&self, name: &str) -> Option<&ColumnData> {
-        self.columns.iter().find(|c| c.name == name).map(|c| &c.data)
+        Column::named(&self.columns, name)
     }
 
     pub fn numbers(&self, name: &str) -> Option<&[f64]> {
-        match self.column(name)? {
-            ColumnData::Number(values) => Some(values),
-            _ => None,
-        }
+        self.column(name)?.numbers()
     }
 
     /// The rows of a span of positions, as a frame of its own.

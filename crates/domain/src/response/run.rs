@@ -184,6 +184,40 @@ pub enum Event {
 }
 
 impl Run {
+    /// As it begins: nothing has been said of it or done. Where nobody is asked it runs at once.
+    pub fn proposed(response: &str, control: Control, plan: Plan, at: Timestamp) -> Run {
+        Run {
+            id: 0,
+            response: response.into(),
+            description: String::new(),
+            touches: Vec::new(),
+            fingerprint: String::new(),
+            about: String::new(),
+            incident: None,
+            by: String::new(),
+            control,
+            held_back: String::new(),
+            plan,
+            proposed_at: at,
+            expires_at: at,
+            helps_within: 0,
+            tried: None,
+            try_first: false,
+            approved: Vec::new(),
+            denied: None,
+            undone: None,
+            state: if control == Control::Itself { State::Running } else { State::Proposed },
+            attempts: 0,
+            due_at: at,
+            ran_at: None,
+            answer: String::new(),
+            answers: Vec::new(),
+            back: 0,
+            taken_back: 0,
+            helped: None,
+        }
+    }
+
     /// How the run stands after an event.
     ///
     /// # Errors

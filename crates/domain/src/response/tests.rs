@@ -17,42 +17,15 @@ fn response(control: Control) -> Response {
 }
 
 fn proposed(control: Control) -> Run {
-    Run {
-        id: 1,
-        response: "restart".into(),
-        description: String::new(),
-        touches: Vec::new(),
-        fingerprint: "f".into(),
-        about: String::new(),
-        incident: None,
-        by: String::new(),
-        control,
-        held_back: String::new(),
-        plan: Plan {
-            url: "http://a/".into(),
-            parameters: Value::Null,
-            undo_url: "http://a/undo".into(),
-            then: Vec::new(),
-            hash: "h".into(),
-        },
-        proposed_at: Timestamp(0),
-        expires_at: Timestamp(HOUR),
-        helps_within: 15 * MINUTE,
-        tried: None,
-        try_first: false,
-        approved: Vec::new(),
-        denied: None,
-        undone: None,
-        state: if control == Control::Itself { State::Running } else { State::Proposed },
-        attempts: 0,
-        due_at: Timestamp(0),
-        ran_at: None,
-        answer: String::new(),
-        answers: Vec::new(),
-        back: 0,
-        taken_back: 0,
-        helped: None,
-    }
+    let plan = Plan {
+        url: "http://a/".into(),
+        parameters: Value::Null,
+        undo_url: "http://a/undo".into(),
+        then: Vec::new(),
+        hash: "h".into(),
+    };
+    let begun = Run::proposed("restart", control, plan, Timestamp(0));
+    Run { id: 1, fingerprint: "f".into(), expires_at: Timestamp(HOUR), helps_within: 15 * MINUTE, ..begun }
 }
 
 /// Of more calls, of which those that are named can be taken back.

@@ -293,36 +293,21 @@ impl Engine {
             (Control::Itself, why) if !by.is_empty() => (Control::One, why),
             other => other,
         };
-        let at_once = control == Control::Itself && !response.dry_run;
+        let begun = Run::proposed(&response.name, control, plan(response, alert), now);
         let mut run = Run {
-            id: 0,
-            response: response.name.clone(),
             description: response.description.clone(),
             touches: response.touches.clone(),
             fingerprint: alert.fingerprint.clone(),
             about: alert.summary().to_string(),
             incident: alert.incident,
             by: by.to_string(),
-            control,
             held_back,
-            plan: plan(response, alert),
-            proposed_at: now,
             expires_at: now.plus(response.holds),
             helps_within: response.helps_within,
-            tried: None,
             try_first: response.dry_run,
-            approved: Vec::new(),
-            denied: None,
-            undone: None,
-            state: if at_once { State::Running } else { State::Proposed },
-            attempts: 0,
-            due_at: now,
-            ran_at: None,
-            answer: String::new(),
-            answers: Vec::new(),
-            back: 0,
-            taken_back: 0,
-            helped: None,
+            // What is tried first waits for how that goes.
+            state: if response.dry_run { State::Proposed } else { begun.state },
+            ..begun
         };
         let Some(id) = self.store.add_run(&run).await? else {
             return Ok(None);

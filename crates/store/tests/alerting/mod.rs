@@ -216,41 +216,16 @@ pub async fn where_people_were_named_is_kept_until_it_is_old(database: TestDatab
 
 pub async fn one_run_of_a_response_is_open_at_a_time_and_changes_as_a_whole(database: TestDatabase) {
     let store = database.open().await;
-    let new = |response: &str, incident: Option<i64>| Run {
-        id: 0,
-        response: response.into(),
-        description: String::new(),
-        touches: Vec::new(),
-        fingerprint: "f".into(),
-        about: "it leaks".into(),
-        incident,
-        by: String::new(),
-        control: Control::One,
-        held_back: String::new(),
-        plan: Plan {
+    let new = |response: &str, incident: Option<i64>| {
+        let plan = Plan {
             url: "http://a/".into(),
             parameters: Default::default(),
             undo_url: String::new(),
             then: Vec::new(),
             hash: "h".into(),
-        },
-        proposed_at: Timestamp(10),
-        expires_at: Timestamp(20),
-        helps_within: 5,
-        tried: None,
-        try_first: false,
-        approved: Vec::new(),
-        denied: None,
-        undone: None,
-        state: State::Proposed,
-        attempts: 0,
-        due_at: Timestamp(10),
-        ran_at: None,
-        answer: String::new(),
-        answers: Vec::new(),
-        back: 0,
-        taken_back: 0,
-        helped: None,
+        };
+        let begun = Run::proposed(response, Control::One, plan, Timestamp(10));
+        Run { fingerprint: "f".into(), about: "it leaks".into(), incident, expires_at: Timestamp(20), ..begun }
     };
     let id = store.add_run(&new("restart", Some(7))).await.expect("kept").expect("the first");
     assert_eq!(store.add_run(&new("restart", None)).await.expect("asked"), None, "one is not over");
