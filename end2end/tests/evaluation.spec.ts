@@ -76,6 +76,7 @@ test('a model whose input was misread says so before any outcome is known', asyn
   await expect(features.nth(1)).toContainText('monthly_income');
   await expect(features.nth(1)).toContainText('Large');
   await expect(page.getByRole('region', { name: 'All columns together' })).toContainText('Autoencoder error ratio');
+  await expect(page.getByRole('region', { name: 'All columns together' })).toContainText(/The autoencoder was learnt from [\d,]+ baseline rows, \d/);
   await features.nth(1).getByRole('link').click();
   await expect(page.getByRole('heading', { name: 'monthly_income' })).toBeVisible();
   await expect(page.getByRole('img', { name: /Quantiles of monthly_income/ })).toBeVisible();

@@ -17,6 +17,8 @@ use crate::identity::{HashedMap, id_hash, id_hash_wide};
 use crate::models::Stream;
 use crate::{Result, Store};
 
+/// The reason of windows that are judged again because outcomes came.
+pub const LABELS: &str = "labels";
 /// Labels merged in one go: each segment they touch is written once for all of them.
 const MERGE_ROWS: i64 = 200_000;
 /// Rows of the label log read at once to be laid over what is read.
@@ -506,8 +508,8 @@ async fn mark_dirty(transaction: &mut Transaction, model_id: i64, spans: Vec<(St
     for (environment, span) in coalesce(spans) {
         transaction
             .execute(
-                "INSERT INTO dirty (model_id, environment, from_time, to_time, reason) VALUES ($1, $2, $3, $4, 'labels')",
-                params![model_id, environment, span.from, span.to],
+                "INSERT INTO dirty (model_id, environment, from_time, to_time, reason) VALUES ($1, $2, $3, $4, $5)",
+                params![model_id, environment, span.from, span.to, LABELS],
             )
             .await?;
     }

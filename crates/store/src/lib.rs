@@ -48,6 +48,7 @@ pub use background::in_background;
 pub use baselines::NewBaseline;
 pub use checks::{CheckReport, Footprint};
 pub use database::{Backend, holds_something, in_use};
+pub use labels::LABELS;
 pub use models::{NewModel, Stream};
 pub use people::{NewKey, Session};
 pub use predicate::Predicate;

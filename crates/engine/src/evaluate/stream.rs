@@ -234,6 +234,11 @@ impl Engine {
                         let context = against.context(model, &options, now, due, usual.as_ref());
                         let (report, shares) = judge(&context, measured, recent);
                         let mut report = with_rows(report, due.rows);
+                        // Labels are read before they are merged, which is what marks their windows: whatever was
+                        // the occasion, they are the reason where nothing else is new.
+                        if due.earlier.is_some_and(|e| e.rows == report.rows && labelled(e) != labelled(&report)) {
+                            report.reason = store::LABELS.into();
+                        }
                         if let Some(earlier) = due.earlier.filter(|_| !learnt) {
                             let (own, earlier) = (&mut report.multivariate, &earlier.multivariate);
                             own.autoencoder = earlier.autoencoder.filter(|_| own.is_of_the_same_as(earlier));
@@ -280,4 +285,9 @@ impl Engine {
         let prepared = prepared.filter(|p| p.reference.rows > 0);
         Ok(Against { ranges, prepared, ground })
     }
+}
+
+/// How many outcomes of a window are known.
+fn labelled(report: &WindowReport) -> u64 {
+    report.quality.as_ref().map_or(0, |quality| quality.labelled)
 }
