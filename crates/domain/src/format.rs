@@ -115,12 +115,16 @@ pub fn compact(value: f64) -> String {
         count(value)
     } else {
         let decimals = (2 - magnitude.log10().floor() as i32).clamp(0, 6) as usize;
-        let text = fixed(value, decimals);
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+        bare(fixed(value, decimals))
     }
 }
 
-/// A number as it was measured, for reading: six significant digits, and no zeros behind them.
+/// Without zeros behind the last decimal that says something.
+fn bare(text: String) -> String {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
+/// A number as it was measured, for reading: six significant digits; what is tiny or huge by its power of ten.
 pub fn measured(value: f64) -> String {
     let magnitude = value.abs();
     if !value.is_finite() {
@@ -130,8 +134,7 @@ pub fn measured(value: f64) -> String {
         return minus(format!("{value:.5e}"));
     }
     let decimals = if magnitude == 0.0 { 0 } else { (5 - magnitude.log10().floor() as i32).clamp(0, 9) as usize };
-    let text = fixed(value, decimals);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+    bare(fixed(value, decimals))
 }
 
 /// `412 ms` below a second, `1.84 s` above, `85 µs` far below.
