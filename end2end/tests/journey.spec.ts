@@ -1,5 +1,4 @@
 // From a fresh installation to a judged model, as a person goes through it.
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 import { Plimsoll, complaints, open, password, signIn } from './plimsoll';
 
@@ -194,25 +193,17 @@ test('each role starts on its page and sees only what it may', async ({ browser 
   }
 });
 
-for (const scheme of ['light', 'dark'] as const) {
-  test(`pages hydrate without a complaint and pass axe (${scheme})`, async ({ browser }) => {
-    const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1440, height: 900 } });
-    const page = await context.newPage();
-    await signIn(page, plimsoll, 'mara@larkfield.example');
-    const errors = complaints(page);
-    for (const path of ['/overview', '/operations', '/models/credit-risk', '/models/credit-risk/setup', '/connect',
-      '/settings', '/settings/people', '/settings/keys', '/settings/probes', '/settings/installation']) {
-      await open(page, plimsoll.url + path);
-      // Long enough for the live stream to have made the page read again.
-      await page.waitForTimeout(1200);
-      const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
-      const words = found.violations.map((v) => `${path}: ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 4).join(' | ')}`);
-      expect(words).toEqual([]);
-    }
-    expect(errors).toEqual([]);
-    await context.close();
-  });
-}
+test('pages hydrate, and are read again as news come, without a complaint', async ({ page }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  const errors = complaints(page);
+  for (const path of ['/overview', '/operations', '/models/credit-risk', '/models/credit-risk/setup', '/connect',
+    '/settings', '/settings/people', '/settings/keys', '/settings/probes', '/settings/installation']) {
+    await open(page, plimsoll.url + path);
+    // Long enough for the live stream to have made the page read again.
+    await page.waitForTimeout(1200);
+  }
+  expect(errors).toEqual([]);
+});
 
 test('nothing acknowledged is lost when the program is killed', async ({ page, request }) => {
   const key = plimsoll.run('key', 'create', 'kill', '--scope', 'ingest').trim();

@@ -4,6 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
 import { type Browser, type Cookie, type Page, expect } from '@playwright/test';
 
 const program = process.env.PLIMSOLL_PROGRAM;
@@ -79,6 +80,12 @@ export function complaints(page: Page): string[] {
   });
   page.on('pageerror', (error) => found.push(error.message));
   return found;
+}
+
+/** What axe finds wrong with a page as it stands, a line for each rule. */
+export async function faults(page: Page, where: string): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.map((v) => `${where}: ${v.id} ${v.nodes.map((n) => n.target).slice(0, 3).join('; ')}`);
 }
 
 /** Creates the first administrator, Mara Lindqvist, with the token that the start printed. */

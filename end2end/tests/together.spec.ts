@@ -1,7 +1,6 @@
 // What a page is to those who read it: one crosshair, marked spans, notes on every chart, anything by a few letters.
-import AxeBuilder from '@axe-core/playwright';
 import { type Page, expect, test } from '@playwright/test';
-import { Plimsoll, complaints, firstPerson, open, password, signIn } from './plimsoll';
+import { Plimsoll, complaints, faults, firstPerson, open, password, signIn } from './plimsoll';
 
 const plimsoll = new Plimsoll();
 const mara = 'mara@larkfield.example';
@@ -419,21 +418,14 @@ test('whoever looks at an incident sees who else does', async ({ browser, page }
 });
 
 for (const scheme of ['light', 'dark'] as const) {
-  test(`no page of these breaks a rule of accessibility, ${scheme}`, async ({ browser }) => {
+  test(`the palette breaks no rule of accessibility, ${scheme}`, async ({ browser }) => {
     const context = await browser.newContext({ colorScheme: scheme });
     const page = await context.newPage();
     await signIn(page, plimsoll, mara);
-    await open(page, `${plimsoll.url}/operations`);
-    const host = await page.getByRole('listitem').getByRole('link', { name: 'CPU' }).getAttribute('href');
-    for (const path of ['/overview', '/operations?from=now-1h', host!, '/explore?q=orders_open&from=now-1h', '/explore?view=map', '/settings']) {
-      await open(page, `${plimsoll.url}${path}`);
-      const found = await new AxeBuilder({ page }).analyze();
-      expect(found.violations.map((v) => `${path}: ${v.id} ${v.nodes[0]?.target}`)).toEqual([]);
-    }
+    await open(page, `${plimsoll.url}/overview`);
     await page.keyboard.press('Control+k');
     await expect(page.getByRole('combobox', { name: 'Search or run a command' })).toBeFocused();
-    const found = await new AxeBuilder({ page }).analyze();
-    expect(found.violations.map((v) => `palette: ${v.id} ${v.nodes[0]?.target}`)).toEqual([]);
+    expect(await faults(page, 'palette')).toEqual([]);
     await context.close();
   });
 }

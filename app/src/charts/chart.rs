@@ -229,7 +229,7 @@ pub fn Chart(
         .into_iter()
         .map(|(y, words)| {
             let top = spec.place(0.0, y).1;
-            view! { <span class="yl" style=format!("top:{top:.1}px")>{words}</span> }
+            view! { <span class="yl" style=format!("margin-top:{top:.1}px")>{words}</span> }
         })
         .collect();
     let x_labels: Vec<_> = x_ticks(&spec)
@@ -243,7 +243,7 @@ pub fn Chart(
             } else {
                 "xl"
             };
-            view! { <span class=side style=format!("left:{share:.2}%")>{label}</span> }
+            view! { <span class=side style=format!("margin-left:{share:.2}%")>{label}</span> }
         })
         .collect();
     let words: Vec<_> = spec.marks.iter().filter_map(|mark| said_by(&spec, mark)).collect();
@@ -255,15 +255,10 @@ pub fn Chart(
         // Drawn once; a move then changes its place and the words of its values, and nothing else of it.
         move || {
             told.get().then(|| {
-                let side = move || {
-                    let share = at.get().map_or(0.0, |x| (share(x) * 100.0).clamp(0.0, 100.0));
-                    // Opposite the pointer, never over the newest values.
-                    if share > 50.0 {
-                        format!("top:6px;right:{:.2}%;margin-right:10px", 100.0 - share)
-                    } else {
-                        format!("top:6px;left:{share:.2}%;margin-left:10px")
-                    }
-                };
+                let percent = move || at.get().map_or(0.0, |x| (share(x) * 100.0).clamp(0.0, 100.0));
+                // Opposite the pointer, never over the newest values.
+                let before = Memo::new(move |_| percent() > 50.0);
+                let moved = move || format!("transform:translateX({:.2}%)", percent() - if before.get() { 100.0 } else { 0.0 });
                 let value = |i: usize| {
                     let series = series.clone();
                     let words = move |x| series[i].at(x, apart).map_or_else(|| "no data".to_string(), |v| unit.show(v));
@@ -281,11 +276,11 @@ pub fn Chart(
                 };
                 let axis = axis.clone();
                 view! {
-                    <div class="tip" style=side>
+                    <div class="xt" class:before=before style=moved><div class="tip">
                         <div class="tm">{move || at.get().map(|x| place_name(&axis, x))}</div>
                         <dl>{rows}</dl>
                         {how.map(|how| view! { <div class="how">{how}</div> })}
-                    </div>
+                    </div></div>
                 }
             })
         }
@@ -349,7 +344,7 @@ pub fn Chart(
                 <div class="ov" aria-hidden="true">{y_labels}{x_labels}{words}<i class="mk-b" style=band></i><i class="xw"><i class="xline" style=line></i></i>{tip}</div>
                 {menu}
             </div>
-            <div class=move || if table_shown.get() { "dtb" } else { "sr" }>{table}</div>
+            <div class=move || if table_shown.get() { "dtb" } else { "sr far" }>{table}</div>
         </div>
     }
     .into_any()

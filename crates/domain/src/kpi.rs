@@ -135,19 +135,17 @@ pub struct KpiView {
 }
 
 impl KpiView {
-    /// Where it stands, in two or three words.
-    pub fn words(&self) -> &'static str {
+    /// Where it stands, in two or three words and the sign that goes with them. Both are of the target first: a
+    /// value a little off its target is no excellent one, though its part of the health may be.
+    pub fn standing(&self) -> (Status, &'static str) {
         let kpi = &self.kpi;
         let met = self.value.map(|v| if kpi.higher_is_better { v >= kpi.target } else { v <= kpi.target });
-        match (met, self.leaves, self.status) {
-            (None, ..) => "No data",
-            (_, Some(_), _) => "On track to miss",
-            (Some(true), None, _) => "On target",
-            (Some(false), None, Status::Excellent | Status::Good | Status::Fair) if kpi.higher_is_better => {
-                "Just below"
-            }
-            (Some(false), None, Status::Excellent | Status::Good | Status::Fair) => "Just above",
-            (Some(false), None, _) => "Off target",
+        match (met, self.leaves) {
+            (None, _) => (Status::NoData, "No data"),
+            (_, Some(_)) => (self.status.min(Status::Fair), "On track to miss"),
+            (Some(true), None) => (Status::Good, "On target"),
+            (Some(false), None) if self.status < Status::Fair => (self.status, "Off target"),
+            (Some(false), None) => (Status::Fair, if kpi.higher_is_better { "Just below" } else { "Just above" }),
         }
     }
 }
@@ -156,9 +154,8 @@ impl KpiView {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_kpi_s_limit_lies_on_the_worse_side_of_its_target() {
-        let mut kpi = Kpi {
+    fn decided_at_once() -> Kpi {
+        Kpi {
             name: "Decided at once".into(),
             query: "x".into(),
             layer: Layer::Users,
@@ -171,10 +168,32 @@ mod tests {
             unit: KpiUnit::Share,
             currency: String::new(),
             owner: String::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_kpi_s_limit_lies_on_the_worse_side_of_its_target() {
+        let mut kpi = decided_at_once();
         assert_eq!(kpi.problem(), None);
         assert!((kpi.judged(0.6).score() - 0.70).abs() < 1e-12 && kpi.judged(0.9).score() == 1.0);
         kpi.higher_is_better = false;
         assert!(kpi.problem().is_some());
+    }
+
+    #[test]
+    fn the_sign_of_a_kpi_says_what_its_words_say() {
+        let at = |value: Option<f64>, leaves: Option<Timestamp>| {
+            let kpi = decided_at_once();
+            let status = value.map_or(Status::NoData, |v| Status::of(kpi.judged(v).score()));
+            let (before, trend, meets, ahead) = (None, Vec::new(), None, None);
+            KpiView { kpi, value, status, before, trend, meets, leaves, ahead, problem: String::new() }.standing()
+        };
+        assert_eq!(at(Some(0.8), None), (Status::Good, "On target"));
+        // Its health is excellent, and its target is missed all the same.
+        assert_eq!(at(Some(0.79), None), (Status::Fair, "Just below"));
+        assert_eq!(at(Some(0.85), Some(Timestamp(0))), (Status::Fair, "On track to miss"));
+        assert_eq!(at(Some(0.62), None), (Status::Poor, "Off target"));
+        assert_eq!(at(Some(0.5), None), (Status::Critical, "Off target"));
+        assert_eq!(at(None, None), (Status::NoData, "No data"));
     }
 }

@@ -96,7 +96,7 @@ pub fn text(view: &OverviewView) -> String {
         format!(
             "- {}: {value}, {} (target {})",
             kpi.kpi.name,
-            kpi.words().to_lowercase(),
+            kpi.standing().1.to_lowercase(),
             kpi.kpi.shown(kpi.kpi.target)
         )
     });

@@ -29,10 +29,16 @@ const KEPT_FOR: Duration = Duration::from_secs(30);
 /// An answer is kept for this share of its range: what came since would move its lines by less than a point.
 const STILL: i64 = 2000;
 const STILL_LEAST: i64 = SECOND;
-const STILL_MOST: i64 = 15 * SECOND;
+const STILL_MOST: i64 = 10 * SECOND;
+/// The answer after this one is read ahead where somebody asks in so late a part of a step, and a step lasts at least
+/// so long: whoever comes first in a step would wait for all of it, and pages that are read again come often.
+const AHEAD_FROM: f64 = 0.6;
+const AHEAD_LEAST: i64 = 5 * SECOND;
 /// Points that a disk's slope is taken from, and the least that say anything.
 const DISK_POINTS: usize = 96;
 const DISK_POINTS_LEAST: usize = 12;
+/// A shorter past says nothing of the days to come: what starts up fills a disk for minutes.
+const DISK_PAST_LEAST: i64 = HOUR;
 
 /// What was measured over a range.
 #[derive(Clone)]
@@ -62,16 +68,36 @@ fn still(range: TimeRange) -> TimeRange {
     if range == TimeRange::ALL {
         return range;
     }
-    let step = (range.micros() / STILL).clamp(STILL_LEAST, STILL_MOST);
+    let step = step_of(range);
     let up = |at: i64| at.div_euclid(step).saturating_add(1).saturating_mul(step);
     let to = Timestamp(up(range.to.0));
     TimeRange { from: Timestamp(range.from.0.saturating_add(to.0.saturating_sub(range.to.0))), to }
+}
+
+fn step_of(range: TimeRange) -> i64 {
+    (range.micros() / STILL).clamp(STILL_LEAST, STILL_MOST)
+}
+
+/// What will stand for a range that moves with the time, when it is worth reading ahead.
+fn next_still(range: TimeRange, now: Timestamp) -> Option<TimeRange> {
+    if range.to.0.abs_diff(now.0) > SECOND as u64 {
+        return None;
+    }
+    let step = step_of(range);
+    let gone = range.to.0.rem_euclid(step) as f64 / step as f64;
+    (step >= AHEAD_LEAST && gone >= AHEAD_FROM).then(|| {
+        let on = |at: Timestamp| at.plus(step);
+        still(TimeRange { from: on(range.from), to: on(range.to) })
+    })
 }
 
 impl Engine {
     /// The operator's page.
     pub async fn operations(&self, actor: &Actor, environment: &str, range: TimeRange) -> Result<OperationsView> {
         self.may(actor, Action::View, &Object::Installation)?;
+        if let Some(next) = next_still(range, self.now()) {
+            self.read_ahead(actor, environment, next);
+        }
         let range = still(range);
         let key = (environment.to_string(), range);
         let measured = self.inner.operations.try_get_with(key, self.measured(actor, environment, range)).await;
@@ -98,6 +124,19 @@ impl Engine {
             segments,
             decisions,
         })
+    }
+
+    fn read_ahead(&self, actor: &Actor, environment: &str, range: TimeRange) {
+        let key = (environment.to_string(), range);
+        if self.inner.operations.contains_key(&key) {
+            return;
+        }
+        let (engine, actor) = (self.clone(), actor.clone());
+        tokio::spawn(async move {
+            let environment = key.0.clone();
+            // Whoever then asks in earnest reads what failed here once more, and is told.
+            let _ = engine.inner.operations.try_get_with(key, engine.measured(&actor, &environment, range)).await;
+        });
     }
 
     async fn measured(&self, actor: &Actor, environment: &str, range: TimeRange) -> Result<Arc<Measured>> {
@@ -185,7 +224,7 @@ fn last_hour(range: TimeRange, now: Timestamp) -> TimeRange {
 fn until_full(points: &[Sample]) -> Option<i64> {
     let (first, last) = (points.first()?, points.last()?);
     let values: Vec<f64> = points.iter().map(|p| p.value).collect();
-    if values.len() < DISK_POINTS_LEAST {
+    if values.len() < DISK_POINTS_LEAST || last.at.0 - first.at.0 < DISK_PAST_LEAST {
         return None;
     }
     let slope = theil_sen(&values, 0.05).filter(|s| s.low > 0.0)?;
@@ -208,6 +247,9 @@ mod tests {
         assert!((within - 453 * HOUR).abs() < 2 * HOUR, "{}", within / HOUR);
         assert_eq!(until_full(&rising(0.0)), None);
         assert_eq!(until_full(&rising(0.001)[..5]), None);
+        let minutes: Vec<Sample> =
+            (0..48).map(|i| Sample { at: Timestamp(i * MINUTE / 2), value: 0.5 + 1e-4 * i as f64 }).collect();
+        assert_eq!(until_full(&minutes), None, "less than an hour says nothing of days");
     }
 
     #[test]
@@ -222,5 +264,19 @@ mod tests {
             assert_eq!(kept.micros(), asked.micros());
         }
         assert_eq!(still(TimeRange::ALL), TimeRange::ALL);
+    }
+
+    #[test]
+    fn late_in_a_step_the_next_one_is_read_ahead() {
+        let begun = Timestamp(1_790_000_000 * SECOND);
+        let day = |to: Timestamp| TimeRange { from: to.plus(-DAY), to };
+        let late = begun.plus(8 * SECOND);
+        let next = next_still(day(late), late).expect("late in its step");
+        assert_eq!(next, still(day(begun.plus(12 * SECOND))), "what the next step asks for");
+        assert_ne!(next, still(day(late)));
+        assert_eq!(next_still(day(begun.plus(2 * SECOND)), begun.plus(2 * SECOND)), None, "early in its step");
+        assert_eq!(next_still(day(late), late.plus(HOUR)), None, "a range that is over does not move");
+        assert_eq!(next_still(TimeRange { from: late.plus(-HOUR), to: late }, late), None, "its steps are short");
+        assert_eq!(next_still(TimeRange::ALL, late), None);
     }
 }

@@ -6,7 +6,7 @@ use domain::monitor::{LimitsPreview, ThresholdRule};
 use domain::signal::Sample;
 use domain::{Action, Actor, Object};
 use evaluation::figures::figures;
-use evaluation::monitors::{limits, usual_rule};
+use evaluation::monitors::{limits, possible, usual_rule};
 
 use crate::{Engine, EngineError, Result};
 
@@ -53,9 +53,10 @@ impl Engine {
                 let chosen = model.settings.monitors.iter().find(|m| m.figure == own.name).map(|m| m.threshold);
                 let threshold = rule.or(chosen).unwrap_or_else(|| usual_rule(&own.name));
                 let history = known.histories.get(&own.name).map(|h| h.points.clone()).unwrap_or_default();
+                let found = limits(threshold, &history, report.range.from, own.higher_is_better);
                 all.push(LimitsPreview {
                     title: figure_title(&own.name),
-                    limits: limits(threshold, &history, report.range.from, own.higher_is_better),
+                    limits: found.map(|l| possible(&own.name, l)),
                     baseline: history.into_iter().map(|(at, value)| Sample { at, value }).collect(),
                     production: vec![sample],
                     outside: 0,

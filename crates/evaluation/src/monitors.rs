@@ -158,6 +158,14 @@ pub fn limits(
     })
 }
 
+/// Limits of a figure without those that no value of it can cross: a share is never below nothing or above the whole.
+pub fn possible(figure: &str, limits: Limits) -> Limits {
+    if !SHARES.contains(&figure.strip_prefix("estimated.").unwrap_or(figure)) {
+        return limits;
+    }
+    Limits { lower: limits.lower.filter(|l| *l > 0.0), upper: limits.upper.filter(|u| *u < 1.0), ..limits }
+}
+
 /// Only the side that is worse, where one is.
 fn sided(found: Thresholds, better: Option<bool>) -> (Option<f64>, Option<f64>) {
     let finite = |v: f64| v.is_finite().then_some(v);
@@ -231,12 +239,8 @@ pub fn judge(figures: &[Figure], range: TimeRange, ground: &Ground) -> Vec<Judge
             let none = History::default();
             let history = ground.histories.get(&figure.name).unwrap_or(&none);
             let learnt_once = history.usual.as_ref().filter(|_| rule == usual_rule(&figure.name)).cloned();
-            let mut limits =
-                learnt_once.or_else(|| limits(rule, &history.points, range.from, figure.higher_is_better))?;
-            if SHARES.contains(&figure.name.strip_prefix("estimated.").unwrap_or(&figure.name)) {
-                limits.lower = limits.lower.map(|l| l.max(0.0));
-                limits.upper = limits.upper.map(|u| u.min(1.0));
-            }
+            let found = learnt_once.or_else(|| limits(rule, &history.points, range.from, figure.higher_is_better))?;
+            let mut limits = possible(&figure.name, found);
             let learnt = !matches!(rule, ThresholdRule::Fixed { .. });
             let narrow = if learnt && is_mean(&figure.name) {
                 narrower(ground.usual_rows, figure.estimate.n as f64, history.memory)

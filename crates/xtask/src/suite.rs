@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::command::{cargo, run, step};
+use crate::command::{cargo, find, run, step};
 use crate::{database, places, program, room, setup};
 
 pub fn suite() -> Result<(), String> {
@@ -16,6 +16,13 @@ pub fn suite() -> Result<(), String> {
     step("lints, with warnings as errors");
     let lint = ["clippy", "--workspace", "--exclude", "frontend", "--all-targets", "--", "--deny", "warnings"];
     run(&mut cargo(&lint), "mend what clippy names")?;
+
+    if find("cargo-deny").is_some() {
+        step("licences and sources of what Plimsoll is built from");
+        run(&mut cargo(&["deny", "check", "bans", "licenses", "sources"]), "see deny.toml")?;
+    } else {
+        step("licences are not looked at, since cargo-deny is not here; cargo install --locked cargo-deny adds it");
+    }
 
     let postgres = database::Postgres::start(database::Durability::None)?;
     step("unit, conformance and integration tests, on SQLite and PostgreSQL");
@@ -43,8 +50,8 @@ pub fn suite() -> Result<(), String> {
     };
     journeys(&[], None)?;
     step("the same journeys on PostgreSQL");
-    // How pages look does not depend on where their data lies.
-    journeys(&["--grep-invert", "every page"], Some(&postgres.url))?;
+    // How pages look, and to whom, does not depend on where their data lies.
+    journeys(&["--grep-invert", "every page|accessibility"], Some(&postgres.url))?;
     step("everything passed");
     Ok(())
 }

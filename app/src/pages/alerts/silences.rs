@@ -60,7 +60,7 @@ pub fn Silences() -> impl IntoView {
                     <label class="f"><span>{format!("From, {}; now where empty", zone_label())}</span><input class="in" type="datetime-local" name="from"/></label>
                     <label class="f"><span>"For"</span><select class="in" name="hours"><option value="1">"1 h"</option><option value="2">"2 h"</option><option value="8">"8 h"</option><option value="24">"1 day"</option><option value="168">"7 days"</option><option value="720">"30 days"</option></select></label>
                     <label class="f grow"><span>"Why"</span><input class="in" name="why" required maxlength="500"/></label>
-                    <label class="row end"><input type="checkbox" name="maintenance" value="yes"/><span>"Planned maintenance"</span></label>
+                    <label class="row chk end"><input type="checkbox" name="maintenance" value="yes"/><span>"Planned maintenance"</span></label>
                     <button class="btn pri end" type="submit"><Icon name="mute" small=true/>"Silence"</button>
                 </div>
                 <div class="pb">{shown}</div>

@@ -95,7 +95,7 @@ fn listed(page: Page<SpanView>, place: &Place, search: &SpanSearch) -> AnyView {
             let share = (span.duration_ms / longest * 100.0).clamp(0.5, 100.0);
             let link = trace_link(place, &span.trace_id, span.at, if search.roots { "" } else { &span.span_id });
             view! {
-                <tr><td class="nw">{span.at.here().date_clock()}</td><td>{span.service.clone()}</td>
+                <tr><td class="nw">{format!("{} {}", span.at.here().day_month(), span.at.here().clock_seconds())}</td><td>{span.service.clone()}</td>
                 <th scope="row"><a href=link>{span.name.clone()}</a></th>
                 <td class="num v nw">{domain::format::milliseconds(span.duration_ms)}</td>
                 <td class="wf"><i class=if status == Of::Critical { "wb err" } else { "wb" } style=format!("width:{share:.1}%")></i></td>

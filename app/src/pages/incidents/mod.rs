@@ -77,8 +77,10 @@ fn page(seen: IncidentsView) -> AnyView {
     let mean = |(span, n): (Option<i64>, usize)| {
         span.map_or("–".to_string(), |s| format!("{} (n = {n})", format::duration(s)))
     };
-    let words =
-        format!("Mean time to acknowledge {}, to resolve {}.", mean(seen.to_acknowledge), mean(seen.to_resolve));
+    let words = match (seen.to_acknowledge.0, seen.to_resolve.0) {
+        (None, None) => "None was taken on or resolved yet.".to_string(),
+        _ => format!("Mean time to acknowledge {}, to resolve {}.", mean(seen.to_acknowledge), mean(seen.to_resolve)),
+    };
     let open = list(
         &seen.open,
         seen.now,

@@ -350,36 +350,39 @@ fn confidence_chart(view: &ModelView) -> AnyView {
 
 fn behaviour(newest: &WindowReport) -> AnyView {
     let b = &newest.behaviour;
-    let estimate = |e: &Option<Estimate>, what: String| {
-        let value = e.map_or_else(|| "–".to_string(), |e| format::percent(e.value));
-        view! { <dd><b>{value}</b><span class="hint">{what}</span></dd> }
-    };
-    let pairs = b
-        .consistency
-        .map(|c| format!(" {} pairs of {} inputs", format::count(c.n as f64), format::count(b.repeated as f64)));
+    let share = |e: &Option<Estimate>| e.map_or_else(|| "–".to_string(), |e| format::percent(e.value));
     let number = |v: Option<f64>| v.map_or_else(|| "–".to_string(), |v| format::fixed(v, 3));
-    let anomalies = &newest.multivariate.anomalies;
-    let range = anomalies.map(|a| format!(" {}–{}, 1 % expected", format::percent(a.low), format::percent(a.high)));
+    let pairs = match b.consistency {
+        Some(c) => format!("{} pairs of {} inputs", format::count(c.n as f64), format::count(b.repeated as f64)),
+        None => "no input came twice".into(),
+    };
+    let anomalies = newest.multivariate.anomalies;
+    let range = match anomalies {
+        Some(a) => format!("{}–{}, 1 % expected", format::percent(a.low), format::percent(a.high)),
+        None => String::new(),
+    };
     let probed = match b.probing {
-        Some(_) => " as who feels a model out asks",
-        None => " inputs of few values are alike by chance",
+        Some(_) => "as who feels a model out asks",
+        None => "inputs of few values are alike by chance",
     };
     let contradicted = newest.quality.as_ref().and_then(|q| q.contradicted);
     let against = match contradicted {
-        Some(c) => format!(" of {} it was 95 % sure of; wrong, planted, or a changed world", format::count(c.n as f64)),
-        None => " no outcome is known of an answer it was sure of".into(),
+        Some(c) => format!("of {} it was 95 % sure of; wrong, planted, or a changed world", format::count(c.n as f64)),
+        None => "no outcome is known of an answer it was sure of".into(),
     };
-    view! {
-        <dl class="kv">
-            <dt>"Same answer to the same input"</dt>{estimate(&b.consistency, pairs.unwrap_or_else(|| " no input came twice".into()))}
-            <dt>"Likeness to the window before"</dt><dd><b>{number(b.steadiness)}</b><span class="hint">" 1 is the same mix of answers"</span></dd>
-            <dt>"Diversity of answers"</dt><dd><b>{number(b.diversity)}</b><span class="hint">" 1 is the most there could be, or the baseline’s"</span></dd>
-            <dt>"Rows unlike the baseline"</dt>{estimate(anomalies, range.unwrap_or_default())}
-            <dt>"Inputs varied one value at a time"</dt>{estimate(&b.probing, probed.into())}
-            <dt>"Labels against a sure model"</dt>{estimate(&contradicted, against)}
-        </dl>
-    }
-    .into_any()
+    let told = [
+        ("Same answer to the same input", share(&b.consistency), pairs),
+        ("Likeness to the window before", number(b.steadiness), "1 is the same mix of answers".into()),
+        ("Diversity of answers", number(b.diversity), "1 is the most there could be, or the baseline’s".into()),
+        ("Rows unlike the baseline", share(&anomalies), range),
+        ("Inputs varied one value at a time", share(&b.probing), probed.into()),
+        ("Labels against a sure model", share(&contradicted), against),
+    ];
+    let lines: Vec<_> = told
+        .into_iter()
+        .map(|(what, value, more)| view! { <dt>{what}</dt><dd><b>{value}</b></dd><dd class="hint">{more}</dd> })
+        .collect();
+    view! { <dl class="kv told">{lines}</dl> }.into_any()
 }
 
 fn ensemble(view: &ModelView, newest: &WindowReport) -> AnyView {

@@ -247,7 +247,8 @@ fn system_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
 pub(super) fn kpi_card(view: &KpiView, span: &str, place: &Place) -> impl IntoView + use<> {
     let kpi = &view.kpi;
     let values: Vec<Option<f64>> = view.trend.iter().map(|s| Some(s.value)).collect();
-    let class = if view.status < Of::Fair && view.status != Of::NoData { "kp" } else { "kt" };
+    let (status, words) = view.standing();
+    let class = if status < Of::Fair && status != Of::NoData { "kp" } else { "kt" };
     let delta = view.before.zip(view.value).filter(|(before, now)| before != now).map(|(before, now)| {
         let better = (now > before) == kpi.higher_is_better;
         let difference = match kpi.unit {
@@ -257,7 +258,6 @@ pub(super) fn kpi_card(view: &KpiView, span: &str, place: &Place) -> impl IntoVi
         let rises = now > before;
         view! { <Delta text=format!("{difference} {span}") rises better=Some(better)/> }
     });
-    let words = view.words();
     // A day that is today would say nothing.
     let when = |at: Timestamp| match view.trend.last() {
         Some(last) if at.0 - last.at.0 <= DAY => "within a day".to_string(),
@@ -290,7 +290,7 @@ pub(super) fn kpi_card(view: &KpiView, span: &str, place: &Place) -> impl IntoVi
         <section class="panel kpi" aria-label=kpi.name.clone()>
             <a class="l" href=deeper>{kpi.name.clone()}</a>
             <span class="v">{number}<span class="u">{unit}</span></span>
-            <span class="m"><Status of=view.status text=words/></span>
+            <span class="m"><Status of=status text=words/></span>
             <Spark values label=format!("{} {span}", kpi.name) class width=160/>
             <span class="m"><span class="tgt">{format!("target {}", kpi.shown(kpi.target))}</span>{date}{benchmark}</span>
             <span class="m">{delta}</span>

@@ -28,7 +28,9 @@ impl Engine {
     pub async fn incidents(&self, actor: &Actor) -> Result<IncidentsView> {
         self.may(actor, Action::View, &Object::Installation)?;
         let now = self.now();
-        let open = self.store.incidents_open().await?;
+        let mut open = self.store.incidents_open().await?;
+        // The most urgent first; of those alike the newest, as they were read.
+        open.sort_by_key(|i| i.priority);
         let year = TimeRange { from: now.plus(-400 * DAY), to: now.plus(SECOND) };
         let past: Vec<Incident> =
             self.store.incidents(year, LISTED + 1).await?.into_iter().filter(|i| i.resolved_at.is_some()).collect();

@@ -9,6 +9,7 @@ use domain::alert::priority::Priority;
 use domain::alert::view::{Entry, EntryKind};
 use domain::environment::PRODUCTION;
 use domain::incident::{Cause, Incident, IncidentAct, Responder, draft_review, likely_cause};
+use domain::telemetry::Change;
 use domain::time::{HOUR, MINUTE};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use store::Decided;
@@ -202,10 +203,15 @@ impl Engine {
         let changes = self.store.changes(around, &incident.environment, "", "").await?;
         let links = self.links().await;
         let linked = |a: &str, b: &str| links.contains(&(a.to_string(), b.to_string()));
-        let told: Vec<(String, Vec<String>, Timestamp)> = changes
-            .iter()
-            .map(|c| (c.title.clone(), vec![c.system.clone(), c.service.clone(), c.model.clone()], c.at))
-            .collect();
+        let touched = |c: &Change| vec![c.system.clone(), c.service.clone(), c.model.clone()];
+        let told: Vec<(String, Vec<String>, Timestamp)> =
+            changes.iter().map(|c| (c.title.clone(), touched(c), c.at)).collect();
+        // What was changed elsewhere is no part of what happened here, unless its sender named no place.
+        let near = |c: &Change| {
+            let touched = touched(c);
+            let ours = |t: &String| incident.systems.iter().any(|s| s == t || linked(s, t));
+            touched.iter().all(String::is_empty) || touched.iter().any(ours)
+        };
         incident.cause = likely_cause(incident.onset, &incident.systems, &told, &linked);
         let ids = self.store.commit(&[Decided::Incident(incident.clone())]).await?;
         let id = ids.first().copied().unwrap_or_default();
@@ -214,6 +220,7 @@ impl Engine {
         };
         let mut entries: Vec<Decided> = changes
             .iter()
+            .filter(|c| incident.systems.is_empty() || near(c))
             .take(20)
             .map(|c| {
                 entry(c.at, EntryKind::Change, &c.author, c.title.clone(), format!("{} {}", c.kind.title(), c.version))

@@ -11,6 +11,7 @@ use domain::time::{DAY, HOUR};
 use domain::{Actor, TimeRange, Timestamp};
 use engine::Engine;
 use engine::ingest::records::About;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde_json::{Value, json};
 use store::{Columns, Frame, Read, Stream};
@@ -59,8 +60,14 @@ fn id(bytes: usize) -> String {
     (0..bytes).map(|_| format!("{:02x}", rand::random::<u8>())).collect()
 }
 
-/// One trace that ends now, as OTLP’s JSON has it, a resource for each service.
-fn trace(system: &str, calls: &[Call], now: Timestamp, accident: bool) -> Vec<Value> {
+/// One trace that ends now and what its services wrote to their logs, as OTLP’s JSON has them, a resource for each
+/// service.
+struct Flow {
+    spans: Vec<Value>,
+    logs: Vec<Value>,
+}
+
+fn flow(system: &str, calls: &[Call], now: Timestamp, accident: bool) -> Flow {
     let late = |call: &Call| accident && call.0 == "income-feed";
     let own: Vec<f64> =
         calls.iter().map(|call| call.2 * normal(0.0, 0.3).exp() * if late(call) { 9.0 } else { 1.0 }).collect();
@@ -82,19 +89,27 @@ fn trace(system: &str, calls: &[Call], now: Timestamp, accident: bool) -> Vec<Va
     let failed = uniform() < if accident && system == "credit-risk" { 0.06 } else { 0.002 };
     let nanos = |millis: f64| format!("{:.0}", millis * 1e6);
     let word = |key: &str, text: &str| json!({"key": key, "value": {"stringValue": text}});
-    calls
-        .iter()
-        .enumerate()
-        .map(|(i, call)| {
-            let parent = if i == 0 { "" } else { &spans[call.3] };
-            let broken = failed && (i == 0 || call.0 == "income-feed");
-            let span = json!({"traceId": trace, "spanId": spans[i], "parentSpanId": parent, "name": call.1, "kind": 2,
+    let (mut told, mut logs) = (Vec::new(), Vec::new());
+    for (i, call) in calls.iter().enumerate() {
+        let parent = if i == 0 { "" } else { &spans[call.3] };
+        let broken = failed && (i == 0 || call.0 == "income-feed");
+        let span = json!({"traceId": trace, "spanId": spans[i], "parentSpanId": parent, "name": call.1, "kind": 2,
                 "startTimeUnixNano": nanos(starts[i]), "endTimeUnixNano": nanos(starts[i] + whole[i]),
                 "status": {"code": if broken { 2 } else { 1 }}});
-            json!({"resource": {"attributes": [word("service.name", call.0), word("plimsoll.system", system)]},
-                "scopeSpans": [{"spans": [span]}]})
-        })
-        .collect()
+        let resource = json!({"attributes": [word("service.name", call.0), word("plimsoll.system", system)]});
+        told.push(json!({"resource": resource, "scopeSpans": [{"spans": [span]}]}));
+        let took = domain::format::milliseconds(whole[i]);
+        let line = match (broken, i) {
+            (true, _) => ("ERROR", 17, format!("{} failed after {took}", call.1)),
+            (false, 0) => ("INFO", 9, format!("{} answered in {took}", call.1)),
+            (false, _) if late(call) => ("WARN", 13, format!("{} slow: {took}", call.1)),
+            (false, _) => continue,
+        };
+        let record = json!({"timeUnixNano": nanos(starts[i] + whole[i]), "severityText": line.0,
+                "severityNumber": line.1, "body": {"stringValue": line.2}, "traceId": trace, "spanId": spans[i]});
+        logs.push(json!({"resource": resource, "scopeLogs": [{"logRecords": [record]}]}));
+    }
+    Flow { spans: told, logs }
 }
 
 /// What people make of one answer, if they say anything.
@@ -201,9 +216,12 @@ pub async fn remove(engine: &Engine) -> Result<Vec<&'static str>, String> {
     engine.set_kpis(&Actor::Local, all).await.map_err(text)?;
     engine.store.delete_changes(SOURCE).await.map_err(text)?;
     let mut stay = Vec::new();
-    for (kind, title) in
-        [(EventKind::Span, "spans"), (EventKind::Feedback, "feedback"), (EventKind::Business, "business events")]
-    {
+    for (kind, title) in [
+        (EventKind::Span, "spans"),
+        (EventKind::Log, "lines of logs"),
+        (EventKind::Feedback, "feedback"),
+        (EventKind::Business, "business events"),
+    ] {
         let known = engine.store.existing_telemetry_stream(kind, PRODUCTION).await.map_err(text)?;
         let Some(stream) = known else { continue };
         match others(engine, &stream).await.map_err(text)? {
@@ -242,13 +260,20 @@ pub async fn turn(engine: &Engine, at: Timestamp, accident: bool) -> Result<(), 
     engine.ingest_changes(&Actor::Local, SOURCE, change.to_string().as_bytes()).await.map(|_| ()).map_err(text)
 }
 
-/// Traces of each flow that end at some instants.
+/// Traces of each flow that end at some instants, with the logs of their services.
 pub async fn calls(engine: &Engine, ends: &[Timestamp]) -> Result<(), String> {
     let flows = ends.iter().flat_map(|at| FLOWS.iter().map(move |flow| (*at, flow)));
     let each = flows.flat_map(|flow| std::iter::repeat_n(flow, TRACES));
-    let spans: Vec<Value> = each.flat_map(|(at, (system, calls))| trace(system, calls, at, accident_at(at))).collect();
-    let request: ExportTraceServiceRequest = serde_json::from_value(json!({"resourceSpans": spans})).map_err(text)?;
-    engine.otlp_traces(&Actor::Local, request).await.map(|_| ()).map_err(text)
+    let (mut spans, mut logs) = (Vec::new(), Vec::new());
+    for (at, (system, calls)) in each {
+        let flow = flow(system, calls, at, accident_at(at));
+        spans.extend(flow.spans);
+        logs.extend(flow.logs);
+    }
+    let traces: ExportTraceServiceRequest = serde_json::from_value(json!({"resourceSpans": spans})).map_err(text)?;
+    engine.otlp_traces(&Actor::Local, traces).await.map_err(text)?;
+    let logs: ExportLogsServiceRequest = serde_json::from_value(json!({"resourceLogs": logs})).map_err(text)?;
+    engine.otlp_logs(&Actor::Local, logs).await.map(|_| ()).map_err(text)
 }
 
 /// What people make of some answers: model, id and when.
@@ -272,7 +297,7 @@ mod tests {
     #[test]
     fn a_call_lies_within_the_one_that_asked_for_it() {
         for (system, calls) in &FLOWS {
-            let spans = trace(system, calls, Timestamp(1_700_000_000_000_000), true);
+            let Flow { spans, logs } = flow(system, calls, Timestamp(1_700_000_000_000_000), true);
             let time = |i: usize, name: &str| -> f64 {
                 let span = &spans[i]["scopeSpans"][0]["spans"][0];
                 span[name].as_str().and_then(|t| t.parse().ok()).expect("nanoseconds")
@@ -281,9 +306,12 @@ mod tests {
                 let (from, to) = ("startTimeUnixNano", "endTimeUnixNano");
                 assert!(time(call.3, from) <= time(i, from) && time(i, to) <= time(call.3, to), "{system} {}", call.1);
             }
-            let request = json!({"resourceSpans": spans});
-            let read: ExportTraceServiceRequest = serde_json::from_value(request).expect("is OTLP");
+            let traces = json!({"resourceSpans": spans});
+            let read: ExportTraceServiceRequest = serde_json::from_value(traces).expect("is OTLP");
             assert_eq!(read.resource_spans.len(), calls.len());
+            let read: ExportLogsServiceRequest =
+                serde_json::from_value(json!({"resourceLogs": logs})).expect("is OTLP");
+            assert!((1..=calls.len()).contains(&read.resource_logs.len()), "whoever is asked first says so");
         }
     }
 }
