@@ -2,6 +2,7 @@
 
 #![recursion_limit = "512"]
 
+mod arenas;
 mod commands;
 mod config;
 mod http;
@@ -50,6 +51,9 @@ enum Command {
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.command, None | Some(Command::Serve)) {
+        arenas::few();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -43,7 +43,7 @@ pub fn Empty(
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
     view! {
-        <div class="empty"><Icon name="inf"/><h3>{title}</h3><p>{text}</p>{children.map(|c| c())}</div>
+        <div class="empty"><Icon name="inf"/><p class="et">{title}</p><p>{text}</p>{children.map(|c| c())}</div>
     }
 }
 
@@ -113,7 +113,7 @@ pub fn Failed(#[prop(into)] error: Failure) -> impl IntoView {
     match error {
         Failure::NotAllowed(words) => view! {
             <div class="empty" role="alert">
-                <Icon name="lock"/><h3>"You cannot see this"</h3><p>{words}</p>
+                <Icon name="lock"/><p class="et">"You cannot see this"</p><p>{words}</p>
                 <p class="hint">"An administrator gives roles under Settings, People."</p>
             </div>
         }
