@@ -36,7 +36,7 @@ impl Engine {
         let begun = std::time::Instant::now();
         let now = self.now();
         let range = TimeRange { from: now.plus(-i64::from(days.clamp(1, 90)) * DAY), to: now };
-        let incidents = self.store.incidents(range, 500).await?;
+        let mut incidents = self.store.incidents(range, 500).await?;
         let moments = Moments::of(&text.condition, range);
         let range = TimeRange { from: moments.first, to: range.to };
         let mut past = self.past_of(&text.condition, text.only_if, moments).await?;
@@ -51,6 +51,8 @@ impl Engine {
         if past.tracks.is_empty() && past.remarks.is_empty() {
             past.remarks.push("Nothing is known of what it looks for in this time.".into());
         }
+        // A rule is not to be blamed for what it does not look at.
+        incidents.retain(|i| past.tracks.is_empty() || past.tracks.iter().any(|t| concerns(i, &t.labels)));
         let (_, unit) = self.nature_of(text.condition.query()).await;
         let mut test = store::in_background(|| replayed(text, past, moments, &incidents));
         test.unit = unit;
@@ -141,7 +143,8 @@ fn firings(
             let open = to >= moments.count;
             let extreme = farthest(from, to.max(from + 1).min(moments.count));
             let (from, to) = (moments.at(from), if open { moments.last() } else { moments.at(to) });
-            let incident = incidents.iter().find(|i| meets(i, from, to)).map(|i| format!("{} {}", i.name(), i.title));
+            let incident =
+                incidents.iter().find(|i| meets(i, labels, from, to)).map(|i| format!("{} {}", i.name(), i.title));
             all.push(PastFiring { labels: labels.clone(), from, to, open, extreme, incident });
         }
     };
@@ -184,13 +187,21 @@ impl Track {
     }
 }
 
-/// Whether a firing speaks of an incident: it is open within it, or begins not long before it.
-fn meets(incident: &Incident, from: Timestamp, to: Timestamp) -> bool {
-    from <= incident.resolved_at.unwrap_or(Timestamp::MAX) && to.0 >= incident.onset.0 - BEFORE
+/// Whether an incident is of the system that labels name; of any where either names none.
+fn concerns(incident: &Incident, labels: &Labels) -> bool {
+    let system = labels.get("system").map_or("", String::as_str);
+    system.is_empty() || incident.systems.is_empty() || incident.systems.iter().any(|s| s == system)
+}
+
+/// Whether a firing speaks of an incident: it is open within it, or begins not long before it, and concerns it.
+fn meets(incident: &Incident, labels: &Labels, from: Timestamp, to: Timestamp) -> bool {
+    concerns(incident, labels)
+        && from <= incident.resolved_at.unwrap_or(Timestamp::MAX)
+        && to.0 >= incident.onset.0 - BEFORE
 }
 
 fn against(incidents: &[Incident], firings: &[PastFiring]) -> AgainstIncidents {
-    let first = |i: &Incident| firings.iter().filter(|f| meets(i, f.from, f.to)).map(|f| f.from).min();
+    let first = |i: &Incident| firings.iter().filter(|f| meets(i, &f.labels, f.from, f.to)).map(|f| f.from).min();
     let mut leads: Vec<i64> = incidents.iter().filter_map(|i| Some(i.opened_at.0 - first(i)?.0)).collect();
     leads.sort_unstable();
     AgainstIncidents {
@@ -251,10 +262,27 @@ fn around(compare: Compare, limit: Option<f64>, values: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
     use domain::alert::only_if::OnlyIf;
+    use domain::alert::priority::Priority;
     use domain::verdict::Estimate;
 
     fn moments(count: usize) -> Moments {
         Moments { first: Timestamp(0), step: MINUTE, count }
+    }
+
+    #[test]
+    fn a_firing_speaks_of_an_incident_of_its_own_system_alone() {
+        let at = |minute: i64| Timestamp(minute * MINUTE);
+        let incident = |systems: &[&str]| Incident {
+            resolved_at: Some(at(90)),
+            systems: systems.iter().map(|s| s.to_string()).collect(),
+            ..Incident::new("Wrong incomes".into(), Priority::P1, "Mara".into(), at(60))
+        };
+        let labels = |system: &str| Labels::from([("system".to_string(), system.to_string())]);
+        assert!(meets(&incident(&["credit"]), &labels("credit"), at(70), at(80)));
+        assert!(!meets(&incident(&["shop"]), &labels("credit"), at(70), at(80)), "it merely was at the same time");
+        assert!(!meets(&incident(&["credit"]), &labels("credit"), at(100), at(110)), "it was over");
+        assert!(meets(&incident(&[]), &labels("credit"), at(70), at(80)), "nobody said of which system it is");
+        assert!(meets(&incident(&["shop"]), &Labels::new(), at(70), at(80)));
     }
 
     #[test]
