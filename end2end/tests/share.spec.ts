@@ -80,7 +80,7 @@ test('its openings are counted, and ended it shows nothing', async ({ page, brow
   const context = await browser.newContext();
   const stranger = await context.newPage();
   await stranger.goto(link);
-  await expect(stranger.getByText('This link shows nothing')).toBeVisible();
+  await expect(stranger.getByText('This link shows nothing', { exact: true })).toBeVisible();
   await context.close();
   expect(await faults(page, '/links')).toEqual([]);
 });
@@ -99,7 +99,7 @@ test('a link for a role asks who one is, and says to its author who looked', asy
     const context = await browser.newContext();
     const reader = await context.newPage();
     await open(reader, role);
-    await expect(reader.getByText('This page is for people who sign in')).toBeVisible();
+    await expect(reader.getByText('This page is for people who sign in', { exact: true })).toBeVisible();
     await reader.getByRole('link', { name: 'Sign in' }).click();
     await reader.getByLabel('Email').fill(email);
     await reader.getByLabel('Password').fill(password);
