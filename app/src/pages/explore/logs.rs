@@ -6,13 +6,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::traces::trace_link;
-use super::{DEFAULT, carried, more, with};
+use super::{DEFAULT, carried, more, to_the_second, with};
 use crate::components::lasting::initially;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
-use crate::components::zone::{Here, zone_label};
+use crate::components::zone::zone_label;
 use crate::server_functions::telemetry::log_lines;
 use crate::wire::resource;
 
@@ -93,7 +93,7 @@ fn listed(page: Page<LogView>, place: &Place, search: &LogSearch) -> AnyView {
             });
             let body = if line.body.is_empty() { line.event.clone() } else { line.body.clone() };
             view! {
-                <tr><td class="nw">{format!("{} {}", line.at.here().day_month(), line.at.here().clock_seconds())}</td><td>{severity(&line.severity)}</td><td>{line.service.clone()}</td>
+                <tr><td class="nw">{to_the_second(line.at)}</td><td>{severity(&line.severity)}</td><td>{line.service.clone()}</td>
                 <td class="lb"><span class="mono">{body}</span>{details}</td><td>{trace}</td></tr>
             }
         })

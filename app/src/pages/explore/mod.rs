@@ -15,6 +15,7 @@ mod signals;
 pub mod trace;
 mod traces;
 
+use domain::Timestamp;
 use domain::time::{HOUR, RangeChoice};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -23,6 +24,7 @@ use leptos_router::hooks::use_query_map;
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
 use crate::components::state::{Place, encoded, use_place};
+use crate::components::zone::Here;
 
 const DEFAULT: RangeChoice = RangeChoice::Last(HOUR);
 
@@ -77,6 +79,12 @@ fn parameter(name: &'static str) -> Memo<String> {
     // Parts that are drawn side by side must not be the first to ask: see `use_place`.
     value.with_untracked(|_| ());
     value
+}
+
+/// `30 Nov 01:09:55`: of what happens many times a minute.
+fn to_the_second(at: Timestamp) -> String {
+    let at = at.here();
+    format!("{} {}", at.day_month(), at.clock_seconds())
 }
 
 /// What a form must carry besides its fields: environment, range, view.

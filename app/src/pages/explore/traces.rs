@@ -5,13 +5,13 @@ use domain::{Status as Of, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::{DEFAULT, carried, encoded, more, with};
+use super::{DEFAULT, carried, encoded, more, to_the_second, with};
 use crate::components::lasting::initially;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
 use crate::components::status::Status;
-use crate::components::zone::{Here, zone_label};
+use crate::components::zone::zone_label;
 use crate::server_functions::telemetry::spans;
 use crate::wire::resource;
 
@@ -95,7 +95,7 @@ fn listed(page: Page<SpanView>, place: &Place, search: &SpanSearch) -> AnyView {
             let share = (span.duration_ms / longest * 100.0).clamp(0.5, 100.0);
             let link = trace_link(place, &span.trace_id, span.at, if search.roots { "" } else { &span.span_id });
             view! {
-                <tr><td class="nw">{format!("{} {}", span.at.here().day_month(), span.at.here().clock_seconds())}</td><td>{span.service.clone()}</td>
+                <tr><td class="nw">{to_the_second(span.at)}</td><td>{span.service.clone()}</td>
                 <th scope="row"><a href=link>{span.name.clone()}</a></th>
                 <td class="num v nw">{domain::format::milliseconds(span.duration_ms)}</td>
                 <td class="wf"><i class=if status == Of::Critical { "wb err" } else { "wb" } style=format!("width:{share:.1}%")></i></td>

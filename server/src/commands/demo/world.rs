@@ -94,8 +94,8 @@ fn flow(system: &str, calls: &[Call], now: Timestamp, accident: bool) -> Flow {
         let parent = if i == 0 { "" } else { &spans[call.3] };
         let broken = failed && (i == 0 || call.0 == "income-feed");
         let span = json!({"traceId": trace, "spanId": spans[i], "parentSpanId": parent, "name": call.1, "kind": 2,
-                "startTimeUnixNano": nanos(starts[i]), "endTimeUnixNano": nanos(starts[i] + whole[i]),
-                "status": {"code": if broken { 2 } else { 1 }}});
+            "startTimeUnixNano": nanos(starts[i]), "endTimeUnixNano": nanos(starts[i] + whole[i]),
+            "status": {"code": if broken { 2 } else { 1 }}});
         let resource = json!({"attributes": [word("service.name", call.0), word("plimsoll.system", system)]});
         told.push(json!({"resource": resource, "scopeSpans": [{"spans": [span]}]}));
         let took = domain::format::milliseconds(whole[i]);
@@ -106,7 +106,7 @@ fn flow(system: &str, calls: &[Call], now: Timestamp, accident: bool) -> Flow {
             (false, _) => continue,
         };
         let record = json!({"timeUnixNano": nanos(starts[i] + whole[i]), "severityText": line.0,
-                "severityNumber": line.1, "body": {"stringValue": line.2}, "traceId": trace, "spanId": spans[i]});
+            "severityNumber": line.1, "body": {"stringValue": line.2}, "traceId": trace, "spanId": spans[i]});
         logs.push(json!({"resource": resource, "scopeLogs": [{"logRecords": [record]}]}));
     }
     Flow { spans: told, logs }
