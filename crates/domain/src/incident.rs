@@ -167,6 +167,12 @@ pub fn mean_times(incidents: &[Incident]) -> ((Option<i64>, usize), (Option<i64>
     (to(|i| i.acknowledged_at), to(|i| i.resolved_at))
 }
 
+/// Whether a change that names `touched` was made to one of these systems, and whether to something that one calls.
+pub fn reaches(touched: &[String], systems: &[String], linked: &dyn Fn(&str, &str) -> bool) -> (bool, bool) {
+    let own = systems.iter().any(|s| touched.contains(s));
+    (own, systems.iter().any(|s| touched.iter().any(|t| linked(s, t))))
+}
+
 /// What could be the cause: the change before the onset that is nearest to it and closest to the system.
 /// `changes`: title, system or service it was made to, when. Confidence is what the signs add up to: in
 /// time, in place, and the only one.
@@ -182,8 +188,7 @@ pub fn likely_cause(
         changes.iter().filter(|(_, _, at)| at.0 <= onset.0 + SLACK && at.0 >= onset.0 - BEFORE).collect();
     let scored = near.iter().filter_map(|(title, touched, at)| {
         let apart = (onset.0 - at.0).max(0);
-        let own = systems.iter().any(|s| touched.contains(s));
-        let upstream = systems.iter().any(|s| touched.iter().any(|t| linked(s, t)));
+        let (own, upstream) = reaches(touched, systems, linked);
         // One of several changes elsewhere explains nothing.
         if !own && !upstream && near.len() > 1 {
             return None;

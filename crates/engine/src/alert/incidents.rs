@@ -8,7 +8,7 @@ use domain::alert::correlate::{Newcomer, Open, TOGETHER, belongs};
 use domain::alert::priority::Priority;
 use domain::alert::view::{Entry, EntryKind};
 use domain::environment::PRODUCTION;
-use domain::incident::{Cause, Incident, IncidentAct, Responder, draft_review, likely_cause};
+use domain::incident::{Cause, Incident, IncidentAct, Responder, draft_review, likely_cause, reaches};
 use domain::telemetry::Change;
 use domain::time::{HOUR, MINUTE};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
@@ -209,8 +209,8 @@ impl Engine {
         // What was changed elsewhere is no part of what happened here, unless its sender named no place.
         let near = |c: &Change| {
             let touched = touched(c);
-            let ours = |t: &String| incident.systems.iter().any(|s| s == t || linked(s, t));
-            touched.iter().all(String::is_empty) || touched.iter().any(ours)
+            let (own, upstream) = reaches(&touched, &incident.systems, &linked);
+            own || upstream || touched.iter().all(String::is_empty)
         };
         incident.cause = likely_cause(incident.onset, &incident.systems, &told, &linked);
         let ids = self.store.commit(&[Decided::Incident(incident.clone())]).await?;
