@@ -48,14 +48,14 @@ test('where messages go is added, tested, and said to fare well', async ({ page 
   await page.getByText('Rotation', { exact: true }).click();
   await page.getByLabel('Name').first().fill('ml');
   await page.getByRole('region', { name: 'Rotations' }).getByRole('button', { name: 'Add' }).click();
-  await expect(page.getByText(/^Now: mara/)).toBeVisible();
+  await expect(page.getByText(/^Now: Mara Lindqvist/)).toBeVisible();
   // A calendar program has the address, and nothing else.
   const address = (await page.getByRole('link', { name: 'Subscribe to ml in a calendar' }).getAttribute('href'))!;
   const turns = await fetch(plimsoll.url + address);
   expect(turns.headers.get('content-type')).toContain('text/calendar');
-  expect(await turns.text()).toContain('SUMMARY:mara@larkfield.example: on call for ml\r\n');
+  expect(await turns.text()).toContain('SUMMARY:Mara Lindqvist: on call for ml\r\n');
   expect((await fetch(plimsoll.url + address.replace('person=1', 'person=2'))).status).toBe(400);
-  await expect(page.getByRole('region', { name: 'Load, last 4 weeks' }).getByRole('listitem')).toContainText('mara');
+  await expect(page.getByRole('region', { name: 'Load, last 4 weeks' }).getByRole('listitem')).toContainText('Mara Lindqvist');
   // Somebody else for a day, and back.
   await page.getByText('Override', { exact: true }).click();
   await page.getByLabel('Who', { exact: true }).fill('noor@larkfield.example');
@@ -77,7 +77,7 @@ test('where messages go is added, tested, and said to fare well', async ({ page 
   await expect(steps.getByText('Each step calls somebody')).toBeVisible();
   await steps.getByLabel('Add to step 2').selectOption('mara@larkfield.example');
   await steps.getByRole('button', { name: 'Keep the policy' }).click();
-  await expect(steps.getByRole('listitem').nth(1)).toContainText('After 10 minmara@larkfield.example');
+  await expect(steps.getByRole('listitem').nth(1)).toContainText('After 10 minMara Lindqvist');
   // Whether the first of them would be reached is tried, and why not is said.
   await steps.getByRole('button', { name: 'Send a test page' }).click();
   await expect(page.getByText(/^mara@larkfield.example, on call for ml: by E-mail .*no mail server is configured/)).toBeVisible();
@@ -85,7 +85,7 @@ test('where messages go is added, tested, and said to fare well', async ({ page 
   await expect(page).toHaveURL(/days=7/);
   await page.getByRole('link', { name: 'Later' }).click();
   await expect(page).toHaveURL(/from=\d{4}-\d\d-\d\d&days=7/);
-  await expect(page.getByText(/^Now: mara/)).toBeVisible();
+  await expect(page.getByText(/^Now: Mara Lindqvist/)).toBeVisible();
   await page.getByRole('button', { name: 'Ask' }).click();
   await expect(page.getByText(/Webhook 127\.0\.0\.1/).last()).toBeVisible();
   expect(said).toEqual([]);

@@ -84,7 +84,7 @@ export function complaints(page: Page): string[] {
 
 /** What axe finds wrong with a page as it stands, a line for each rule. */
 export async function faults(page: Page, where: string): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  const { violations } = await new AxeBuilder({ page }).options({ resultTypes: ['violations'] }).analyze();
   return violations.map((v) => `${where}: ${v.id} ${v.nodes.map((n) => n.target).slice(0, 3).join('; ')}`);
 }
 

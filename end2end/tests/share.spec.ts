@@ -117,6 +117,34 @@ test('a link for a role asks who one is, and says to its author who looked', asy
   await expect(page.getByText(/Vera Holm/)).toHaveCount(0);
 });
 
+test('a link for named people shows nothing to others, and naming nobody makes none', async ({ page, browser }) => {
+  await signIn(page, plimsoll, 'jonas@larkfield.example');
+  await open(page, `${plimsoll.url}/links?of=/incidents/1`);
+  await page.getByLabel(/Named people/).check();
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  await expect(page.getByText('choose whom the link is for')).toBeVisible();
+  await page.getByRole('list', { name: 'People' }).getByLabel(/Elena Duarte/).check();
+  expect(await faults(page, 'a link for named people')).toEqual([]);
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const field = page.getByLabel('Link', { exact: true });
+  await expect(field).toHaveValue(/\/share\/\w{40}$/);
+  const named = await field.inputValue();
+  const seen = async (email: string) => {
+    const context = await browser.newContext();
+    const reader = await context.newPage();
+    await signIn(reader, plimsoll, email);
+    await open(reader, named);
+    const text = await reader.locator('main').textContent();
+    await context.close();
+    return text;
+  };
+  expect(await seen('elena@larkfield.example')).toContain('INC-1 Wrong incomes');
+  expect(await seen('jonas@larkfield.example')).toContain('INC-1 Wrong incomes');
+  // Not even the administrator is among those it was made for.
+  expect(await seen('mara@larkfield.example')).toContain('it is shared with others by name');
+  await expect(page.getByRole('row', { name: /elena@larkfield\.example/ })).toBeVisible();
+});
+
 test('whoever is named in a note finds it', async ({ page, browser }) => {
   await signIn(page, plimsoll, 'jonas@larkfield.example');
   await open(page, `${plimsoll.url}/incidents/1`);

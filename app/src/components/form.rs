@@ -36,6 +36,14 @@ impl Sent {
     pub fn text(&self, name: &str) -> String {
         self.0.as_ref().and_then(|form| form.get(name).as_string()).unwrap_or_default()
     }
+
+    /// What is chosen of a field of many.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0
+            .as_ref()
+            .map(|form| form.get_all(name).iter().filter_map(|one| one.as_string()).collect())
+            .unwrap_or_default()
+    }
 }
 
 /// Folds what is open within an element, and clears the forms in it: what they asked for is done.

@@ -39,7 +39,9 @@ pub fn listed(name: &str) -> Option<Action> {
         "find" | "host" | "saved_views" | "save_view" | "remove_view" => Action::View,
         "set_preferences" | "mentions" => Action::EditOwnAccount,
         "alerts" | "alert" | "covered" | "rules" | "rule_of" | "try_rule" | "incidents" | "incident" | "on_call"
-        | "silences_known" | "who_is_told" | "annotations" | "flags" | "look_at_incident" => Action::View,
+        | "colleagues" | "silences_known" | "who_is_told" | "annotations" | "flags" | "look_at_incident" => {
+            Action::View
+        }
         "act_on_alerts" | "make_silence" | "end_silence" | "open_incident" => Action::Respond,
         "act_on_incident" | "annotate" | "act_on_annotation" => Action::Annotate,
         // The token is the right; there is no person.

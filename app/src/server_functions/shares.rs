@@ -1,5 +1,6 @@
 //! Links by which others see a page.
 
+use domain::people::Colleague;
 use domain::share::{ShareRow, ShareText, SharedView, Visit};
 use domain::summary::Weekly;
 use leptos::prelude::*;
@@ -72,6 +73,13 @@ pub async fn send_summary(receiver: String) -> Result<usize, Failure> {
 pub async fn receivers() -> Result<Vec<String>, Failure> {
     use super::server::{actor, engine};
     Ok(engine().receivers(&actor()).await?)
+}
+
+/// Everybody a link can be meant for.
+#[server(prefix = "/do", endpoint = "colleagues", input = Json, output = Json)]
+pub async fn colleagues() -> Result<Vec<Colleague>, Failure> {
+    use super::server::{actor, engine};
+    Ok(engine().colleagues(&actor()).await?)
 }
 
 #[server(prefix = "/do", endpoint = "shares", input = Json, output = Json)]

@@ -173,6 +173,13 @@ pub fn reaches(touched: &[String], systems: &[String], linked: &dyn Fn(&str, &st
     (own, systems.iter().any(|s| touched.iter().any(|t| linked(s, t))))
 }
 
+/// Whether a change is part of what happened to these systems: one made elsewhere is not, unless its sender named no
+/// place.
+pub fn near(touched: &[String], systems: &[String], linked: &dyn Fn(&str, &str) -> bool) -> bool {
+    let (own, upstream) = reaches(touched, systems, linked);
+    own || upstream || touched.is_empty() || systems.is_empty()
+}
+
 /// What could be the cause: the change before the onset that is nearest to it and closest to the system.
 /// `changes`: title, system or service it was made to, when. Confidence is what the signs add up to: in
 /// time, in place, and the only one.

@@ -24,6 +24,19 @@ impl Person {
     }
 }
 
+/// Somebody who works here, as others see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Colleague {
+    pub email: String,
+    pub name: String,
+}
+
+/// What somebody is called: by name, or by the address where nobody here has it.
+pub fn name_of<'a>(people: &'a [Colleague], address: &'a str) -> &'a str {
+    people.iter().find(|p| p.email == address).map_or(address, |p| &p.name)
+}
+
 /// The first letters of the first two words of a name.
 pub fn initials(name: &str) -> String {
     let letters: String = name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();

@@ -71,9 +71,12 @@ pub struct ShareText {
     /// Other sites may show it within their pages.
     #[serde(default)]
     pub embed: bool,
-    /// Only for people of this role or above, who sign in; `None` is for whoever has the link.
+    /// Only for people of this role or above, who sign in.
     #[serde(default)]
     pub role: Option<Role>,
+    /// Only for these, by their addresses, who sign in. Where neither is said it is for whoever has the link.
+    #[serde(default)]
+    pub people: Option<Vec<String>>,
     /// Hours until it ends; `None` is never.
     pub hours: Option<u32>,
     /// What it is for, in the author's words.
@@ -150,12 +153,28 @@ pub enum SharedBody {
 }
 
 pub const NOTE_MAX: usize = 500;
+/// People that a link can name.
+pub const NAMED_MAX: usize = 50;
 /// Links of one person that hold at the same time.
 pub const SHARES_MAX: usize = 50;
 /// A link that ends lasts a year at most.
 pub const HOURS_MAX: u32 = 24 * 366;
 
 impl ShareText {
+    /// Whether whoever has the link sees the page, without signing in.
+    pub fn for_anyone(&self) -> bool {
+        self.role.is_none() && self.people.is_none()
+    }
+
+    /// Who may open it, in words.
+    pub fn whom(&self) -> String {
+        match (&self.people, self.role) {
+            (Some(people), _) => people.join(", "),
+            (None, Some(role)) => format!("{}s and above", role.name()),
+            (None, None) => "whoever has it".into(),
+        }
+    }
+
     /// What is wrong with it, if anything.
     pub fn problem(&self) -> Option<String> {
         if self.hours.is_some_and(|h| !(1..=HOURS_MAX).contains(&h)) {
@@ -164,7 +183,16 @@ impl ShareText {
         if self.frozen && self.page == SharedPage::Overview {
             return Some("Overview shows the present: share it as it moves on".into());
         }
-        if self.embed && self.role.is_some() {
+        match &self.people {
+            // Naming nobody must not make a link for everybody.
+            Some(people) if people.is_empty() => return Some("choose whom the link is for".into()),
+            Some(people) if people.len() > NAMED_MAX => {
+                return Some(format!("a link names at most {NAMED_MAX} people: share it with a role"));
+            }
+            Some(_) if self.role.is_some() => return Some("a link is for a role or for named people, not both".into()),
+            _ => {}
+        }
+        if self.embed && !self.for_anyone() {
             return Some("within other sites nobody is signed in: share it with whoever has the link".into());
         }
         (self.note.len() > NOTE_MAX).then(|| format!("a note has at most {NOTE_MAX} bytes"))
@@ -185,11 +213,26 @@ mod tests {
             annotations: true,
             embed: false,
             role: Some(Role::Executive),
+            people: None,
             hours: Some(24),
             note: String::new(),
         };
         let json = serde_json::to_string(&text).expect("writes");
         assert_eq!(serde_json::from_str::<ShareText>(&json).expect("reads"), text);
+    }
+
+    #[test]
+    fn naming_nobody_makes_no_link_for_everybody() {
+        let text: ShareText = serde_json::from_str(
+            r#"{"page":"overview","environment":"production","range":"All","people":[],"hours":null}"#,
+        )
+        .expect("reads");
+        assert!(!text.for_anyone());
+        assert!(text.problem().is_some());
+        let named = ShareText { people: Some(vec!["elena@larkfield.example".into()]), ..text };
+        assert_eq!(named.problem(), None);
+        assert!(ShareText { embed: true, ..named.clone() }.problem().is_some(), "nobody is signed in there");
+        assert!(ShareText { role: Some(Role::Viewer), ..named }.problem().is_some());
     }
 
     #[test]

@@ -369,6 +369,14 @@ pub struct Change {
     pub source: String,
 }
 
+impl Change {
+    /// What it was made to, as its sender said; empty where they named no place.
+    pub fn touched(&self) -> Vec<String> {
+        let places = [&self.system, &self.service, &self.model];
+        places.into_iter().filter(|place| !place.is_empty()).cloned().collect()
+    }
+}
+
 /// Something that is called or calls: a service, a model, a database, a queue, something outside.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -4,12 +4,13 @@
 //! nothing but [`Engine::open_share`] takes one, so there is nothing else to reach with it.
 
 use domain::happening::{Flag, FlagKind};
+use domain::people::Person;
 use domain::share::{SHARES_MAX, Share, ShareRow, ShareText, SharedBody, SharedPage, SharedView, Visit};
 use domain::time::{HOUR, RangeChoice};
 use domain::{Action, Actor, Denied, Object, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::people::random_text;
+use crate::people::{normal_email, random_text};
 use crate::{Caller, Engine, EngineError, Result};
 
 /// 40 characters of 36 are more than 200 bits.
@@ -35,6 +36,10 @@ impl Engine {
         };
         let now = self.now();
         let share = asked(text, who, *author_id, now)?;
+        let known = self.colleagues(actor).await?;
+        if let Some(stranger) = share.text.people.iter().flatten().find(|one| !known.iter().any(|p| p.email == **one)) {
+            return Err(EngineError::Invalid(format!("nobody here has the address {stranger}")));
+        }
         let own = self.store.share_links().await?;
         if own.iter().filter(|s| s.author_id == *author_id && s.holds(now)).count() >= SHARES_MAX {
             return Err(EngineError::TooLarge(format!("you have {SHARES_MAX} links that hold; end some first")));
@@ -94,17 +99,13 @@ impl Engine {
     ///
     /// # Errors
     /// A token that is not known, was ended or has run out: one answer for all three. A reader who has to
-    /// sign in, or whose role is not the one it was shared with.
+    /// sign in, or is none of those it was shared with.
     pub async fn open_share(&self, token: &str, reader: Option<&Caller>) -> Result<SharedView> {
         let now = self.now();
         let share = self.store.share_by_token(&hash(token)).await?.filter(|s| s.holds(now)).ok_or_else(gone)?;
         let person = reader.and_then(|caller| caller.person.as_ref());
-        if let Some(role) = share.text.role {
-            let person = person.ok_or(Denied::NotSignedIn)?;
-            if person.role < role {
-                let who = format!("the role {}", person.role.name());
-                return Err(Denied::NotAllowed { who, needs: format!("it is shared with {}s", role.name()) }.into());
-            }
+        if !share.text.for_anyone() {
+            meant_for(&share, person.ok_or(Denied::NotSignedIn)?)?;
         }
         let view = self.shown(&share).await?;
         let address = reader.map(|caller| caller.address.clone()).unwrap_or_default();
@@ -183,8 +184,26 @@ impl Engine {
     }
 }
 
+/// Whether a link was shared with somebody; its author may always look.
+fn meant_for(share: &Share, person: &Person) -> std::result::Result<(), Denied> {
+    let refused = |who: String, needs: String| Err(Denied::NotAllowed { who, needs });
+    match (&share.text.people, share.text.role) {
+        _ if person.id == share.author_id => Ok(()),
+        (Some(people), _) if !people.contains(&person.email) => {
+            refused(person.name.clone(), "it is shared with others by name".into())
+        }
+        (None, Some(role)) if person.role < role => {
+            refused(format!("the role {}", person.role.name()), format!("it is shared with {}s", role.name()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The share that a person asks for now, where it can be one.
 fn asked(mut text: ShareText, who: &str, author_id: i64, now: Timestamp) -> Result<Share> {
+    for address in text.people.iter_mut().flatten() {
+        *address = normal_email(address);
+    }
     if let Some(problem) = text.problem() {
         return Err(EngineError::Invalid(problem));
     }

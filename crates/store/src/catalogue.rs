@@ -38,9 +38,18 @@ impl Segment {
         self.ids.as_ref().is_some_and(|(low, _)| id_order(id, low).is_lt())
     }
 
+    fn low(&self) -> Option<&str> {
+        self.ids.as_ref().map(|(low, _)| &**low)
+    }
+
+    /// Whether the segment's greatest id comes before this one.
+    pub(crate) fn ends_before(&self, id: &str) -> bool {
+        self.ids.as_ref().is_some_and(|(_, high)| id_order(high, id).is_lt())
+    }
+
     /// Whether the id lies between the segment's smallest and greatest.
     pub(crate) fn spans(&self, id: &str) -> bool {
-        self.ids.as_ref().is_none_or(|(low, high)| id_order(low, id).is_le() && id_order(id, high).is_le())
+        !self.begins_after(id) && !self.ends_before(id)
     }
 }
 
@@ -51,9 +60,50 @@ pub(crate) struct Segments {
     /// The newest fresh row that any segment took in.
     pub(crate) through: i64,
     newest: i64,
+    by_ids: ByIds,
+}
+
+/// The same in the order of their greatest ids, those that do not know theirs last: where ids grow, as most do, the
+/// few that span some of them are found without asking each.
+#[derive(Default, Clone)]
+struct ByIds {
+    order: Vec<Arc<Segment>>,
+    /// By place in `order`: where, from there on, the least of the smallest ids is.
+    least: Vec<usize>,
+}
+
+impl ByIds {
+    fn of(mut order: Vec<Arc<Segment>>) -> ByIds {
+        order.sort_by(|a, b| match (&a.ids, &b.ids) {
+            (Some((_, a)), Some((_, b))) => id_order(a, b),
+            (a, b) => a.is_none().cmp(&b.is_none()),
+        });
+        let mut least: Vec<usize> = (0..order.len()).collect();
+        for place in (0..order.len().saturating_sub(1)).rev() {
+            let after = least[place + 1];
+            let smaller = match (order[after].low(), order[place].low()) {
+                (Some(after), Some(here)) => id_order(after, here).is_lt(),
+                (after, _) => after.is_none(),
+            };
+            if smaller {
+                least[place] = after;
+            }
+        }
+        ByIds { order, least }
+    }
 }
 
 impl Segments {
+    /// Those that may hold ids between these two, both included.
+    pub(crate) fn holding<'a>(&'a self, low: &'a str, high: &'a str) -> impl Iterator<Item = &'a Arc<Segment>> {
+        let ByIds { order, least } = &self.by_ids;
+        let first = order.partition_point(|s| s.ends_before(low));
+        (first..order.len())
+            .take_while(move |place| !order[least[*place]].begins_after(high))
+            .map(|place| &order[place])
+            .filter(|s| !s.begins_after(high))
+    }
+
     /// Those that may hold rows of the range.
     pub(crate) fn within(&self, range: TimeRange) -> Vec<Arc<Segment>> {
         // Ordered by the first event's time, so those that begin after the range are a tail.
@@ -111,6 +161,7 @@ impl Catalogue {
             let place = segments.list.partition_point(|s| (s.min, s.id) <= (segment.min, id));
             segments.list.insert(place, Arc::new(segment));
         }
+        segments.by_ids = ByIds::of(segments.list.clone());
         Ok(known.clone())
     }
 
@@ -118,7 +169,9 @@ impl Catalogue {
     pub(crate) fn drop_segments(&self, stream: i64, ids: &[i64]) {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(segments) = streams.get_mut(&stream) {
-            Arc::make_mut(segments).list.retain(|s| !ids.contains(&s.id));
+            let segments = Arc::make_mut(segments);
+            segments.list.retain(|s| !ids.contains(&s.id));
+            segments.by_ids = ByIds::of(segments.list.clone());
         }
     }
 
@@ -160,6 +213,42 @@ impl Filters {
             let cut = turns[turns.len() / 2];
             self.known.retain(|_, (_, asked)| *asked > cut);
             self.bytes = self.known.values().map(|(f, _)| f.bytes()).sum();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn segment(id: usize, ids: Option<(u32, u32)>) -> Arc<Segment> {
+        let text = |n: u32| n.to_string().into_boxed_str();
+        let ids = ids.map(|(a, b)| (text(a.min(b)), text(a.max(b))));
+        Arc::new(Segment {
+            id: id as i64,
+            rows: 1,
+            min: Timestamp(0),
+            max: Timestamp(0),
+            created_at: Timestamp(0),
+            ids,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn those_that_hold_ids_are_the_ones_that_asking_each_finds(
+            spans in prop::collection::vec(prop::option::weighted(0.9, (0u32..2000, 0u32..2000)), 0..40),
+            (a, b) in (0u32..2000, 0u32..2000),
+        ) {
+            let list: Vec<_> = spans.into_iter().enumerate().map(|(i, ids)| segment(i, ids)).collect();
+            let segments = Segments { by_ids: ByIds::of(list.clone()), list, ..Segments::default() };
+            let (low, high) = (a.min(b).to_string(), a.max(b).to_string());
+            let mut found: Vec<i64> = segments.holding(&low, &high).map(|s| s.id).collect();
+            found.sort_unstable();
+            let asked = segments.list.iter().filter(|s| !s.ends_before(&low) && !s.begins_after(&high));
+            prop_assert_eq!(found, asked.map(|s| s.id).collect::<Vec<_>>());
         }
     }
 }

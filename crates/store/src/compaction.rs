@@ -15,6 +15,7 @@ use crate::codec;
 use crate::database::{Value, params};
 use crate::identity::{IdFilter, fingerprints, id_hash};
 use crate::models::Stream;
+use crate::sought::Sought;
 use crate::sql::with_rows;
 use crate::writer::KNOWN_FOR;
 use crate::{Result, SEGMENT_ROWS, Store, StoreError, words};
@@ -188,23 +189,24 @@ impl Store {
         let mut again = HashSet::new();
         let before = at.plus(-KNOWN_FOR);
         let segments = self.catalogue(stream).await?;
-        for segment in segments.list.iter().filter(|s| s.created_at < before) {
-            let mut rows: Vec<usize> = (0..batch.rows()).filter(|row| segment.spans(&batch.ids[*row])).collect();
-            if rows.is_empty() {
+        let mut sought = Sought::new(batch.ids.iter().map(String::as_str).zip(0..).collect());
+        for segment in sought.segments(&segments, |s| s.created_at < before) {
+            let suspects = sought.within(&segment);
+            if suspects.is_empty() {
                 continue;
             }
             let Some(filter) = self.id_filter(stream, segment.id).await? else {
                 continue;
             };
-            rows.retain(|row| filter.may_contain(id_hash(&batch.ids[*row])));
-            if rows.is_empty() {
+            let suspects: Vec<(&str, usize)> =
+                suspects.iter().filter(|(id, _)| filter.may_contain(id_hash(id))).copied().collect();
+            if suspects.is_empty() {
                 continue;
             }
             let ids = self.segment_ids(stream, segment.id).await?;
-            let asked: Vec<&str> = rows.iter().map(|row| batch.ids[*row].as_str()).collect();
-            again.extend(
-                rows.into_iter().zip(ids.find(&asked)).filter(|(_, place)| place.is_some()).map(|(row, _)| row),
-            );
+            let asked: Vec<&str> = suspects.iter().map(|(id, _)| *id).collect();
+            let found = suspects.iter().zip(ids.find(&asked)).filter(|(_, place)| place.is_some());
+            again.extend(found.map(|((_, row), _)| *row));
         }
         Ok(again)
     }

@@ -32,6 +32,7 @@ mod retention;
 mod samples;
 mod settings;
 mod shares;
+mod sought;
 mod sql;
 mod telemetry;
 mod words;

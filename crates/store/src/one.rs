@@ -28,7 +28,8 @@ impl Store {
             }
         };
         let (overlay, before) = tokio::try_join!(labels, self.catalogue(stream))?;
-        if let Some(found) = self.event_in(stream, &before.list, id, &overlay).await? {
+        let holding: Vec<_> = before.holding(id, id).cloned().collect();
+        if let Some(found) = self.event_in(stream, &holding, id, &overlay).await? {
             return Ok(Some(found));
         }
         const FRESH: &str = "SELECT body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq DESC";
@@ -43,10 +44,11 @@ impl Store {
             return Ok(None);
         }
         let newest = before.list.iter().map(|s| s.id).max().unwrap_or(0);
-        let came: Vec<Arc<Segment>> = after.list.iter().filter(|s| s.id > newest).cloned().collect();
+        let came: Vec<_> = after.holding(id, id).filter(|s| s.id > newest).cloned().collect();
         self.event_in(stream, &came, id, &overlay).await
     }
 
+    /// The event of an id in segments that may hold it.
     async fn event_in(
         &self,
         stream: &Stream,
@@ -55,12 +57,13 @@ impl Store {
         overlay: &Overlay,
     ) -> Result<Option<Frame>> {
         let hash = id_hash(id);
-        for segment in segments.iter().filter(|s| s.spans(id)) {
-            let Some(filter) = self.id_filter(stream, segment.id).await? else {
-                continue;
-            };
-            if !filter.may_contain(hash) {
-                continue;
+        for segment in segments {
+            // Of ids that grow, one segment alone spans each: asking its filter first would cost a reading more.
+            if segments.len() > 1 {
+                let filter = self.id_filter(stream, segment.id).await?;
+                if filter.is_none_or(|filter| !filter.may_contain(hash)) {
+                    continue;
+                }
             }
             let blobs = self.segment_blobs(stream, std::slice::from_ref(segment), &whole(), overlay).await?;
             let Some(Some(blobs)) = blobs.into_iter().next() else {

@@ -19,6 +19,7 @@ use crate::fresh_ids::FreshIds;
 use crate::identity::{HashedMap, IdFilter, fingerprints, id_hash, id_hash_wide};
 use crate::models::Stream;
 use crate::samples::{Points, Samples};
+use crate::sought::Sought;
 use crate::{Result, SEGMENT_ROWS, Store, StoreError};
 
 /// Rows that one group takes in before it commits.
@@ -394,24 +395,27 @@ impl Desk {
         }
         fresh.forget(segments.through);
         let since = group.at.plus(-KNOWN_FOR);
-        let recent: Vec<_> = segments.list.iter().filter(|s| s.created_at >= since).cloned().collect();
         let mut known: Vec<HashMap<usize, u32>> = Vec::with_capacity(group.batches.len());
-        // By segment: which row of which batch may be there.
-        let mut suspects: HashMap<i64, Vec<(usize, usize)>> = HashMap::new();
+        // The others, by batch and row.
+        let mut others: Vec<(&str, (usize, usize))> = Vec::new();
         for (number, batch) in group.batches.iter().enumerate() {
             let mut of_batch = HashMap::new();
             for (row, id) in batch.ids.iter().enumerate() {
                 if let Some(print) = fresh.get(id) {
                     of_batch.insert(row, print);
-                    continue;
-                }
-                for segment in recent.iter().filter(|s| s.spans(id)) {
-                    suspects.entry(segment.id).or_default().push((number, row));
+                } else {
+                    others.push((id, (number, row)));
                 }
             }
             known.push(of_batch);
         }
-        for (segment, mut rows) in suspects {
+        let mut others = Sought::new(others);
+        for segment in others.segments(&segments, |s| s.created_at >= since) {
+            let suspects = others.within(&segment);
+            if suspects.is_empty() {
+                continue;
+            }
+            let segment = segment.id;
             let filter = match self.catalogue.filter(segment) {
                 Some(filter) => filter,
                 None => {
@@ -429,8 +433,8 @@ impl Desk {
                     filter
                 }
             };
-            rows.retain(|(number, row)| filter.may_contain(id_hash(&group.batches[*number].ids[*row])));
-            if rows.is_empty() {
+            let suspects: Vec<_> = suspects.iter().filter(|(id, _)| filter.may_contain(id_hash(id))).collect();
+            if suspects.is_empty() {
                 continue;
             }
             let found = transaction
@@ -444,10 +448,10 @@ impl Desk {
                 return Err(StoreError::Corrupt(format!("segment {segment} lacks its ids")));
             };
             let (ids, prints) = (codec::decode_id_column(&ids.blob(1)?)?, codec::decode_ints(&prints.blob(1)?)?);
-            let asked: Vec<&str> = rows.iter().map(|(number, row)| group.batches[*number].ids[*row].as_str()).collect();
-            for ((number, row), place) in rows.into_iter().zip(ids.find(&asked)) {
+            let asked: Vec<&str> = suspects.iter().map(|(id, _)| *id).collect();
+            for ((_, (number, row)), place) in suspects.into_iter().zip(ids.find(&asked)) {
                 if let Some(place) = place {
-                    known[number].insert(row, prints[place] as u32);
+                    known[*number].insert(*row, prints[place] as u32);
                 }
             }
         }

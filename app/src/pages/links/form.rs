@@ -2,6 +2,7 @@
 //! whoever opens the link will meet it.
 
 use domain::Role;
+use domain::people::Colleague;
 use domain::share::{ShareText, SharedPage};
 use domain::time::{DAY, HOUR, RangeChoice};
 use leptos::prelude::*;
@@ -14,7 +15,7 @@ use crate::components::reading::standing;
 use crate::components::state::{Place, use_place};
 use crate::pages::shared;
 use crate::server_functions::Failure;
-use crate::server_functions::shares::{post_link, preview_share, receivers};
+use crate::server_functions::shares::{colleagues, post_link, preview_share, receivers};
 use crate::wire::resource;
 
 pub type Make = Action<ShareText, Result<String, Failure>>;
@@ -41,6 +42,7 @@ fn at_first(page: &str, here: &Place) -> Option<ShareText> {
         annotations: false,
         embed: false,
         role: Some(Role::Executive),
+        people: None,
         hours: HOLDS_USUALLY.parse().ok(),
         note: String::new(),
     })
@@ -53,6 +55,7 @@ fn asked(sent: &Sent, here: &Place) -> Option<ShareText> {
         annotations: !sent.text("annotations").is_empty(),
         embed: !sent.text("embed").is_empty(),
         role: (sent.text("for") == "role").then(|| Role::parse(&sent.text("role"))).flatten(),
+        people: (sent.text("for") == "people").then(|| sent.all("person")),
         hours: sent.text("hours").parse().ok(),
         note: sent.text("note"),
         ..at_first(&sent.text("page"), here)?
@@ -66,11 +69,17 @@ pub fn NewLink(of: Memo<String>, make: Make) -> impl IntoView {
     let changed = RwSignal::new(None::<Option<ShareText>>);
     let text = Memo::new(move |_| changed.get().unwrap_or_else(|| at_first(&of.get(), &place.get())));
     text.with_untracked(|_| ());
-    let open_to_all = Memo::new(move |_| text.with(|t| t.as_ref().is_some_and(|t| t.role.is_none())));
-    open_to_all.with_untracked(|_| ());
+    let whom = Memo::new(move |_| {
+        text.with(|t| match t {
+            Some(t) if t.people.is_some() => "people",
+            Some(t) if t.for_anyone() => "anyone",
+            _ => "role",
+        })
+    });
+    whom.with_untracked(|_| ());
     let preview = resource(
         // What it is for, who may open it and how long change nothing of what is seen.
-        move || text.get().map(|t| ShareText { role: None, hours: None, note: String::new(), ..t }),
+        move || text.get().map(|t| ShareText { role: None, people: None, hours: None, note: String::new(), ..t }),
         |text| async move {
             match text {
                 Some(text) => preview_share(text).await.map(Some),
@@ -79,7 +88,7 @@ pub fn NewLink(of: Memo<String>, make: Make) -> impl IntoView {
         },
     );
     let choice = move |value: &'static str, words: &'static str, hint: &'static str, first: bool| {
-        let on = move || open_to_all.get() == (value == "anyone");
+        let on = move || whom.get() == value;
         view! { <label class="opt" class:on=on><input type="radio" name="for" value=value checked=first/><span><b>{words}</b><span class="hint">{hint}</span></span></label> }
     };
     let switch = |name: &'static str, words: &'static str, hint: &'static str, on: bool| {
@@ -108,11 +117,13 @@ pub fn NewLink(of: Memo<String>, make: Make) -> impl IntoView {
             <div class="pb shg">
                 <div class="col gap-12">
                     <fieldset class="col gap-8"><legend>"Who can open it"</legend>
+                        {choice("people", "Named people", "after signing in", false)}
+                        <div hidden=move || whom.get() != "people"><Named/></div>
                         {choice("role", "Anyone here with a role", "after signing in", true)}
                         {choice("anyone", "Anyone with the link", "without signing in, wherever it is passed on to", false)}
                     </fieldset>
                     <div class="two">
-                        <label class="f"><span>"Role needed"</span><select class="in" name="role" disabled=move || open_to_all.get()>{roles}</select></label>
+                        <label class="f"><span>"Role needed"</span><select class="in" name="role" disabled=move || whom.get() != "role">{roles}</select></label>
                         <label class="f"><span>"Holds for"</span><select class="in" name="hours">{holds}</select></label>
                     </div>
                     <fieldset class="col gap-8"><legend>"What they see"</legend>
@@ -139,6 +150,24 @@ pub fn NewLink(of: Memo<String>, make: Make) -> impl IntoView {
         </form>
     }
     .into_any()
+}
+
+/// Everybody a link can be meant for, to choose from.
+#[component]
+fn Named() -> impl IntoView {
+    let known = resource(|| (), |()| colleagues());
+    let choose = move || async move {
+        let people = match known.await {
+            Ok(people) => people,
+            Err(error) => return view! { <Failed error/> }.into_any(),
+        };
+        let one = |person: Colleague| {
+            view! { <li><label class="row gap-8"><input type="checkbox" name="person" value=person.email.clone()/><span>{person.name}</span><span class="hint">{person.email}</span></label></li> }
+        };
+        let people: Vec<_> = people.into_iter().map(one).collect();
+        view! { <ul class="whom" aria-label="People">{people}</ul> }.into_any()
+    };
+    view! { <Transition fallback=|| ()>{standing(choose)}</Transition> }
 }
 
 /// The link that was made, this once; how to embed it, and who can be told of it.

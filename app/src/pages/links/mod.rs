@@ -53,7 +53,7 @@ fn table(rows: Vec<ShareRow>, end: Action<i64, Result<(), crate::server_function
             };
             let last = row.last.map(|at| format!(", last {}", at.here().date_clock())).unwrap_or_default();
             let button = s.revoked_at.is_none().then(|| view! { <button class="btn xs danger" type="button" on:click=move |_| { end.dispatch(id); }>"End"</button> });
-            let whom = s.text.role.map_or("whoever has it".to_string(), |role| format!("{}s and above", role.name()));
+            let whom = s.text.whom();
             let opened = if row.visits == 0 { "never".into_any() } else { view! { <Visits id words=format!("{}{last}", row.visits)/> }.into_any() };
             view! { <tr><th scope="row" class="plain">{s.text.page.title()}<span class="hint blk">{s.text.note}</span></th><td>{whom}</td><td>{s.author}</td><td class="nw">{s.created_at.here().date_clock()}</td><td class="nw">{ends}</td><td>{opened}</td><td class="num">{button}</td></tr> }
         })

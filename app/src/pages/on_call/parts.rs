@@ -21,11 +21,6 @@ use crate::server_functions::Failure;
 
 type Wrong = RwSignal<Option<String>>;
 
-/// `Mara Lindqvist` of `mara.lindqvist@example.com`.
-fn short(address: &str) -> String {
-    address.split('@').next().unwrap_or(address).to_string()
-}
-
 /// A share of the plan's width, in percent.
 fn share(part: i64, whole: i64) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
@@ -86,7 +81,7 @@ pub fn schedules(seen: &OnCallView, plan: Memo<Plan>, change: Change) -> AnyView
             let until = s.shifts.iter().find(|shift| shift.from <= seen.now && seen.now < shift.to);
             let until =
                 until.filter(|shift| shift.to < seen.to).map(|shift| format!(" until {}", shift.to.date_clock()));
-            view! { <Status of=domain::Status::Good text=format!("Now: {}{}", short(&s.on_call), until.unwrap_or_default()) pill=true/> }.into_any()
+            view! { <Status of=domain::Status::Good text=format!("Now: {}{}", seen.name_of(&s.on_call), until.unwrap_or_default()) pill=true/> }.into_any()
         }
         None => view! { <Status of=domain::Status::NoData text="Nobody is on call" pill=true/> }.into_any(),
     };
@@ -99,8 +94,9 @@ pub fn schedules(seen: &OnCallView, plan: Memo<Plan>, change: Change) -> AnyView
         }
         .into_any()
     };
-    let people: Vec<_> = seen.people.iter().map(|p| view! { <option value=p.clone()></option> }).collect();
-    let all = seen.people.join(", ");
+    let people: Vec<_> =
+        seen.people.iter().map(|p| view! { <option value=p.email.clone()>{p.name.clone()}</option> }).collect();
+    let all = seen.people.iter().map(|p| p.email.as_str()).collect::<Vec<_>>().join(", ");
     let first = seen.now.form_date();
     view! {
         <div class="head"><div class="grow"><h1>"On-call"" "{title}</h1><p>"Times are UTC; turns change by each rotation’s own clock, also on the nights when clocks change."</p></div>{choices(seen, plan)}</div>
@@ -136,8 +132,9 @@ fn row(s: &ScheduleView, seen: &OnCallView, change: Change) -> AnyView {
             let (left, width) = (100.0 * (from.0 - seen.from.0) as f64 / span, 100.0 * (to.0 - from.0) as f64 / span);
             let tone = ["wML", "wPR", "wTO", "wSK", "wDN"][s.schedule.people.iter().position(|p| *p == shift.person).unwrap_or(4) % 5];
             let class = format!("bk {tone}{}", if shift.overridden { " ovr" } else { "" });
-            let title = format!("{}, {} to {} UTC", shift.person, shift.from.date_clock(), shift.to.date_clock());
-            view! { <span class=class title=title style=format!("left:{left:.2}%;width:{width:.2}%")><Avatar name=shift.person.clone()/><span>{short(&shift.person)}</span></span> }
+            let name = seen.name_of(&shift.person).to_string();
+            let title = format!("{name}, {} to {} UTC", shift.from.date_clock(), shift.to.date_clock());
+            view! { <span class=class title=title style=format!("left:{left:.2}%;width:{width:.2}%")><Avatar name=name.clone()/><span>{name}</span></span> }
         })
         .collect();
     let zone = if s.schedule.zone.is_empty() { "UTC".to_string() } else { s.schedule.zone.clone() };
@@ -153,7 +150,7 @@ fn row(s: &ScheduleView, seen: &OnCallView, change: Change) -> AnyView {
         .map(|o| {
             let (schedule, place) = (s.schedule.name.clone(), o.clone());
             let why = if o.reason.is_empty() { String::new() } else { format!(", {}", o.reason) };
-            let words = format!("{}, {} to {} UTC{why}", short(&o.person), o.from.date_clock(), o.to.date_clock());
+            let words = format!("{}, {} to {} UTC{why}", seen.name_of(&o.person), o.from.date_clock(), o.to.date_clock());
             let label = format!("Remove: {words}");
             view! { <li class="row gap-4"><span class="hint grow">{words}</span><button class="btn ghost xs" type="button" aria-label=label on:click=move |_| { change.dispatch(Edit::WithoutOverride { schedule: schedule.clone(), place: place.clone() }); }><Icon name="x" small=true/></button></li> }
         })
@@ -163,7 +160,7 @@ fn row(s: &ScheduleView, seen: &OnCallView, change: Change) -> AnyView {
         let label = format!("Subscribe to {} in a calendar", s.schedule.name);
         view! { <a class="btn ghost xs" rel="external" href=s.calendar.clone() aria-label=label title="Give this address to your calendar program: it shows the turns, and what changes. It is yours: do not pass it on."><Icon name="cal" small=true/>"Subscribe"</a> }
     });
-    let backup = if s.backup.is_empty() { String::new() } else { format!("backup {}", short(&s.backup)) };
+    let backup = if s.backup.is_empty() { String::new() } else { format!("backup {}", seen.name_of(&s.backup)) };
     view! {
         <div class="ly"><div class="lyh"><b>{s.schedule.name.clone()}</b><span class="hint">{words}</span><span class="hint">{backup}</span>
         {subscribe}
@@ -192,9 +189,10 @@ pub fn load(seen: &OnCallView) -> Option<AnyView> {
         .load
         .iter()
         .map(|l| {
+            let name = seen.name_of(&l.person).to_string();
             let width = |n: u64| format!("width:{:.1}%", share(n as i64, most as i64));
             view! {
-                <li><Avatar name=l.person.clone()/><span class="flw">{short(&l.person)}</span>
+                <li><Avatar name=name.clone()/><span class="flw">{name}</span>
                 <span class="mbar" aria-hidden="true"><i class="day" style=width(l.calls)></i><i style=width(l.at_night)></i></span>
                 <span class="num"><b>{l.calls}</b>" "<span class="hint">{format!("{} at night", l.at_night)}</span></span></li>
             }

@@ -27,7 +27,7 @@ pub fn escalation(seen: &OnCallView, change: Change, call: Page) -> AnyView {
         || view! { <p class="mid">"No policy yet: messages go to destinations only, and nobody is called by name."</p> },
     );
     let first = seen.schedules.first().map(|s| s.schedule.name.clone());
-    let own = seen.people.first().cloned().map(Target::Person);
+    let own = seen.people.first().map(|p| Target::Person(p.email.clone()));
     let new = Policy {
         steps: match (first, own) {
             (Some(name), _) => vec![
@@ -73,7 +73,7 @@ fn shown(policy: &Policy, seen: &OnCallView, change: Change, call: Page) -> AnyV
         .iter()
         .enumerate()
         .map(|(n, s)| {
-            let who: Vec<_> = s.targets.iter().map(|t| view! { <span class="chip"><Icon name="phone" small=true/>{t.words()}</span> }).collect();
+            let who: Vec<_> = s.targets.iter().map(|t| view! { <span class="chip"><Icon name="phone" small=true/>{words(seen, t)}</span> }).collect();
             view! { <li><span class="mk">{n + 1}</span><div class="box"><b>{when(s.after)}</b><div class="row wrap gap-4 mt-4">{who}</div></div></li> }
         })
         .collect();
@@ -181,12 +181,13 @@ fn offered(seen: &OnCallView) -> Vec<(String, String)> {
     let turns = seen.schedules.iter().map(|s| s.schedule.name.clone());
     let turns = turns.flat_map(|name| [Target::OnCall(name.clone()), Target::Backup(name)]);
     let receivers = seen.receivers.iter().map(|(name, ..)| Target::Receiver(name.clone()));
-    let people = seen.people.iter().cloned().map(Target::Person);
-    turns.chain(people).chain(receivers).map(|t| (target_value(&t), words(&t))).collect()
+    let people = seen.people.iter().map(|p| Target::Person(p.email.clone()));
+    turns.chain(people).chain(receivers).map(|t| (target_value(&t), words(seen, &t))).collect()
 }
 
-fn words(target: &Target) -> String {
+fn words(seen: &OnCallView, target: &Target) -> String {
     match target {
+        Target::Person(address) => seen.name_of(address).to_string(),
         Target::Receiver(name) => format!("all of {name}"),
         other => other.words(),
     }
@@ -210,7 +211,10 @@ fn row(draft: Draft, drafts: RwSignal<Vec<Draft>>, offered: StoredValue<Vec<(Str
             .get()
             .into_iter()
             .map(|one| {
-                let (text, label) = (words(&one), format!("Do not call {}", words(&one)));
+                let value = target_value(&one);
+                let named = offered.with_value(|all| all.iter().find(|(v, _)| *v == value).map(|(_, text)| text.clone()));
+                let text = named.unwrap_or_else(|| one.words());
+                let label = format!("Do not call {text}");
                 // The keys go on to where another can be added: the button is no more.
                 let remove = move |_| {
                     targets.update(|all| all.retain(|t| *t != one));

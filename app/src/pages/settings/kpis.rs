@@ -209,10 +209,10 @@ fn scales(
                     None => { wrong.set(None); weigh.dispatch(weights); }
                 }
             }>
-                <h3 class="lab">"Layers"</h3><div class="row gap-12 wrap">{layers}</div>
+                <h3 class="lab">"Layers"</h3><div class="wts">{layers}</div>
                 <h3 class="lab">"Business weight of systems"</h3>
                 {none.then(|| view! { <p class="hint">"No system yet."</p> })}
-                <div class="row gap-12 wrap">{own}</div>
+                <div class="wts">{own}</div>
                 <div><button class="btn" type="submit">"Save weights"</button></div>
             </form>
         </Panel>

@@ -8,8 +8,8 @@ use crate::Timestamp;
 /// Octets of a line; what is longer goes on in the next, after a space.
 const LINE: usize = 75;
 
-/// `url` is where people look the rotation up; none where it is empty.
-pub fn calendar(schedule: &str, shifts: &[Shift], url: &str, now: Timestamp) -> String {
+/// `named` gives the name of whoever has an address; `url` is where people look the rotation up, none where it is empty.
+pub fn calendar(schedule: &str, shifts: &[Shift], named: &dyn Fn(&str) -> String, url: &str, now: Timestamp) -> String {
     let mut text = String::new();
     for line in
         ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Plimsoll//On-call//EN", "REFRESH-INTERVAL;VALUE=DURATION:PT1H"]
@@ -28,7 +28,7 @@ pub fn calendar(schedule: &str, shifts: &[Shift], url: &str, now: Timestamp) -> 
         add(&mut text, &format!("DTSTAMP:{}", instant(now)));
         add(&mut text, &format!("DTSTART:{}", instant(shift.from)));
         add(&mut text, &format!("DTEND:{}", instant(shift.to)));
-        add(&mut text, &format!("SUMMARY:{}", escaped(&format!("{}: on call for {schedule}", shift.person))));
+        add(&mut text, &format!("SUMMARY:{}", escaped(&format!("{}: on call for {schedule}", named(&shift.person)))));
         if !url.is_empty() {
             add(&mut text, &format!("URL:{url}"));
         }
@@ -86,26 +86,39 @@ mod tests {
         text.split("\r\n").collect()
     }
 
+    fn mara(address: &str) -> String {
+        if address == "mara@x.example" { "Mara".into() } else { address.into() }
+    }
+
     #[test]
     fn each_turn_is_an_event_in_universal_time() {
         let now = Timestamp::parse("2026-11-27T10:00:00Z").expect("a time");
         let shifts =
             [shift("mara@x.example", "2026-11-23T09:00:00Z", 7), shift("sk@x.example", "2026-11-30T09:00:00Z", 7)];
-        let text = calendar("ml", &shifts, "https://p.example/on-call", now);
+        let text = calendar("ml", &shifts, &mara, "https://p.example/on-call", now);
         let found = lines(&text);
         assert_eq!(found.iter().filter(|l| **l == "BEGIN:VEVENT").count(), 2);
-        for line in ["DTSTART:20261123T090000Z", "DTEND:20261130T090000Z", "SUMMARY:mara@x.example: on call for ml"] {
+        for line in [
+            "DTSTART:20261123T090000Z",
+            "DTEND:20261130T090000Z",
+            "SUMMARY:Mara: on call for ml",
+            "SUMMARY:sk@x.example: on call for ml",
+        ] {
             assert!(found.contains(&line), "{line} in {text}");
         }
         let ids: std::collections::BTreeSet<&&str> = found.iter().filter(|l| l.starts_with("UID:")).collect();
         assert_eq!(ids.len(), 2);
-        assert_eq!(text, calendar("ml", &shifts, "https://p.example/on-call", now), "the same turn has the same name");
+        assert_eq!(
+            text,
+            calendar("ml", &shifts, &mara, "https://p.example/on-call", now),
+            "the same turn has the same name"
+        );
     }
 
     #[test]
     fn names_cannot_break_out_of_their_line_and_long_lines_are_folded() {
         let name = format!("a,b;c\\d\r\nEND:VCALENDAR\u{7}{}", "ä".repeat(100));
-        let text = calendar(&name, &[shift("x", "2026-11-23T09:00:00Z", 1)], "", Timestamp(0));
+        let text = calendar(&name, &[shift("x", "2026-11-23T09:00:00Z", 1)], &str::to_string, "", Timestamp(0));
         assert_eq!(lines(&text).iter().filter(|l| **l == "END:VCALENDAR").count(), 1);
         assert!(lines(&text).iter().all(|line| line.len() <= LINE), "{text}");
         let whole = text.replace("\r\n ", "");

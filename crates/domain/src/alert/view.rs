@@ -284,8 +284,14 @@ pub struct OnCallView {
     pub destinations: Vec<DestinationState>,
     /// Of everybody who takes turns, over the last four weeks, the most called first.
     pub load: Vec<CallLoad>,
-    /// E-mail addresses of people who may take turns.
-    pub people: Vec<String>,
+    /// People who may take turns.
+    pub people: Vec<crate::people::Colleague>,
+}
+
+impl OnCallView {
+    pub fn name_of<'a>(&'a self, address: &'a str) -> &'a str {
+        crate::people::name_of(&self.people, address)
+    }
 }
 
 /// Who would be told.

@@ -9,6 +9,7 @@ use domain::alert::view::{
 };
 use domain::alert::{ALERTNAME, Acknowledgement, Alert, Labels, Source, fingerprint, labels_problem};
 use domain::annotation::Subject;
+use domain::incident::near;
 use domain::signal::Sample;
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
 use domain::{Action, Actor, Object, TimeRange, Timestamp, environment};
@@ -485,7 +486,12 @@ impl Engine {
         let before: Vec<Alert> =
             self.store.alerts_of(print, 6).await?.into_iter().filter(|a| a.id != alert.id).collect();
         let around = TimeRange { from: alert.starts_at.plus(-2 * HOUR), to: alert.starts_at.plus(15 * MINUTE) };
-        let changes = self.store.changes(around, alert.label("environment"), "", "").await?;
+        let mut changes = self.store.changes(around, alert.label("environment"), "", "").await?;
+        let places = ["system", "model", "service"].map(|name| alert.label(name).to_string());
+        let places: Vec<String> = places.into_iter().filter(|place| !place.is_empty()).collect();
+        let links = self.links().await;
+        let linked = |a: &str, b: &str| links.contains(&(a.to_string(), b.to_string()));
+        changes.retain(|c| near(&c.touched(), &places, &linked));
         let mut moved = Vec::new();
         if !alert.query.is_empty() {
             let range = TimeRange { from: alert.starts_at.plus(-3 * HOUR), to: alert.starts_at.plus(HOUR).min(now) };

@@ -81,7 +81,7 @@ impl Engine {
                 (o.id, o.title, o.opened_at, how.unwrap_or(o.resolution))
             })
             .collect();
-        let people = self.store.people().await?.into_iter().filter(|p| !p.disabled).map(|p| p.name).collect();
+        let people = self.colleagues(actor).await?.into_iter().map(|p| p.name).collect();
         let cost = self.cost_of(actor, &incident, to).await?;
         let of_alerts: Vec<&Alert> = alerts.iter().map(|r| &r.alert).collect();
         let (runs, offered) = self.runs_about(actor, Some(id), &of_alerts).await?;

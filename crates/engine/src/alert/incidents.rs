@@ -8,8 +8,7 @@ use domain::alert::correlate::{Newcomer, Open, TOGETHER, belongs};
 use domain::alert::priority::Priority;
 use domain::alert::view::{Entry, EntryKind};
 use domain::environment::PRODUCTION;
-use domain::incident::{Cause, Incident, IncidentAct, Responder, draft_review, likely_cause, reaches};
-use domain::telemetry::Change;
+use domain::incident::{Cause, Incident, IncidentAct, Responder, draft_review, likely_cause, near};
 use domain::time::{HOUR, MINUTE};
 use domain::{Action, Actor, Object, TimeRange, Timestamp};
 use store::Decided;
@@ -203,15 +202,8 @@ impl Engine {
         let changes = self.store.changes(around, &incident.environment, "", "").await?;
         let links = self.links().await;
         let linked = |a: &str, b: &str| links.contains(&(a.to_string(), b.to_string()));
-        let touched = |c: &Change| vec![c.system.clone(), c.service.clone(), c.model.clone()];
         let told: Vec<(String, Vec<String>, Timestamp)> =
-            changes.iter().map(|c| (c.title.clone(), touched(c), c.at)).collect();
-        // What was changed elsewhere is no part of what happened here, unless its sender named no place.
-        let near = |c: &Change| {
-            let touched = touched(c);
-            let (own, upstream) = reaches(&touched, &incident.systems, &linked);
-            own || upstream || touched.iter().all(String::is_empty)
-        };
+            changes.iter().map(|c| (c.title.clone(), c.touched(), c.at)).collect();
         incident.cause = likely_cause(incident.onset, &incident.systems, &told, &linked);
         let ids = self.store.commit(&[Decided::Incident(incident.clone())]).await?;
         let id = ids.first().copied().unwrap_or_default();
@@ -220,7 +212,7 @@ impl Engine {
         };
         let mut entries: Vec<Decided> = changes
             .iter()
-            .filter(|c| incident.systems.is_empty() || near(c))
+            .filter(|c| near(&c.touched(), &incident.systems, &linked))
             .take(20)
             .map(|c| {
                 entry(c.at, EntryKind::Change, &c.author, c.title.clone(), format!("{} {}", c.kind.title(), c.version))

@@ -3,6 +3,7 @@
 
 use domain::alert::Alert;
 use domain::alert::calendar::calendar;
+use domain::people::name_of;
 use domain::time::DAY;
 use domain::{Actor, Timestamp};
 
@@ -115,7 +116,9 @@ impl Engine {
             "" => String::new(),
             here => format!("{here}/on-call"),
         };
-        Ok(calendar(&name, &shifts, &url, now))
+        let people = self.everybody().await?;
+        let named = |address: &str| name_of(&people, address).to_string();
+        Ok(calendar(&name, &shifts, &named, &url, now))
     }
 }
 

@@ -89,7 +89,7 @@ impl Engine {
             receivers: document.receivers.iter().map(|r| (r.name.clone(), r.policy.clone(), r.send_resolved)).collect(),
             destinations: self.destinations(actor).await?,
             load: self.call_load(&document.schedules).await?,
-            people: self.store.people().await?.into_iter().filter(|p| !p.disabled).map(|p| p.email).collect(),
+            people: self.colleagues(actor).await?,
             policies: document.policies,
             route: document.route,
         })

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use domain::people::{ApiKey, Person, email_problem, password_problem};
+use domain::people::{ApiKey, Colleague, Person, email_problem, password_problem};
 use domain::time::{DAY, HOUR, MINUTE, SECOND};
 use domain::{Action, Actor, Object, Role, Scope, Timestamp};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -108,7 +108,7 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-fn normal_email(email: &str) -> String {
+pub(crate) fn normal_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
@@ -279,6 +279,17 @@ impl Engine {
     pub async fn people(&self, actor: &Actor) -> Result<Vec<Person>> {
         self.may(actor, Action::ManagePeople, &Object::Installation)?;
         Ok(self.store.people().await?)
+    }
+
+    /// Everybody who may sign in, as others see them: whom a link, a turn or a note can name.
+    pub async fn colleagues(&self, actor: &Actor) -> Result<Vec<Colleague>> {
+        self.may(actor, Action::View, &Object::Installation)?;
+        self.everybody().await
+    }
+
+    pub(crate) async fn everybody(&self) -> Result<Vec<Colleague>> {
+        let people = self.store.people().await?.into_iter().filter(|p| !p.disabled);
+        Ok(people.map(|p| Colleague { email: p.email, name: p.name }).collect())
     }
 
     pub async fn create_person(

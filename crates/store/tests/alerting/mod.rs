@@ -172,6 +172,7 @@ pub async fn a_shared_link_is_found_by_its_hash_until_it_is_ended(database: Test
             annotations: false,
             embed: false,
             role: None,
+            people: None,
             hours: None,
             note: String::new(),
         },

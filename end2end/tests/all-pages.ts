@@ -1,0 +1,103 @@
+// Every page there is, on an installation that has something to show on each.
+import { type APIRequestContext, type Browser, type BrowserContextOptions, type Page, expect } from '@playwright/test';
+import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
+
+/** Addresses; with a name where the address itself would be none. */
+const known: (string | [string, string])[] = ['/overview', '/operations?from=now-6h', '/alerts', '/alerts/silences', '/incidents', '/incidents/1', '/explore?q=orders_open&from=now-1h',
+  '/explore?view=traces', '/explore?view=logs', '/explore?view=map', '/explore?view=changes', '/rules', '/rules/new', '/on-call', '/responses', '/links',
+  '/models/employment-demo', '/models/employment-demo/drift', '/models/employment-demo/fairness', '/models/employment-demo/data', '/models/employment-demo/predictions',
+  '/models/employment-demo/thresholds', '/models/employment-demo/setup', '/connect', '/settings', '/settings/kpis', '/settings/people', '/settings/keys',
+  '/settings/connections', '/settings/scraping', '/settings/webhooks', '/settings/signals', '/settings/prices', '/settings/probes', '/settings/installation', '/settings/audit', ['/explore?q=orders_open&pin=orders_open&from=now-1h', 'explore-pinned'],
+  ['/explore?q=orders_open&draw=heat&from=now-1h', 'explore-heat'], ['/models/employment-demo/thresholds?figure=accuracy', 'threshold'], ['/alerts?state=solved', 'alerts-solved']];
+/** What people come to from a list: the list, the link to follow, the name of the picture. */
+const deeper: [string, string, string][] = [
+  ['/alerts', 'a[href^="/alerts/"]:not([href*="silences"])', 'alert'],
+  ['/rules', 'main tr:has-text("Quality: Credit scoring") a[href^="/rules/"]', 'rule'],
+  ['/operations?from=now-6h', 'main a[href^="/hosts/"]', 'host'],
+  ['/overview', 'main a[href^="/systems/"]', 'system'],
+  ['/models/employment-demo/drift', 'main a[href*="/feature?"]', 'feature'],
+  ['/models/employment-demo/predictions', 'main a[href*="/prediction?"]', 'prediction'],
+  ['/explore?view=traces', 'main a[href^="/traces/"]', 'trace'],
+];
+
+/** An address and the name of its picture. */
+export type Known = [path: string, name: string];
+
+/** Starts it, fills it, and gives the pages of who is signed in, and those of whoever is not. */
+export async function everyPage(plimsoll: Plimsoll, browser: Browser, request: APIRequestContext): Promise<{ pages: Known[]; outside: Known[] }> {
+  await plimsoll.start();
+  await firstPerson(browser, plimsoll);
+  plimsoll.run('demo');
+  const key = plimsoll.run('key', 'create', 'pictures', '--scope', 'admin').trim();
+  const headers = { authorization: `Bearer ${key}` };
+  const now = Date.now() / 1000;
+  const lines = Array.from({ length: 120 }, (_, i) => JSON.stringify({ name: 'orders_open', value: 40 + Math.sin(i / 9) * 10, timestamp: now - (120 - i) * 30 }));
+  const samples = await request.post(`${plimsoll.url}/api/v1/samples`, { headers: { ...headers, 'content-type': 'application/x-ndjson' }, data: lines.join('\n') });
+  expect(samples.status()).toBe(200);
+  // Who is on call, who is called when nobody answers, and what can be done: otherwise these pages were pictures of nothing.
+  const people = ['mara', 'jonas', 'priya'].map((name) => `${name}@larkfield.example`);
+  for (const [address, name] of [[people[1], 'Jonas Weber'], [people[2], 'Priya Raman']]) plimsoll.run('user', 'add', address, '--name', name, '--role', 'operator');
+  const alerting = await (await request.get(`${plimsoll.url}/api/v1/alerting`, { headers })).json();
+  const monday = new Date(Date.now() - ((new Date().getUTCDay() + 6) % 7) * 86_400_000).toISOString().slice(0, 10);
+  alerting.schedules = [{ name: 'Credit ML', zone: 'Europe/Berlin', people, first_day: monday, handover: 540, days: 7,
+    overrides: [{ person: people[2], from: new Date(Date.now() + 86_400_000).toISOString(), to: new Date(Date.now() + 129_600_000).toISOString(), reason: 'a day off' }] }];
+  alerting.policies = [{ name: 'Credit ML', repeat: 2, acknowledged_for: '30m', steps: [{ after: '0s', targets: [{ on_call: 'Credit ML' }] },
+    { after: '5m', targets: [{ backup: 'Credit ML' }] }, { after: '10m', targets: [{ person: people[0] }] }] }];
+  alerting.receivers[0].policy = 'Credit ML';
+  const kept = await request.put(`${plimsoll.url}/api/v1/alerting`, { headers, data: alerting });
+  expect(kept.ok(), await kept.text()).toBe(true);
+  const response = { name: 'Return to the previous basket', description: 'Sends the shop back to the release before this one.', matchers: [{ name: 'alertname', value: 'Basket empty' }],
+    url: 'https://automation.example/rollback', undo_url: 'https://automation.example/forward', touches: [['Traffic affected', 'none']] };
+  const prepared = await request.put(`${plimsoll.url}/api/v1/responses`, { headers, data: response });
+  expect(prepared.ok(), await prepared.text()).toBe(true);
+  const alerts = [{ labels: { alertname: 'Basket empty', severity: 'critical', system: 'shop' }, annotations: { summary: 'Baskets are empty' } }];
+  expect((await request.post(`${plimsoll.url}/api/v2/alerts`, { headers, data: alerts })).status()).toBe(200);
+  const incident = { title: 'Baskets are empty', systems: ['shop'], environment: 'production' };
+  expect((await request.post(`${plimsoll.url}/api/v1/incidents`, { headers, data: incident })).status()).toBe(201);
+  const pages: Known[] = known.map((page) => typeof page === 'string' ? [page, page.slice(1).replace(/[^a-z-]+/g, '_')] : page);
+  const page = await browser.newPage();
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  for (const [list, link, name] of deeper) {
+    await expect(async () => {
+      await open(page, `${plimsoll.url}${list}`);
+      const href = await page.locator(link).first().getAttribute('href', { timeout: 2000 });
+      pages.push([href ?? '', name]);
+    }, name).toPass({ timeout: 60_000 });
+  }
+  await open(page, `${plimsoll.url}/incidents/1`);
+  await page.getByRole('link', { name: 'Share' }).click();
+  await page.getByLabel(/Anyone with the link/).check();
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const field = page.getByLabel('Link', { exact: true });
+  await expect(field).toHaveValue(/\/share\//);
+  const shared = new URL(await field.inputValue()).pathname;
+  await page.close();
+  return { pages, outside: [['/sign-in', 'sign-in'], [shared, 'shared']] };
+}
+
+/**
+ * Goes through all pages in a window of its own, takes a picture of each, and gives what is wrong: what a page
+ * complained of, by how many pixels it runs out of the window, and what `look` finds in it.
+ */
+export async function walk(
+  browser: Browser, plimsoll: Plimsoll, all: { pages: Known[]; outside: Known[] }, options: BrowserContextOptions, suffix: string,
+  look: (page: Page) => Promise<string[]> = async () => [],
+): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const [pages, inside] of [[all.pages, true], [all.outside, false]] as const) {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    if (inside) await signIn(page, plimsoll, 'mara@larkfield.example');
+    const said = complaints(page);
+    for (const [path, name] of pages) {
+      await open(page, `${plimsoll.url}${path}`);
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (over > 0) wrong.push(`${name} is wider by ${over}`);
+      await page.screenshot({ path: `pictures/${name}-${suffix}.png`, fullPage: true });
+      wrong.push(...(await look(page)).map((found) => `${name}: ${found}`));
+      wrong.push(...said.splice(0).map((complaint) => `${name} says ${complaint}`));
+    }
+    await context.close();
+  }
+  return wrong;
+}
