@@ -82,9 +82,10 @@ export function complaints(page: Page): string[] {
   return found;
 }
 
-/** What axe finds wrong with a page as it stands, a line for each rule. */
-export async function faults(page: Page, where: string): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).options({ resultTypes: ['violations'] }).analyze();
+/** What axe finds wrong with a page as it stands, a line for each rule; by the rules of one kind, where it is named. */
+export async function faults(page: Page, where: string, kind?: string): Promise<string[]> {
+  const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] });
+  const { violations } = await (kind ? axe.withTags(kind) : axe).analyze();
   return violations.map((v) => `${where}: ${v.id} ${v.nodes.map((n) => n.target).slice(0, 3).join('; ')}`);
 }
 

@@ -12,6 +12,9 @@ pub fn Spark(
     #[prop(into, default = "kt".to_string())] class: String,
     #[prop(optional)] threshold: Option<f64>,
     #[prop(optional)] range: Option<(f64, f64)>,
+    /// The area below is shaded; of a line without gaps.
+    #[prop(default = false)]
+    filled: bool,
 ) -> impl IntoView {
     let present = || values.iter().flatten().copied();
     let fitted = || (present().fold(f64::INFINITY, f64::min), present().fold(f64::NEG_INFINITY, f64::max));
@@ -33,12 +36,14 @@ pub fn Spark(
             None => pen = 'M',
         }
     }
+    let area = (filled && !path.is_empty()).then(|| format!("{path}V{height}H0Z"));
     let last = values.iter().rposition(Option::is_some).and_then(|i| Some((x(i), y(values[i]?))));
     let rule = threshold.filter(|t| !flat && *t >= low && *t <= high).map(y);
     view! {
         <svg class=format!("spark {class}") style=format!("--h:{height}px;--w:{width}px") viewBox=format!("0 0 100 {height}")
             preserveAspectRatio="none" role="img" aria-label=label>
             {rule.map(|y| view! { <path class="cl" d=format!("M0 {y:.1}H100")/> })}
+            {area.map(|d| view! { <path class="ar" d=d/> })}
             <path class="ln" d=path/>
             {last.map(|(x, y)| view! { <path class="pt sm" d=format!("M{x:.1} {y:.1}h.01")/> })}
         </svg>

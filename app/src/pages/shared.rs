@@ -62,9 +62,12 @@ pub fn framed(seen: &SharedView) -> AnyView {
     };
     let brand = if seen.installation.is_empty() { "Plimsoll".to_string() } else { seen.installation.clone() };
     let note = (!seen.note.is_empty()).then(|| view! { <p class="note">{seen.note.clone()}</p> });
+    // Within another site nobody can sign in.
+    let more =
+        (!seen.embed).then(|| view! { <a class="btn sm noprint" href="/" rel="external">"Sign in for more"</a> });
     view! {
         <header class="shb"><span class="brand"><svg width="22" height="22" viewBox="0 0 24 24" aria-hidden="true"><use href="#logo"></use></svg><span class="nm">{brand}</span></span>
-        <span class="mid grow">{format!("Shared by {} on {}, {until}. {range}", seen.author, seen.created_at.day_month())}</span><span class="tag">"Read only"</span></header>
+        <span class="mid grow">{format!("Shared by {} on {}, {until}. {range}", seen.author, seen.created_at.day_month())}</span><span class="tag">"Read only"</span>{more}</header>
         <div class="page shared">{note}{body}</div>
     }
     .into_any()

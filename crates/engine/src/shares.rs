@@ -3,7 +3,9 @@
 //! A token opens one page in one environment over one range, as was fixed when it was made. It is no actor:
 //! nothing but [`Engine::open_share`] takes one, so there is nothing else to reach with it.
 
+use domain::alert::view::EntryKind;
 use domain::happening::{Flag, FlagKind};
+use domain::incident::IncidentView;
 use domain::people::Person;
 use domain::share::{SHARES_MAX, Share, ShareRow, ShareText, SharedBody, SharedPage, SharedView, Visit};
 use domain::time::{HOUR, RangeChoice};
@@ -156,15 +158,7 @@ impl Engine {
             }
             SharedPage::Incident { id } => {
                 let mut view = self.incident_view(actor, *id).await?;
-                // Names of people who are not in it are none of a reader's business.
-                view.people.clear();
-                // Neither is what is called to mend it.
-                view.runs.clear();
-                view.offered.clear();
-                if !text.annotations {
-                    view.annotations.clear();
-                    view.timeline.retain(|e| e.kind != domain::alert::view::EntryKind::Note);
-                }
+                for_strangers(&mut view, text.annotations);
                 SharedBody::Incident(Box::new(view))
             }
         };
@@ -181,6 +175,26 @@ impl Engine {
             title: text.page.title(),
             body,
         })
+    }
+}
+
+/// Leaves of an incident what its shared page shows: the page carries what it is made of, and whoever reads it could
+/// read the rest there. What people wrote, and who they are, only with `notes`; whom Plimsoll told, never.
+fn for_strangers(view: &mut IncidentView, notes: bool) {
+    view.alerts.clear();
+    view.similar.clear();
+    view.people.clear();
+    view.runs.clear();
+    view.offered.clear();
+    view.incident.review.clear();
+    view.incident.responders.clear();
+    view.timeline.retain(|e| !matches!(e.kind, EntryKind::OnCall | EntryKind::Delivery));
+    if !notes {
+        view.annotations.clear();
+        view.incident.opened_by.clear();
+        view.incident.acknowledged_by.clear();
+        view.timeline.retain(|e| !matches!(e.kind, EntryKind::Note | EntryKind::Person | EntryKind::Acknowledged));
+        view.timeline.iter_mut().for_each(|e| e.who.clear());
     }
 }
 

@@ -45,6 +45,7 @@ fn media_type(path: &str) -> &'static str {
         "wasm" => "application/wasm",
         "svg" => "image/svg+xml",
         "png" => "image/png",
+        "woff2" => "font/woff2",
         "txt" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
@@ -91,8 +92,12 @@ fn file(path: &str, coding: &'static str, bytes: Vec<u8>) -> Response {
     if !coding.is_empty() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
-    // Names under pkg/ change with their content.
-    let cache = if path.starts_with("pkg/") { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
+    // These names change with their content.
+    let cache = if path.starts_with("pkg/") || path.ends_with(".woff2") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "public, max-age=3600"
+    };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     response
 }

@@ -75,8 +75,13 @@ fn page(seen: AlertView, act: Act, hands: Hands) -> AnyView {
         view! { <p class="note fair mt-8"><svg aria-hidden="true"><use href="#s-fair"></use></svg><span><b>"Comes and goes: "</b>{words.clone()}"."</span></p> }
     });
     happened(&seen.flags, about);
-    let chart = chart(&seen);
-    let trail = trail(&seen);
+    let wide: Vec<_> =
+        [chart(&seen), moved(&seen), changes(&seen), before(&seen.before)].into_iter().flatten().collect();
+    // What another program posted may have no past that could be drawn: then its way stands in the room for it.
+    let (wide, beside_it) = match wide.is_empty() {
+        true => (vec![trail(&seen)], None),
+        false => (wide, Some(trail(&seen))),
+    };
     let actions = seen.row.fires.then(|| actions(&alert, act));
     view! {
         <div class="head"><div class="grow"><h1>{alert.name().to_string()}</h1><p>{alert.summary().to_string()}</p>
@@ -84,8 +89,8 @@ fn page(seen: AlertView, act: Act, hands: Hands) -> AnyView {
             <span class="mid">"since "<b>{alert.starts_at.here().date_clock_zone()}</b></span>{ended}{said}{risk}{incident}</div>
             <p class="hint mt-4">{alert.priority_reason.clone()}</p>{flapping}</div></div>
         {actions}
-        <div class="ig"><div class="col gap-16">{chart}{moved(&seen)}{changes(&seen)}{before(&seen.before)}</div>
-        <div class="col gap-16">{beside(&seen.runs, &seen.offered, hands)}{trail}{what_to_do(&alert)}{labels(&alert)}</div></div>
+        <div class="ig"><div class="col gap-16">{wide}</div>
+        <div class="col gap-16">{beside(&seen.runs, &seen.offered, hands)}{beside_it}{what_to_do(&alert)}{labels(&alert)}</div></div>
     }
     .into_any()
 }

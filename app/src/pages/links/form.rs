@@ -118,7 +118,7 @@ pub fn NewLink(of: Memo<String>, make: Make) -> impl IntoView {
                 <div class="col gap-12">
                     <fieldset class="col gap-8"><legend>"Who can open it"</legend>
                         {choice("people", "Named people", "after signing in", false)}
-                        <div hidden=move || whom.get() != "people"><Named/></div>
+                        {move || (whom.get() == "people").then(|| view! { <Named/> })}
                         {choice("role", "Anyone here with a role", "after signing in", true)}
                         {choice("anyone", "Anyone with the link", "without signing in, wherever it is passed on to", false)}
                     </fieldset>

@@ -27,6 +27,9 @@ use crate::components::zone::Here;
 use crate::server_functions::views::overview;
 use weekly::Weekly;
 
+/// Points of the line beside the score.
+const HERO_POINTS: usize = 30;
+
 #[component]
 pub fn Overview() -> impl IntoView {
     let place = use_place();
@@ -138,8 +141,12 @@ fn hero(view: &OverviewView) -> AnyView {
         view! { <Delta text rises better=Some(rises)/> }
     });
     let spark = (values.len() > 1).then(|| {
-        let values: Vec<Option<f64>> = values.into_iter().map(Some).collect();
-        view! { <Spark values label=format!("Overall health over {}", view.span()) class="ka" width=150 height=46/> }
+        // A line of hundreds of points in so little room is a smudge; where it stands now is its own point.
+        let each = values.len().div_ceil(HERO_POINTS);
+        let newest = values.last().copied().filter(|_| each > 1);
+        let means = values.chunks(each).map(|some| some.iter().sum::<f64>() / some.len() as f64);
+        let values: Vec<Option<f64>> = means.chain(newest).map(Some).collect();
+        view! { <Spark values label=format!("Overall health over {}", view.span()) class="ka" width=150 height=46 filled=true/> }
     });
     view! {
         <section class="panel c-5 hero" aria-label="Overall health">

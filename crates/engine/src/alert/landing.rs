@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::alert::destination::Destination;
 use domain::alert::view::EntryKind;
-use domain::{Timestamp, format};
+use domain::format;
 use store::{Attempt, Decided, Outgoing};
 
 use super::board::Board;
@@ -48,7 +48,7 @@ impl Engine {
             |l| format!("{} {}", l.destination.title(), l.destination.shown()),
         );
         let attempts = message.attempts + 1;
-        let (attempt, title, good, mut decided) = match outcome {
+        let (attempt, words, good, mut decided) = match outcome {
             Ok(receipt) => {
                 self.inner.alerts.watch.delivered((now.0 - message.message.at.0) as f64 / 1e6);
                 let first = message.message.firing.iter().any(|a| a.incident.is_some());
@@ -58,8 +58,7 @@ impl Engine {
                 let decided = board.arrived(message, now);
                 let took = format!("{} s", format::fixed(took.as_secs_f64(), 1));
                 let receipt = if receipt.is_empty() { receipt } else { format!(", as {receipt}") };
-                let title = format!("{whereto}: delivered in {took} ({}){receipt}", message.message.why.words());
-                ("sent", title, true, decided)
+                ("sent", format!("in {took} ({}){receipt}", message.message.why.words()), true, decided)
             }
             Err(problem) => {
                 let again = problem.passes && attempts < ATTEMPTS_MAX;
@@ -68,7 +67,7 @@ impl Engine {
                         waiting.flying = false;
                     }
                     let next = pause(attempts, problem.after);
-                    let words = format!("{whereto}: {}; tried again in {}", problem.text, format::duration(next));
+                    let words = format!("{}; tried again in {}", problem.text, format::duration(next));
                     let attempt = Attempt {
                         id: message.id.clone(),
                         state: "waiting",
@@ -79,21 +78,17 @@ impl Engine {
                     let mut decided = vec![Decided::Attempt(attempt)];
                     // The first failure is worth a line; the tenth says nothing new.
                     if attempts == 1 {
-                        decided.extend(self.delivery_entries(&board, message, &words, false, now));
+                        decided.extend(self.delivery_entries(&board, message, &whereto, &words, false));
                     }
                     self.keep(&mut board, &decided).await?;
                     return Ok(());
                 }
                 board.waiting.remove(&place);
-                (
-                    "failed",
-                    format!("{whereto}: {}; given up, the group’s next turn tries anew", problem.text),
-                    false,
-                    Vec::new(),
-                )
+                let words = format!("{}; given up, the group’s next turn tries anew", problem.text);
+                ("failed", words, false, Vec::new())
             }
         };
-        let problem = if good { String::new() } else { title.clone() };
+        let problem = if good { String::new() } else { words.clone() };
         decided.push(Decided::Attempt(Attempt {
             id: message.id.clone(),
             state: attempt,
@@ -101,7 +96,7 @@ impl Engine {
             attempts,
             problem,
         }));
-        decided.extend(self.delivery_entries(&board, message, &title, good, now));
+        decided.extend(self.delivery_entries(&board, message, &whereto, &words, good));
         self.keep(&mut board, &decided).await?;
         self.settle_groups(&mut board).await
     }
@@ -110,14 +105,16 @@ impl Engine {
         &self,
         board: &Board,
         message: &Outgoing,
-        title: &str,
+        whereto: &str,
+        words: &str,
         good: bool,
-        now: Timestamp,
     ) -> Vec<Decided> {
+        let title = format!("{whereto}: {}", if good { "delivered" } else { "not delivered" });
+        let now = self.now();
         let alerts = message.message.firing.iter().chain(&message.message.resolved);
         alerts
             .map(|a| {
-                board.entry(&a.fingerprint, EntryKind::Delivery, title.to_string(), String::new(), Some(good), now)
+                board.entry(&a.fingerprint, EntryKind::Delivery, title.clone(), words.to_string(), Some(good), now)
             })
             .collect()
     }

@@ -98,10 +98,11 @@ impl Board {
         let (escalation, step) = escalation.turn(policy, quiet, now);
         for target in step.iter().filter_map(|place| policy.steps.get(*place)).flat_map(|s| &s.targets) {
             let reached = self.destinations(target, now);
-            let title = step_words(policy, escalation.taken, target, &reached);
+            let title = format!("Policy {}, step {}", policy.name, escalation.taken);
+            let words = whom(target, &reached);
             for fingerprint in firing.iter().take(NAMED) {
                 let good = Some(!reached.is_empty());
-                decided.push(self.entry(fingerprint, EntryKind::OnCall, title.clone(), String::new(), good, now));
+                decided.push(self.entry(fingerprint, EntryKind::OnCall, title.clone(), words.clone(), good, now));
             }
             for (destination, _) in reached {
                 let ledger = live.group.ledgers.entry(destination.key());
@@ -240,15 +241,18 @@ impl Board {
     /// What an alert's page says of why it is told: its group, that nothing keeps it quiet, its route.
     fn explain(&self, fingerprint: &str, others: usize, group: &Group, now: Timestamp, decided: &mut Vec<Decided>) {
         let grouped = match others {
-            0 => "Grouped: alone in its group".to_string(),
-            _ => format!("Grouped: with {others} others in its group"),
+            0 => "alone in its group".to_string(),
+            _ => format!("with {others} others in its group"),
         };
-        let checked = "Silences, inhibitions and times checked: none keeps it quiet".to_string();
+        let checked = "nor do inhibitions and times: it is not kept quiet".to_string();
         let route = if group.path.is_empty() { "the root route".into() } else { format!("route {}", group.path) };
-        let route = format!("Route: {route} → {}", group.receiver);
-        for (kind, title) in [(EntryKind::Decision, grouped), (EntryKind::Decision, checked), (EntryKind::Route, route)]
-        {
-            decided.push(self.entry(fingerprint, kind, title, String::new(), Some(true), now));
+        let route = format!("{route} → {}", group.receiver);
+        for (kind, title, text) in [
+            (EntryKind::Decision, "Grouped", grouped),
+            (EntryKind::Decision, "No silence matches", checked),
+            (EntryKind::Route, "Route", route),
+        ] {
+            decided.push(self.entry(fingerprint, kind, title.to_string(), text, Some(true), now));
         }
     }
 }
@@ -257,13 +261,9 @@ fn superseded((group_key, destination): &(String, String)) -> Decided {
     Decided::Superseded { group_key: group_key.clone(), destination: destination.clone() }
 }
 
-fn step_words(policy: &Policy, number: u32, target: &Target, reached: &[(Destination, String)]) -> String {
+fn whom(target: &Target, reached: &[(Destination, String)]) -> String {
     let words: Vec<&str> = reached.iter().map(|(_, words)| words.as_str()).collect();
-    if words.is_empty() {
-        format!("Policy {}, step {number}: nobody is {}", policy.name, target.words())
-    } else {
-        format!("Policy {}, step {number}: {}", policy.name, words.join(", "))
-    }
+    if words.is_empty() { format!("nobody is {}", target.words()) } else { words.join(", ") }
 }
 
 /// When a destination may hear the next message: now, or when the oldest of its last minute is a minute old.
