@@ -82,10 +82,10 @@ export function complaints(page: Page): string[] {
   return found;
 }
 
-/** What axe finds wrong with a page as it stands, a line for each rule; by the rules of one kind, where it is named. */
-export async function faults(page: Page, where: string, kind?: string): Promise<string[]> {
+/** What axe finds wrong with a page as it stands, a line for each rule; by some rules, where they are named. */
+export async function faults(page: Page, where: string, rules?: string[]): Promise<string[]> {
   const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] });
-  const { violations } = await (kind ? axe.withTags(kind) : axe).analyze();
+  const { violations } = await (rules ? axe.withRules(rules) : axe).analyze();
   return violations.map((v) => `${where}: ${v.id} ${v.nodes.map((n) => n.target).slice(0, 3).join('; ')}`);
 }
 
