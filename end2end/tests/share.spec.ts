@@ -60,6 +60,8 @@ test('whoever has it sees that page and nothing else', async ({ browser }) => {
   await expect(page.getByRole('button', { name: /Resolve|Post|Take on/ })).toHaveCount(0);
   expect(said).toEqual([]);
   expect(await faults(page, link)).toEqual([]);
+  // Who opened it goes with the notes; what the page is made of does not tell it either.
+  expect(await (await context.request.get(link)).text()).not.toContain('API key');
   for (const path of ['/incidents/1', '/overview', '/settings/people']) {
     await page.goto(`${plimsoll.url}${path}`);
     await expect(page).toHaveURL(/sign-in/);

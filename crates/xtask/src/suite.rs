@@ -29,7 +29,8 @@ pub fn suite() -> Result<(), String> {
     run(
         cargo(&["test", "--workspace", "--exclude", "frontend", "--no-fail-fast"])
             .env("PLIMSOLL_TEST_POSTGRES", &postgres.url)
-            .env("PLIMSOLL_TEST_PYTHON", setup::python()),
+            .env("PLIMSOLL_TEST_PYTHON", setup::python())
+            .env("RUST_TEST_THREADS", threads().to_string()),
         "see the failing test above",
     )?;
 
@@ -54,4 +55,9 @@ pub fn suite() -> Result<(), String> {
     journeys(&["--grep-invert", "every page|accessibility"], Some(&postgres.url))?;
     step("everything passed");
     Ok(())
+}
+
+/// Tests at a time: twice as many as there are cores, since those that talk to a running server mostly wait.
+fn threads() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
