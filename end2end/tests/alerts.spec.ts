@@ -124,7 +124,7 @@ test('a tracker and a SIEM are added by what a browser and a console show of the
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText(/about to be sent|All have been sent/)).toBeVisible();
   await expect.poll(() => frames.join(''), { timeout: 20_000 }).toMatch(/\|deed:alerting\.change\|.* suser=Mara/);
-  await page.reload();
+  await open(page, `${plimsoll.url}/settings/audit`);
   await expect(page.getByText('All have been sent.')).toBeVisible();
   await page.getByLabel('Every deed is sent to').selectOption('nobody');
   await page.getByRole('button', { name: 'Save' }).click();
