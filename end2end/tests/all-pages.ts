@@ -1,5 +1,5 @@
 // Every page there is, on an installation that has something to show on each.
-import { type APIRequestContext, type Browser, type BrowserContextOptions, type Page, expect } from '@playwright/test';
+import { type APIRequestContext, type Browser, type BrowserContextOptions, type Page, expect, test } from '@playwright/test';
 import { Plimsoll, complaints, firstPerson, open, signIn } from './plimsoll';
 
 /** Addresses; with a name where the address itself would be none. */
@@ -23,8 +23,22 @@ const deeper: [string, string, string][] = [
 /** An address and the name of its picture. */
 export type Known = [path: string, name: string];
 
-/** Starts it, fills it, and gives the pages of who is signed in, and those of whoever is not. */
-export async function everyPage(plimsoll: Plimsoll, browser: Browser, request: APIRequestContext): Promise<{ pages: Known[]; outside: Known[] }> {
+/** An installation with the pages of who is signed in, and those of whoever is not. */
+export type Filled = { plimsoll: Plimsoll; pages: Known[]; outside: Known[] };
+
+/** One for the tests of a file, filled before the first of them. */
+export function everyPage(): Filled {
+  const here: Filled = { plimsoll: new Plimsoll(), pages: [], outside: [] };
+  test.describe.configure({ mode: 'serial', timeout: 600_000 });
+  test.beforeAll(async ({ browser, request }) => fill(here, browser, request));
+  test.afterAll(async () => {
+    await here.plimsoll.stop();
+    here.plimsoll.clean();
+  });
+  return here;
+}
+
+async function fill({ plimsoll, pages, outside }: Filled, browser: Browser, request: APIRequestContext): Promise<void> {
   await plimsoll.start();
   await firstPerson(browser, plimsoll);
   plimsoll.run('demo');
@@ -54,7 +68,7 @@ export async function everyPage(plimsoll: Plimsoll, browser: Browser, request: A
   expect((await request.post(`${plimsoll.url}/api/v2/alerts`, { headers, data: alerts })).status()).toBe(200);
   const incident = { title: 'Baskets are empty', systems: ['shop'], environment: 'production' };
   expect((await request.post(`${plimsoll.url}/api/v1/incidents`, { headers, data: incident })).status()).toBe(201);
-  const pages: Known[] = known.map((page) => typeof page === 'string' ? [page, page.slice(1).replace(/[^a-z-]+/g, '_')] : page);
+  for (const page of known) pages.push(typeof page === 'string' ? [page, page.slice(1).replace(/[^a-z-]+/g, '_')] : page);
   const page = await browser.newPage();
   await signIn(page, plimsoll, 'mara@larkfield.example');
   for (const [list, link, name] of deeper) {
@@ -70,9 +84,8 @@ export async function everyPage(plimsoll: Plimsoll, browser: Browser, request: A
   await page.getByRole('button', { name: 'Make a link' }).click();
   const field = page.getByLabel('Link', { exact: true });
   await expect(field).toHaveValue(/\/share\//);
-  const shared = new URL(await field.inputValue()).pathname;
+  outside.push(['/sign-in', 'sign-in'], [new URL(await field.inputValue()).pathname, 'shared']);
   await page.close();
-  return { pages, outside: [['/sign-in', 'sign-in'], [shared, 'shared']] };
 }
 
 /**
@@ -80,11 +93,11 @@ export async function everyPage(plimsoll: Plimsoll, browser: Browser, request: A
  * complained of, by how many pixels it runs out of the window, and what `look` finds in it.
  */
 export async function walk(
-  browser: Browser, plimsoll: Plimsoll, all: { pages: Known[]; outside: Known[] }, options: BrowserContextOptions, suffix: string,
+  browser: Browser, { plimsoll, pages: within, outside }: Filled, options: BrowserContextOptions, suffix: string,
   look: (page: Page) => Promise<string[]> = async () => [],
 ): Promise<string[]> {
   const wrong: string[] = [];
-  for (const [pages, inside] of [[all.pages, true], [all.outside, false]] as const) {
+  for (const [pages, inside] of [[within, true], [outside, false]] as const) {
     const context = await browser.newContext(options);
     const page = await context.newPage();
     if (inside) await signIn(page, plimsoll, 'mara@larkfield.example');

@@ -2,19 +2,8 @@
 // out of the window. In a file of its own, so that two can be gone through at a time.
 import { type Page, expect, test } from '@playwright/test';
 import { everyPage, walk } from './all-pages';
-import { Plimsoll } from './plimsoll';
 
-const plimsoll = new Plimsoll();
-let all: Awaited<ReturnType<typeof everyPage>>;
-
-test.describe.configure({ mode: 'serial', timeout: 600_000 });
-test.beforeAll(async ({ browser, request }) => {
-  all = await everyPage(plimsoll, browser, request);
-});
-test.afterAll(async () => {
-  await plimsoll.stop();
-  plimsoll.clean();
-});
+const all = everyPage();
 
 /** What cannot be told from what it is drawn on, in the few colours that are left, and what moves nevertheless. */
 async function lost(page: Page): Promise<string[]> {
@@ -35,12 +24,12 @@ async function lost(page: Page): Promise<string[]> {
 // 720 by 450 is what a screen of 1440 by 900 has left at 200 %. The system's own colours, and no motion.
 test('every page at 200 %, in forced colours', async ({ browser }) => {
   const options = { viewport: { width: 720, height: 450 }, deviceScaleFactor: 2, forcedColors: 'active', reducedMotion: 'reduce' } as const;
-  expect(await walk(browser, plimsoll, all, options, 'forced-720', lost)).toEqual([]);
+  expect(await walk(browser, all, options, 'forced-720', lost)).toEqual([]);
 });
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`every page at 390, ${colorScheme}`, async ({ browser }) => {
     const options = { colorScheme, viewport: { width: 390, height: 900 } };
-    expect(await walk(browser, plimsoll, all, options, `${colorScheme}-390`)).toEqual([]);
+    expect(await walk(browser, all, options, `${colorScheme}-390`)).toEqual([]);
   });
 }

@@ -2,19 +2,9 @@
 // complains, and none breaks a rule of accessibility in either theme, with all that it can unfold unfolded.
 import { type Page, expect, test } from '@playwright/test';
 import { everyPage, walk } from './all-pages';
-import { Plimsoll, faults } from './plimsoll';
+import { faults } from './plimsoll';
 
-const plimsoll = new Plimsoll();
-let all: Awaited<ReturnType<typeof everyPage>>;
-
-test.describe.configure({ mode: 'serial', timeout: 600_000 });
-test.beforeAll(async ({ browser, request }) => {
-  all = await everyPage(plimsoll, browser, request);
-});
-test.afterAll(async () => {
-  await plimsoll.stop();
-  plimsoll.clean();
-});
+const all = everyPage();
 
 async function unfolded(page: Page, rules?: string[]): Promise<string[]> {
   await page.evaluate(() => { for (const one of document.querySelectorAll('details')) one.open = true; });
@@ -27,6 +17,6 @@ const asked = { light: undefined, dark: ['color-contrast', 'link-in-text-block']
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`every page at 1440, ${colorScheme}`, async ({ browser }) => {
     const options = { colorScheme, viewport: { width: 1440, height: 900 } };
-    expect(await walk(browser, plimsoll, all, options, `${colorScheme}-1440`, (page) => unfolded(page, asked[colorScheme]))).toEqual([]);
+    expect(await walk(browser, all, options, `${colorScheme}-1440`, (page) => unfolded(page, asked[colorScheme]))).toEqual([]);
   });
 }

@@ -38,9 +38,11 @@ impl Engine {
         };
         let now = self.now();
         let share = asked(text, who, *author_id, now)?;
-        let known = self.colleagues(actor).await?;
-        if let Some(stranger) = share.text.people.iter().flatten().find(|one| !known.iter().any(|p| p.email == **one)) {
-            return Err(EngineError::Invalid(format!("nobody here has the address {stranger}")));
+        if let Some(named) = &share.text.people {
+            let known = self.colleagues(actor).await?;
+            if let Some(stranger) = named.iter().find(|one| !known.iter().any(|p| p.email == **one)) {
+                return Err(EngineError::Invalid(format!("nobody here has the address {stranger}")));
+            }
         }
         let own = self.store.share_links().await?;
         if own.iter().filter(|s| s.author_id == *author_id && s.holds(now)).count() >= SHARES_MAX {

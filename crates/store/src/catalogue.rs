@@ -38,10 +38,6 @@ impl Segment {
         self.ids.as_ref().is_some_and(|(low, _)| id_order(id, low).is_lt())
     }
 
-    fn low(&self) -> Option<&str> {
-        self.ids.as_ref().map(|(low, _)| &**low)
-    }
-
     /// Whether the segment's greatest id comes before this one.
     pub(crate) fn ends_before(&self, id: &str) -> bool {
         self.ids.as_ref().is_some_and(|(_, high)| id_order(high, id).is_lt())
@@ -81,11 +77,8 @@ impl ByIds {
         let mut least: Vec<usize> = (0..order.len()).collect();
         for place in (0..order.len().saturating_sub(1)).rev() {
             let after = least[place + 1];
-            let smaller = match (order[after].low(), order[place].low()) {
-                (Some(after), Some(here)) => id_order(after, here).is_lt(),
-                (after, _) => after.is_none(),
-            };
-            if smaller {
+            let low = order[place].ids.as_ref().map(|(low, _)| low);
+            if low.is_some_and(|low| !order[after].begins_after(low)) {
                 least[place] = after;
             }
         }

@@ -289,6 +289,7 @@ pub struct OnCallView {
 }
 
 impl OnCallView {
+    /// What somebody is called who takes turns.
     pub fn name_of<'a>(&'a self, address: &'a str) -> &'a str {
         crate::people::name_of(&self.people, address)
     }
