@@ -50,11 +50,14 @@ pub fn shell(assets: Assets) -> impl IntoView {
         .and_then(|z| serde_json::to_string(&z).ok());
     #[cfg(not(feature = "ssr"))]
     let zone = None::<String>;
+    // A press that comes before the page answers is kept, and done once it does: see `mark_ready`. Forms that have an
+    // address of their own need nobody to answer.
+    let early = include_str!("early.js");
     // The theme is set before anything is painted, so that no page flashes.
     let theme = "try{var t=localStorage.getItem('theme');if(t)document.documentElement.dataset.theme=t}catch(e){}";
     let start = (!assets.js.is_empty()).then(|| {
         format!(
-            "import('{}').then(m=>m.default({{module_or_path:'{}'}}).then(()=>m.hydrate()))",
+            "import('{}').then(m=>m.default({{module_or_path:'{}'}}).then(()=>m.hydrate())).catch(e=>{{dispatchEvent(new Event('unloadable'));throw e}})",
             assets.js, assets.wasm
         )
     });
@@ -69,7 +72,7 @@ pub fn shell(assets: Assets) -> impl IntoView {
                 {(!assets.css.is_empty()).then(|| view! { <link rel="stylesheet" href=assets.css.clone()/> })}
                 {(!assets.js.is_empty()).then(|| view! { <link rel="modulepreload" href=assets.js.clone() nonce=nonce.clone()/> })}
                 <script nonce=nonce.clone() inner_html=theme></script>
-                {start.map(|start| view! { <script type="module" nonce=nonce.clone() inner_html=start></script> })}
+                {start.map(|start| view! { <script nonce=nonce.clone() inner_html=early></script><script type="module" nonce=nonce.clone() inner_html=start></script> })}
                 <MetaTags/>
             </head>
             <body>

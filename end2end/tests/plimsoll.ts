@@ -20,14 +20,18 @@ function psql(sql: string): void {
 
 export class Plimsoll {
   private child?: ChildProcess;
-  private folder = mkdtempSync(join(tmpdir(), 'plimsoll-e2e-'));
+  private folder?: string;
   private name = `plimsoll_e2e_${process.pid}_${(made += 1)}`;
-  private database = postgres ? `${postgres}/${this.name}` : `sqlite:${join(this.folder, 'p.db')}`;
   url = '';
   setupUrl = '';
 
-  constructor() {
-    if (postgres) psql(`CREATE DATABASE ${this.name}`);
+  /** Where its database is. Made when it is first needed: a file of tests is also read to learn what tests it holds. */
+  private get database(): string {
+    if (!this.folder) {
+      this.folder = mkdtempSync(join(tmpdir(), 'plimsoll-e2e-'));
+      if (postgres) psql(`CREATE DATABASE ${this.name}`);
+    }
+    return postgres ? `${postgres}/${this.name}` : `sqlite:${join(this.folder, 'p.db')}`;
   }
 
   run(...args: string[]): string {
@@ -67,6 +71,7 @@ export class Plimsoll {
   }
 
   clean(): void {
+    if (!this.folder) return;
     rmSync(this.folder, { recursive: true, force: true });
     if (postgres) psql(`DROP DATABASE ${this.name} WITH (FORCE)`);
   }

@@ -147,6 +147,27 @@ test('a link for named people shows nothing to others, and naming nobody makes n
   await expect(page.getByRole('row', { name: /elena@larkfield\.example/ })).toBeVisible();
 });
 
+test('a shared overview says that somebody is on it, and not who', async ({ page, browser, request }) => {
+  await signIn(page, plimsoll, 'mara@larkfield.example');
+  await open(page, `${plimsoll.url}/incidents/1`);
+  await page.getByRole('button', { name: 'Take on' }).click();
+  await expect(page.getByRole('button', { name: 'Take on' })).toHaveCount(0);
+  const context = await browser.newContext();
+  const jonas = await context.newPage();
+  await signIn(jonas, plimsoll, 'jonas@larkfield.example');
+  await open(jonas, `${plimsoll.url}/overview`);
+  await expect(jonas.getByText('Mara Lindqvist is on it')).toBeVisible();
+  await open(jonas, `${plimsoll.url}/links?of=/overview`);
+  await jonas.getByLabel(/Anyone with the link/).check();
+  await jonas.getByRole('button', { name: 'Make a link' }).click();
+  const field = jonas.getByLabel('Link', { exact: true });
+  await expect(field).toHaveValue(/\/share\/\w{40}$/);
+  const shared = await (await request.get(await field.inputValue())).text();
+  expect(shared).toContain('Somebody is on it');
+  expect(shared).not.toContain('Mara');
+  await context.close();
+});
+
 test('whoever is named in a note finds it', async ({ page, browser }) => {
   await signIn(page, plimsoll, 'jonas@larkfield.example');
   await open(page, `${plimsoll.url}/incidents/1`);

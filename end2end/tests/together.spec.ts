@@ -48,6 +48,26 @@ async function drag(page: Page, name: RegExp, from: number, to: number): Promise
   await page.mouse.up();
 }
 
+test('what is pressed before the page answers is done once it does, and a page that never will says so', async ({ page }) => {
+  await signIn(page, plimsoll, mara);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => { release = resolve; });
+  await page.route(/\.wasm$/, async (route) => { await held; await route.continue(); });
+  await page.goto(`${plimsoll.url}/incidents/1`);
+  await page.getByLabel('A note').fill('pressed early');
+  const post = page.getByRole('button', { name: 'Post', exact: true });
+  await post.click();
+  await expect(post).toHaveAttribute('aria-busy', 'true');
+  await expect(page).toHaveURL(/incidents\/1$/);
+  release();
+  await expect(page.getByText('pressed early', { exact: true }).first()).toBeVisible();
+  await expect(post).not.toHaveAttribute('aria-busy');
+  await page.unroute(/\.wasm$/);
+  await page.route(/\.wasm$/, (route) => route.abort());
+  await page.goto(`${plimsoll.url}/alerts`);
+  await expect(page.getByRole('alert')).toContainText('does not answer');
+});
+
 test('Operations shows services, the map, the timeline and the newest events', async ({ page }) => {
   const errors = complaints(page);
   await signIn(page, plimsoll, mara);

@@ -156,9 +156,11 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
             let href = format!("/models/{}", m.name);
             let current = (path == href).then_some("page");
             let (title, status) = (m.title.clone(), m.status);
+            let simulated = m.demo.then(|| view! { <span class="sr">", simulated"</span> });
+            let whole = if m.demo { format!("{title}, simulated") } else { title.clone() };
             view! {
-                <a href=place.link(&href) aria-current=current>
-                    <Icon name="cube"/><span class="lbl">{title}</span>
+                <a href=place.link(&href) aria-current=current title=whole>
+                    <Icon name="cube"/><span class="lbl">{title}{simulated}</span>
                     <span class=format!("n st {}", status.name())><Shape of=status/><span class="sr">{status.title()}</span></span>
                 </a>
             }
@@ -168,7 +170,12 @@ fn rail(me: &Reader, path: &str, place: &super::state::Place) -> impl IntoView +
     let overlay = use_overlay();
     let (initials, name, role) = (me.initials.clone(), me.name.clone(), me.role);
     let words = if me.mentions == 1 { " new mention" } else { " new mentions" };
-    let org = (!me.installation.is_empty()).then(|| view! { <span class="org">{me.installation.clone()}</span> });
+    // What is simulated says so on every page, and an installation that nobody named yet has room for it.
+    let org = match me.installation.as_str() {
+        "" if me.models.iter().any(|m| m.demo) => "Demonstration",
+        name => name,
+    };
+    let org = (!org.is_empty()).then(|| view! { <span class="org">{org.to_string()}</span> });
     let named =
         (me.mentions > 0).then(|| view! { <span class="n hot">{me.mentions}<span class="sr">{words}</span></span> });
     view! {

@@ -15,6 +15,8 @@ pub struct RailModel {
     pub name: String,
     pub title: String,
     pub status: Status,
+    /// Made by the simulator.
+    pub demo: bool,
 }
 
 /// Who is looking.
@@ -50,6 +52,7 @@ pub async fn me() -> Result<Reader, Failure> {
         .map(|card| RailModel {
             name: card.name,
             title: card.title,
+            demo: card.demo,
             status: card.layer.map_or(Status::NoData, |l| Status::of(l.score)),
         })
         .collect();

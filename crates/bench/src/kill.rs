@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::load::client::request;
 use crate::load::server::Server;
@@ -17,6 +17,8 @@ struct Acknowledged {
     /// First ids of batches of [`ROWS`].
     batches: Vec<u64>,
     labels: Vec<u64>,
+    /// Answers other than 200, by status.
+    refused: HashMap<u16, u64>,
 }
 
 fn body(first: u64) -> Vec<u8> {
@@ -32,20 +34,48 @@ fn body(first: u64) -> Vec<u8> {
     (first..first + ROWS).map(row).collect::<String>().into_bytes()
 }
 
-/// Sends batches, and labels for half of them, until told to stop or cut off.
-async fn send(address: String, key: String, worker: u64, round: u64, stop: Arc<AtomicBool>) -> Acknowledged {
+/// How a life ends, and whether it did anything yet.
+#[derive(Default)]
+struct Life {
+    acknowledged: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Life {
+    /// Of four lives, three are ended while they acknowledge; the fourth at any moment, be it before it listens. Were
+    /// all ended so, those of a store that takes longer and longer to open would all end before their first deed.
+    async fn lived(&self, round: usize, random: &mut fastrand::Rng) {
+        let begun = Instant::now();
+        while !round.is_multiple_of(4)
+            && !self.acknowledged.load(Ordering::Relaxed)
+            && begun.elapsed() < Duration::from_secs(30)
+        {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(random.u64(30..1200))).await;
+    }
+}
+
+/// Sends batches, and labels for half of them, until the life is over or the connection cut off.
+async fn send(address: String, key: String, worker: u64, round: u64, life: Arc<Life>) -> Acknowledged {
     let mut known = Acknowledged::default();
     let Ok(mut connection) = crate::load::client::Connection::open(&address).await else {
         return known;
     };
     let mut number = 0;
-    while !stop.load(Ordering::Relaxed) {
+    while !life.over.load(Ordering::Relaxed) {
         let first = ((round * 64 + worker) * 100_000 + number) * ROWS;
         number += 1;
         let bytes = request("/api/v1/models/killed/predictions", &key, "", &body(first)).0;
         match connection.send(&bytes).await {
-            Ok(200) => known.batches.push(first),
-            Ok(_) => {}
+            Ok(200) => {
+                known.batches.push(first);
+                life.acknowledged.store(true, Ordering::Relaxed);
+            }
+            Ok(status) => {
+                *known.refused.entry(status).or_default() += 1;
+                continue;
+            }
             Err(_) => break,
         }
         if number % 2 == 0 {
@@ -53,7 +83,7 @@ async fn send(address: String, key: String, worker: u64, round: u64, stop: Arc<A
             let bytes = request("/api/v1/models/killed/labels", &key, "", line.as_bytes()).0;
             match connection.send(&bytes).await {
                 Ok(200) => known.labels.push(first),
-                Ok(_) => {}
+                Ok(status) => *known.refused.entry(status).or_default() += 1,
                 Err(_) => break,
             }
         }
@@ -66,23 +96,31 @@ pub(crate) async fn kill(database: Database, kills: usize) -> Result<(), String>
     let mut random = fastrand::Rng::with_seed(11);
     let mut batches: Vec<u64> = Vec::new();
     let mut labels: Vec<u64> = Vec::new();
+    let mut refused: HashMap<u16, u64> = HashMap::new();
     for round in 0..kills {
-        let stop = Arc::new(AtomicBool::new(false));
+        let life = Arc::new(Life::default());
         let tasks: Vec<_> = (0..8)
             .map(|worker| {
-                tokio::spawn(send(server.address.clone(), server.key.clone(), worker, round as u64, stop.clone()))
+                tokio::spawn(send(server.address.clone(), server.key.clone(), worker, round as u64, life.clone()))
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(random.u64(30..1200))).await;
+        life.lived(round, &mut random).await;
         server.kill();
-        stop.store(true, Ordering::Relaxed);
+        life.over.store(true, Ordering::Relaxed);
         for task in tasks {
             let known = task.await.map_err(|e| e.to_string())?;
             batches.extend(known.batches);
             labels.extend(known.labels);
+            for (status, count) in known.refused {
+                *refused.entry(status).or_default() += count;
+            }
         }
         server.kill_and_restart()?;
-        eprint!("\r{} of {kills} kills, {} predictions acknowledged ", round + 1, batches.len() as u64 * ROWS);
+        eprint!(
+            "\r{} of {kills} kills, {} predictions acknowledged, refused {refused:?} ",
+            round + 1,
+            batches.len() as u64 * ROWS
+        );
     }
     eprintln!();
     server.settle(1).await?;
@@ -108,17 +146,25 @@ async fn missing(server: &Server, batches: &[u64], labels: &[u64]) -> Result<(u6
     let mut connection = server.connect().await?;
     let mut lost = 0;
     // Sent again, every acknowledged row must be known already.
-    for first in batches {
+    for (done, first) in batches.iter().enumerate() {
+        if done % 1000 == 0 {
+            eprint!("\r{done} of {} batches sent again ", batches.len());
+        }
         let bytes = request("/api/v1/models/killed/predictions", &server.key, "", &body(*first)).0;
         let (status, answer) = connection.exchange(&bytes).await?;
         let answer: serde_json::Value = serde_json::from_slice(&answer).map_err(|e| format!("{status}: {e}"))?;
         lost += ROWS - answer["duplicates"].as_u64().unwrap_or(0).min(ROWS);
     }
-    for id in labels {
+    eprintln!();
+    for (done, id) in labels.iter().enumerate() {
+        if done % 1000 == 0 {
+            eprint!("\r{done} of {} labels looked up ", labels.len());
+        }
         let (_, answer) = connection.get(&format!("/api/v1/models/killed/events/{id}"), &server.key).await?;
         let answer: serde_json::Value = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;
         lost += u64::from(answer["label"] != serde_json::json!((id % 3).to_string()));
     }
+    eprintln!();
     // Rows in all, by the store's own count and by distinct values counted in a question.
     let (_, answer) = connection.get("/api/v1/models/killed/values?column=feature.x&by=feature.x", &server.key).await?;
     let answer: serde_json::Value = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;

@@ -146,6 +146,9 @@ pub struct ModelSettings {
     pub label_horizon: i64,
     /// Below this top probability a prediction counts as of low confidence. Default 0.6.
     pub low_confidence: f64,
+    /// What it does for people, in a few words: "decides loan applications".
+    #[serde(default)]
+    pub purpose: String,
     /// Owner, for the page's head.
     #[serde(default)]
     pub owner: String,
@@ -161,6 +164,7 @@ impl Default for ModelSettings {
             allowed_lateness: 5 * crate::time::MINUTE,
             label_horizon: 30 * DAY,
             low_confidence: 0.6,
+            purpose: String::new(),
             owner: String::new(),
             monitors: Vec::new(),
         }
@@ -185,6 +189,8 @@ pub struct ModelChange {
     /// From 0 to 1.
     pub low_confidence: Option<f64>,
     pub positive_class: Option<String>,
+    /// What it does for people, in a few words.
+    pub purpose: Option<String>,
     pub owner: Option<String>,
     pub schema: Option<Schema>,
     /// Replaces all choices of threshold.

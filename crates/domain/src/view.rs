@@ -28,6 +28,8 @@ pub struct ModelCard {
     pub title: String,
     pub system: String,
     pub task: Task,
+    /// What it does for people, in a few words; empty where nobody said.
+    pub purpose: String,
     /// Event times were shifted at import so that the last event met that moment.
     pub replayed: bool,
     /// Made by the simulator.

@@ -140,6 +140,9 @@ impl Engine {
         if let Some(class) = change.positive_class {
             model.schema.positive_class = Some(class);
         }
+        if let Some(purpose) = change.purpose {
+            model.settings.purpose = purpose.trim().chars().take(100).collect();
+        }
         if let Some(owner) = change.owner {
             model.settings.owner = owner.chars().take(100).collect();
         }

@@ -9,6 +9,7 @@ use domain::incident::IncidentView;
 use domain::people::Person;
 use domain::share::{SHARES_MAX, Share, ShareRow, ShareText, SharedBody, SharedPage, SharedView, Visit};
 use domain::time::{HOUR, RangeChoice};
+use domain::view::OverviewView;
 use domain::{Action, Actor, Denied, Object, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -133,6 +134,9 @@ impl Engine {
             SharedPage::Overview => {
                 let mut view = self.overview(actor, environment, range).await?;
                 without_notes(&mut view.flags);
+                if !text.annotations {
+                    nobody_by_name(&mut view);
+                }
                 SharedBody::Overview(Box::new(view))
             }
             SharedPage::Operations => {
@@ -151,11 +155,17 @@ impl Engine {
             SharedPage::System { name } => {
                 let mut view = self.system_view(actor, name, environment, range).await?;
                 without_notes(&mut view.flags);
+                if !text.annotations {
+                    view.kpis.iter_mut().for_each(|view| view.kpi.owner.clear());
+                }
                 SharedBody::System(Box::new(view))
             }
             SharedPage::Model { name } => {
                 let mut view = self.model_view(actor, name, environment, Some(range)).await?;
                 without_notes(&mut view.flags);
+                if !text.annotations {
+                    view.model.settings.owner.clear();
+                }
                 SharedBody::Model(Box::new(view))
             }
             SharedPage::Incident { id } => {
@@ -197,6 +207,14 @@ fn for_strangers(view: &mut IncidentView, notes: bool) {
         view.incident.acknowledged_by.clear();
         view.timeline.retain(|e| !matches!(e.kind, EntryKind::Note | EntryKind::Person | EntryKind::Acknowledged));
         view.timeline.iter_mut().for_each(|e| e.who.clear());
+    }
+}
+
+/// An overview that tells that somebody is on what needs attention, and not who; nor whose figures they are.
+fn nobody_by_name(view: &mut OverviewView) {
+    view.kpis.iter_mut().for_each(|view| view.kpi.owner.clear());
+    for concern in view.attention.iter_mut().filter(|concern| !concern.who.is_empty()) {
+        concern.who = "Somebody".into();
     }
 }
 

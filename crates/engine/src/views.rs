@@ -80,6 +80,7 @@ impl Engine {
             title: model.title,
             system: model.system,
             task: model.task,
+            purpose: model.settings.purpose,
             replayed: model.replayed,
             demo: model.demo,
         })

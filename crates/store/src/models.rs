@@ -134,12 +134,13 @@ impl Store {
         }
     }
 
-    /// Writes back what can be edited: title, system, task, schema, settings, whether replayed.
+    /// Writes back what can be edited: title, system, task, schema, settings, whether replayed or simulated.
     pub async fn update_model(&self, model: &Model) -> Result<()> {
         let changed = self
             .database
             .execute(
-                "UPDATE model SET title = $2, system = $3, task = $4, \"schema\" = $5, settings = $6, replayed = $7
+                "UPDATE model SET title = $2, system = $3, task = $4, \"schema\" = $5, settings = $6, replayed = $7,
+                                  demo = $8
                  WHERE id = $1",
                 params![
                     model.id,
@@ -149,6 +150,7 @@ impl Store {
                     json(&model.schema),
                     json(&model.settings),
                     model.replayed,
+                    model.demo,
                 ],
             )
             .await?;

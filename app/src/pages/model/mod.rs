@@ -219,13 +219,14 @@ fn page(view: &ModelView, place: &Place, section: Section) -> AnyView {
     let members = newest.and_then(|r| r.ensemble.as_ref()).map(|e| format!("{}-member ensemble", e.members.len()));
     let owner = &view.model.settings.owner;
     let facts = [
+        view.model.settings.purpose.clone(),
         view.model.task.title().to_string(),
         members.unwrap_or_default(),
         view.rule.title(),
         baseline,
         if owner.is_empty() { String::new() } else { format!("owner {owner}") },
         if view.model.replayed { "replayed".into() } else { String::new() },
-        if view.model.demo { "demonstration".into() } else { String::new() },
+        if view.model.demo { "simulated".into() } else { String::new() },
     ];
     let facts = facts.into_iter().filter(|f| !f.is_empty()).collect::<Vec<_>>().join(" · ");
     let counts = newest.map_or([0; 3], |r| {

@@ -157,6 +157,7 @@ fn general(model: &Model, act: Change) -> AnyView {
             let change = ModelChange {
                 title: Some(sent.text("title")),
                 system: Some(sent.text("system")),
+                purpose: Some(sent.text("purpose")),
                 owner: Some(sent.text("owner")),
                 task: Some(sent.text("task")),
                 positive_class: Some(sent.text("positive")).filter(|class| !class.is_empty()),
@@ -168,6 +169,7 @@ fn general(model: &Model, act: Change) -> AnyView {
             {move || outcome(act.value().get(), "Saved.")}
             <label class="f"><span>"Title"</span><input class="in" name="title" value=model.title.clone() maxlength="100" required/></label>
             <label class="f"><span>"System it belongs to"</span><input class="in mono" name="system" value=model.system.clone() maxlength="100" required/></label>
+            <label class="f"><span>"What it does, for people who do not know it"</span><input class="in" name="purpose" value=settings.purpose maxlength="100" placeholder="Decides loan applications"/></label>
             <label class="f"><span>"Owner"</span><input class="in" name="owner" value=settings.owner maxlength="100"/></label>
             <label class="f"><span>"Task"</span><select class="in" name="task">{tasks}</select></label>
             {positive}

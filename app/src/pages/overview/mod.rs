@@ -232,12 +232,11 @@ fn system_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     let values: Vec<Option<f64>> = card.trend.iter().map(|s| Some(s.value)).collect();
     let class = if status < Of::Fair && status != Of::NoData { "kp" } else { "kt" };
     let (title, plain) = (card.title.clone(), card.plain.clone());
-    let note = if card.demo {
-        "demonstration"
-    } else if card.replayed {
-        "replayed"
-    } else {
-        card.task.title()
+    let does = if card.purpose.is_empty() { card.task.title() } else { &card.purpose };
+    let note = match (card.demo, card.replayed) {
+        (true, _) => format!("Simulated: {does}"),
+        (_, true) => format!("Replayed: {does}"),
+        _ => does.to_string(),
     };
     view! {
         <li><a href=place.link(&format!("/models/{}", card.name))>

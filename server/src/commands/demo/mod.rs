@@ -40,7 +40,7 @@ impl Demo {
 
 async fn remove(engine: &engine::Engine) -> Outcome {
     engine.store.remove_setting(simulator::SETTING).await.map_err(text)?;
-    for name in simulator::MODELS.iter().map(|(name, _)| *name).chain([MODEL]) {
+    for name in simulator::MODELS.iter().map(|(name, ..)| *name).chain([MODEL]) {
         match engine.delete_model(&Actor::Local, name).await {
             Ok(()) | Err(engine::EngineError::NotFound(_)) => {}
             Err(error) => return Err(text(error)),
@@ -91,7 +91,8 @@ pub async fn fill(engine: &engine::Engine) -> Outcome {
         .await
         .map_err(text)?;
     let change = ModelChange {
-        title: Some("Employment (demonstration)".into()),
+        title: Some("Employment".into()),
+        purpose: Some("who is in work, from census data".into()),
         window: Some("500".into()),
         ..ModelChange::default()
     };

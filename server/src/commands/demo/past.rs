@@ -31,7 +31,7 @@ pub async fn hour(engine: &Engine) -> Result<(), String> {
         let mapping = Mapping { label: known.then(|| "label".into()), ..Mapping::default() };
         let envelope = Envelope { mapping, ..Envelope::default() };
         let start = now.plus(-minute * MINUTE);
-        for (model, _) in MODELS {
+        for (model, ..) in MODELS {
             let mut rows = Vec::new();
             let mut answers = Vec::new();
             for i in 0..ROUNDS * ROWS as i64 {
@@ -75,7 +75,7 @@ pub async fn days(engine: &Engine, alone: bool) -> Result<(), String> {
     }
     let model = [("model", "credit-risk"), ("system", "credit-risk")];
     lines.push((line("model.accuracy", &model, Layer::Quality, true), 0.85, 0.008));
-    for (model, _) in MODELS {
+    for (model, ..) in MODELS {
         lines.push((line("health.system", &[("system", model)], Layer::Business, true), 0.97, 0.01));
     }
     if alone {

@@ -18,10 +18,11 @@ use tokio_util::sync::CancellationToken;
 use super::world;
 use crate::commands::text;
 
-pub const MODELS: [(&str, &str); 3] = [
-    ("credit-risk", "Credit scoring (simulated)"),
-    ("support-assistant", "Support assistant (simulated)"),
-    ("offer-ranker", "Offer ranking (simulated)"),
+/// Name, title, and what it would do.
+pub const MODELS: [(&str, &str, &str); 3] = [
+    ("credit-risk", "Credit scoring", "decides loan applications"),
+    ("support-assistant", "Support assistant", "answers customers in chat"),
+    ("offer-ranker", "Offer ranking", "chooses offers in the app"),
 ];
 
 /// Set while the demonstration is there.
@@ -94,7 +95,7 @@ pub(super) fn lines(rows: &[Value]) -> Body {
 /// Registers the three systems with a baseline of an untroubled hour, the one before the last.
 pub async fn prepare(engine: &Engine) -> Result<(), String> {
     let now = engine.now();
-    for (model, title) in MODELS {
+    for (model, title, purpose) in MODELS {
         let mut rows = Vec::new();
         for i in 0..6000_i64 {
             let at = now.plus(-HOUR - (6000 - i) * 600_000);
@@ -110,9 +111,11 @@ pub async fn prepare(engine: &Engine) -> Result<(), String> {
         engine.ingest_predictions(&Actor::Local, model, &envelope, None, lines(&rows), |_| ()).await.map_err(text)?;
         // Rows come as they are made, so a window need not wait for late ones.
         let (window, lateness) = (Some("1m".into()), Some("10s".into()));
-        let title = Some(title.into());
-        let change = ModelChange { title, window, allowed_lateness: lateness, ..ModelChange::default() };
-        engine.update_model(&Actor::Local, model, change).await.map_err(text)?;
+        let (title, purpose) = (Some(title.into()), Some(purpose.into()));
+        let change = ModelChange { title, purpose, window, allowed_lateness: lateness, ..ModelChange::default() };
+        let mut known = engine.update_model(&Actor::Local, model, change).await.map_err(text)?;
+        known.demo = true;
+        engine.store.update_model(&known).await.map_err(text)?;
     }
     Ok(())
 }
@@ -133,7 +136,7 @@ pub async fn run(engine: Engine, stop: CancellationToken) {
         let now = engine.now();
         let accident = accident_at(now);
         let mut truths = Vec::new();
-        for (model, _) in MODELS {
+        for (model, ..) in MODELS {
             let mut rows = Vec::new();
             for i in 0..ROWS {
                 let id = format!("{boot}-{round}-{i}");
@@ -162,7 +165,7 @@ pub async fn run(engine: Engine, stop: CancellationToken) {
             continue;
         }
         let known = waiting.pop_front().unwrap_or_default();
-        for (model, _) in MODELS {
+        for (model, ..) in MODELS {
             let rows: Vec<Value> = known
                 .iter()
                 .filter(|(m, _, _)| *m == model)
