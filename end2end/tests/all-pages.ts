@@ -45,9 +45,7 @@ async function fill({ plimsoll, pages, outside }: Filled, browser: Browser, requ
   const key = plimsoll.run('key', 'create', 'pictures', '--scope', 'admin').trim();
   const headers = { authorization: `Bearer ${key}` };
   const now = Date.now() / 1000;
-  const lines = Array.from({ length: 120 }, (_, i) => JSON.stringify({ name: 'orders_open', value: 40 + Math.sin(i / 9) * 10, timestamp: now - (120 - i) * 30 }));
-  const samples = await request.post(`${plimsoll.url}/api/v1/samples`, { headers: { ...headers, 'content-type': 'application/x-ndjson' }, data: lines.join('\n') });
-  expect(samples.status()).toBe(200);
+  await trouble(plimsoll, request, headers, now);
   // Who is on call, who is called when nobody answers, and what can be done: otherwise these pages were pictures of nothing.
   const people = ['mara', 'jonas', 'priya'].map((name) => `${name}@larkfield.example`);
   for (const [address, name] of [[people[1], 'Jonas Weber'], [people[2], 'Priya Raman']]) plimsoll.run('user', 'add', address, '--name', name, '--role', 'operator');
@@ -66,6 +64,8 @@ async function fill({ plimsoll, pages, outside }: Filled, browser: Browser, requ
   expect(prepared.ok(), await prepared.text()).toBe(true);
   const alerts = [{ labels: { alertname: 'Basket empty', severity: 'critical', system: 'shop' }, annotations: { summary: 'Baskets are empty' } }];
   expect((await request.post(`${plimsoll.url}/api/v2/alerts`, { headers, data: alerts })).status()).toBe(200);
+  // One incident for what goes wrong together, found by three: and one that a person opened.
+  await expect.poll(async () => (await (await request.get(`${plimsoll.url}/api/v1/incidents/1`, { headers })).json()).alerts?.length, { timeout: 60_000 }).toBe(3);
   const incident = { title: 'Baskets are empty', systems: ['shop'], environment: 'production' };
   expect((await request.post(`${plimsoll.url}/api/v1/incidents`, { headers, data: incident })).status()).toBe(201);
   for (const page of known) pages.push(typeof page === 'string' ? [page, page.slice(1).replace(/[^a-z-]+/g, '_')] : page);
@@ -79,6 +79,10 @@ async function fill({ plimsoll, pages, outside }: Filled, browser: Browser, requ
     }, name).toPass({ timeout: 60_000 });
   }
   await open(page, `${plimsoll.url}/incidents/1`);
+  const note = 'Release 3.8 changed how baskets are read. @jonas can we go back?';
+  await page.getByLabel('A note').fill(note);
+  await page.getByRole('button', { name: 'Post', exact: true }).click();
+  await expect(page.getByText('Release 3.8 changed').first()).toBeVisible();
   await page.getByRole('link', { name: 'Share' }).click();
   await page.getByLabel(/Anyone with the link/).check();
   await page.getByRole('button', { name: 'Make a link' }).click();
@@ -86,6 +90,33 @@ async function fill({ plimsoll, pages, outside }: Filled, browser: Browser, requ
   await expect(field).toHaveValue(/\/share\//);
   outside.push(['/sign-in', 'sign-in'], [new URL(await field.inputValue()).pathname, 'shared']);
   await page.close();
+}
+
+const sample = (name: string, timestamp: number, value: number) =>
+  JSON.stringify({ name, labels: { system: 'shop', service: 'shop' }, value: Math.round(value * 1000) / 1000, timestamp });
+
+/** A release of the shop, two minutes ago, after which orders fail to come and baskets are slow; and rules that find it. */
+async function trouble({ url }: Plimsoll, request: APIRequestContext, headers: Record<string, string>, now: number): Promise<void> {
+  const since = (i: number) => Math.max(0, i - 118);
+  const lines = Array.from({ length: 121 }, (_, i) => [
+    sample('orders_open', now - (120 - i) * 30, (40 + Math.sin(i / 9) * 6) * Math.exp(-since(i) / 0.7) + 4),
+    sample('basket_seconds', now - (120 - i) * 30, 0.2 + Math.sin(i / 5) * 0.02 + Math.min(1.7, since(i) * 0.85))].join('\n'));
+  const send = async (data: string[]) =>
+    expect((await request.post(`${url}/api/v1/samples`, { headers: { ...headers, 'content-type': 'application/x-ndjson' }, data: data.join('\n') })).status()).toBe(200);
+  await send(lines);
+  const change = { kind: 'deploy', title: 'shop 3.8 goes live', service: 'shop', system: 'shop', environment: 'production', version: '3.8', author: 'Priya Raman', at: new Date((now - 110) * 1000).toISOString() };
+  expect((await request.post(`${url}/api/v1/changes`, { headers, data: change })).status()).toBe(200);
+  for (const [name, query, compare, value, severity, text] of [
+    ['Orders stop coming', 'orders_open', 'below', 20, 'critical', 'Only {{value}} orders are open'],
+    ['Baskets are slow', 'basket_seconds', 'above', 1, 'warning', 'A basket takes {{value}} s']] as const) {
+    const rule = { name, every: '1s', for: 0, severity, urgency: 'now', labels: { system: 'shop' }, annotations: { summary: text },
+      condition: { is: 'signal', query: `${query}{system="shop"}`, compare, limit: { from: 'fixed', value } } };
+    const made = await request.post(`${url}/api/v1/alerting/rules`, { headers, data: rule });
+    expect(made.status(), await made.text()).toBe(201);
+  }
+  await expect.poll(async () => (await (await request.get(`${url}/api/v1/incidents/1`, { headers })).json()).alerts?.length, { timeout: 60_000 }).toBe(2);
+  // It goes on after it was found.
+  await send([1, 2, 3].flatMap((i) => [sample('orders_open', Date.now() / 1000 + i, 4.2), sample('basket_seconds', Date.now() / 1000 + i, 1.9)]));
 }
 
 /**

@@ -84,18 +84,24 @@ pub(crate) fn page(view: &SystemView, place: &Place) -> AnyView {
         <div class="head"><div class="grow"><div class="row wrap gap-12"><h1>{view.health.title.clone()}</h1><Status of=status pill=true text=text/><span class="tag mono">{view.health.system.clone()}</span>
             <span class="mid">{format!("business weight {}", format::compact(view.health.weight))}</span></div></div></div>
         <div class="g">
-            <section class="panel c-4 hero" aria-label="Health">
-                <div class="lab">"Health of this system"</div>
-                <div class="big">{view.health.score.map_or_else(|| "–".to_string(), |s| format::fixed(s, 2))}" "<Status of=status pill=true/></div>
-                <LoadScale score=view.health.score/>
-                <p class="hint exp">"The weighted mean of its layers; what has no data is left out."</p>
-            </section>
+            <div class="c-4 col gap-16">
+                <section class="panel hero grow" aria-label="Health">
+                    <div class="lab">"Health of this system"</div>
+                    <div class="big">{view.health.score.map_or_else(|| "–".to_string(), |s| format::fixed(s, 2))}" "<Status of=status pill=true/></div>
+                    <LoadScale score=view.health.score/>
+                    <p class="hint exp">"The weighted mean of its layers; what has no data is left out."</p>
+                </section>
+                {(!none).then(|| view! { <section class="kcs" aria-label="KPIs">{kpis}</section> })}
+            </div>
             <Panel title="Layers" sub="what each rests on" span="c-8" flush=true>{p1}</Panel>
-            {(!none).then(|| view! { <section class="c-12 kcs" aria-label="KPIs">{kpis}</section> })}
-            <Panel title="Models" sub="newest windows" span="c-7" flush=true>{p4}</Panel>
-            <Panel title="Changes" sub="in the range" span="c-5" flush=true>{p5}</Panel>
-            <Panel title="Users" sub="what feedback says, each with its n" span="c-6" flush=true>{p2}</Panel>
-            <Panel title="Business" sub="what it is worth, with its interval" span="c-6" flush=true>{p3}</Panel>
+            <div class="c-8 col gap-16">
+                <Panel title="Models" sub="newest windows" span="" flush=true>{p4}</Panel>
+                <div class="g grow">
+                    <Panel title="Users" sub="what feedback says, each with its n" span="c-6" flush=true>{p2}</Panel>
+                    <Panel title="Business" sub="what it is worth, with its interval" span="c-6" flush=true>{p3}</Panel>
+                </div>
+            </div>
+            <Panel title="Changes" sub="in the range" span="c-4" flush=true>{p5}</Panel>
         </div>
         <footer class="ft"><span>{format!("Figures up to {}", view.now.here().date_clock_zone())}</span></footer>
     }

@@ -27,20 +27,18 @@ pub fn answer(view: &OverviewView) -> (String, String) {
         s.status() < Status::Fair || quality < Status::Fair || view.attention.iter().any(urgent)
     };
     let bad: Vec<_> = judged.iter().filter(|s| troubled(s)).collect();
-    let count = |n: usize| match n {
-        1 => "One".to_string(),
-        2 => "Two".to_string(),
-        3 => "Three".to_string(),
-        n => n.to_string(),
-    };
+    const SMALL: [&str; 10] = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
+    let count = |n: usize| SMALL.get(n).map_or_else(|| n.to_string(), |word| word.to_string());
     // What is urgent and of no system that is judged is no reason to say that all is well.
     let elsewhere = view.attention.iter().find(|c| c.priority <= Priority::P2);
     let head = match (judged.len(), bad.len()) {
         (1, 0) if elsewhere.is_some() => "The AI system works, but something else cannot wait".to_string(),
-        (n, 0) if n > 0 && elsewhere.is_some() => format!("All {n} AI systems work, but something else cannot wait"),
+        (n, 0) if n > 0 && elsewhere.is_some() => {
+            format!("All {} AI systems work, but something else cannot wait", count(n).to_lowercase())
+        }
         (0, _) => "No AI system is being judged yet".to_string(),
         (1, 0) => "The AI system is working as it should".to_string(),
-        (n, 0) => format!("All {n} AI systems are working as they should"),
+        (n, 0) => format!("All {} AI systems are working as they should", count(n).to_lowercase()),
         (1, _) => "The AI system needs attention".to_string(),
         (n, b) => format!(
             "{} of {} AI systems {} attention",

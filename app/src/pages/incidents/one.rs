@@ -135,7 +135,7 @@ fn page(seen: IncidentView, act: Act, flag: Annotate, hands: Hands, filter: RwSi
         <div class="head"><div class="grow"><h1>{i.title.clone()}</h1>{impact}
             <div class="row gap-12 wrap mt-8"><Sev of=i.priority title=true/><Status of=status text=state pill=true/>{times}{cost}</div></div>
             <div class="row">{take}{update}{resolve}</div></div>
-        <div class="ig"><div class="col gap-16">{cause(&i, act)}{signals(&seen)}{timeline(&seen, filter)}{notes(&seen, act, flag)}</div>
+        <div class="ig"><div class="col gap-16">{cause(&i, act)}{signals(&seen, true)}{timeline(&seen, filter)}{notes(&seen, act, flag)}</div>
         <div class="col gap-16">{beside(&seen.runs, &seen.offered, hands)}{responders(&seen, act)}{alerts(&seen)}{why(&seen)}{similar(&seen)}{review(&i, act)}</div></div>
     }
     .into_any()
@@ -160,7 +160,7 @@ pub(crate) fn read_only(seen: &IncidentView) -> AnyView {
     let notes = (!notes.is_empty()).then(|| view! { <section class="panel" aria-label="Notes"><header class="ph"><h2>"Notes"</h2></header><ul class="th">{notes}</ul></section> });
     view! {
         <div class="head"><div class="grow"><h1>{i.name()}" "{i.title.clone()}</h1>{impact}<div class="row gap-12 wrap mt-8"><Sev of=i.priority title=true/><Status of=status text=state pill=true/>{cost}</div></div></div>
-        <div class="col gap-16">{cause}{signals(seen)}{timeline(seen, filter)}{notes}</div>
+        <div class="col gap-16">{cause}{signals(seen, false)}{timeline(seen, filter)}{notes}</div>
     }
     .into_any()
 }
@@ -206,7 +206,8 @@ pub(crate) fn layer_icon(layer: Layer) -> &'static str {
     }
 }
 
-fn signals(seen: &IncidentView) -> AnyView {
+/// `within`: for people who may look closer elsewhere.
+fn signals(seen: &IncidentView, within: bool) -> AnyView {
     if seen.signals.is_empty() {
         return view! { <Panel title="Signals across layers" span="c-12"><p class="mid">"None of its alerts has a signal that can be drawn."</p></Panel> }.into_any();
     }
@@ -227,9 +228,10 @@ fn signals(seen: &IncidentView) -> AnyView {
             view! { <span style=format!("left:{x:.1}%")>{at.here().clock()}</span> }
         })
         .collect();
-    let first = seen.signals.first().map(|s| format!("/explore?q={}", encoded(&s.query))).unwrap_or_default();
+    let first = seen.signals.first().filter(|_| within).map(|s| format!("/explore?q={}", encoded(&s.query)));
+    let first = first.map(|href| view! { <a href=href>"Explore"</a> });
     view! {
-        <Panel title="Signals across layers" sub="same time axis, shaded: usual range" span="c-12" footer=Some(view! { <a href=first>"Explore"</a><span class="hint">"Usual: the middle nine tenths before the onset. After: when two values in a row left it. r: how a line moves with that of the first alert, whichever comes first; where p is below 0.001."</span> }.into_any())>
+        <Panel title="Signals across layers" sub="same time axis, shaded: usual range" span="c-12" footer=Some(view! { {first}<span class="hint">"Usual: the middle nine tenths before the onset. After: when two values in a row left it. r: how a line moves with that of the first alert, whichever comes first; where p is below 0.001."</span> }.into_any())>
             <div class="corr"><div class="sg" aria-hidden="true"><i style=format!("left:{onset:.2}%")></i><span class="fl crit end" style=format!("left:{onset:.2}%")>"onset "{onset_clock}</span>{told}</div>
             {rows}<div class="cr axr"><div></div><div class="cp">{ticks}</div><div></div><div></div></div></div>
         </Panel>

@@ -17,6 +17,7 @@ use store::Decided;
 
 use super::board::{Board, completed};
 use super::number;
+use super::telling::by_name;
 use crate::{Engine, EngineError, Result};
 
 /// Alerts of one request at most.
@@ -481,7 +482,7 @@ impl Engine {
             (row, why_nobody(&board, &alert, now))
         };
         let since = alert.starts_at.plus(-MINUTE);
-        let trail: Vec<Entry> = self.store.entries_of_alert(print, since, 300).await?;
+        let trail = by_name(self.store.entries_of_alert(print, since, 300).await?, &self.colleagues(actor).await?);
         let told = trail.iter().any(|e| e.kind == EntryKind::Delivery && e.good == Some(true));
         let before: Vec<Alert> =
             self.store.alerts_of(print, 6).await?.into_iter().filter(|a| a.id != alert.id).collect();

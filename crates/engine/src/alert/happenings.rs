@@ -249,8 +249,13 @@ impl Engine {
             .collect();
         let board = self.board().await?;
         let quiet = board.suppression(now);
-        let mut still: HashMap<i64, usize> = HashMap::new();
-        board.open(now).filter_map(|a| a.incident).for_each(|id| *still.entry(id).or_default() += 1);
+        let mut still: HashMap<i64, Vec<&Alert>> = HashMap::new();
+        for alert in board.open(now) {
+            if let Some(id) = alert.incident {
+                still.entry(id).or_default().push(alert);
+            }
+        }
+        let stands: HashMap<i64, String> = still.into_iter().map(|(id, open)| (id, how_it_stands(&open))).collect();
         let loud: Vec<Alert> = board
             .open(now)
             .filter(|a| !quiet.contains_key(&a.fingerprint) && here(a.label("environment")))
@@ -280,7 +285,7 @@ impl Engine {
                 if !status.is_empty() {
                     concern.text = status;
                 } else if concern.text.is_empty() && !incident.opened_by.starts_with("hand") {
-                    concern.text = how_it_stands(still.get(&incident.id).copied().unwrap_or_default());
+                    concern.text = stands.get(&incident.id).cloned().unwrap_or_else(|| how_it_stands(&[]));
                 }
                 concern.lost = self.cost_of(&Actor::Local, incident, now).await?;
             }
@@ -289,13 +294,17 @@ impl Engine {
     }
 }
 
-/// How an incident stands of which nobody has said anything, by how many of its alerts are open.
-fn how_it_stands(open: usize) -> String {
-    match open {
-        0 => "What raised it is over; it closes by itself when that lasts.".into(),
+/// How an incident stands of which nobody has said anything: what the first of its most urgent open alerts says, in the
+/// words of its rule, and how many there are.
+fn how_it_stands(open: &[&Alert]) -> String {
+    let first = open.iter().min_by_key(|alert| (alert.priority, alert.starts_at));
+    let said = first.filter(|alert| alert.summary() != alert.name()).map(|alert| alert.summary().trim_end_matches('.'));
+    let many = match open.len() {
+        0 => return "What raised it is over; it closes by itself when that lasts.".into(),
         1 => "One alert of it is open.".into(),
         n => format!("{n} alerts of it are open."),
-    }
+    };
+    said.map_or(many.clone(), |said| format!("{said}. {many}"))
 }
 
 /// Who leads an incident, or took it on; empty for nobody.

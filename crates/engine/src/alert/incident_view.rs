@@ -10,6 +10,7 @@ use domain::{Action, Actor, Object, TimeRange, Timestamp, environment};
 use statistics::quantile::{quantile_sorted, sorted_finite};
 
 use super::incidents::ENTRIES;
+use super::telling::by_name;
 use crate::{Engine, EngineError, Result};
 
 /// Signals on the common axis.
@@ -60,7 +61,8 @@ impl Engine {
                 alert,
             })
             .collect();
-        let mut timeline = self.store.entries_of_incident(id, ENTRIES).await?;
+        let colleagues = self.colleagues(actor).await?;
+        let mut timeline = by_name(self.store.entries_of_incident(id, ENTRIES).await?, &colleagues);
         timeline.sort_by_key(|e| (e.at, e.id));
         let signals = self.aligned(&incident, &alerts, TimeRange { from, to }).await;
         let annotations = self.store.annotations_of_incident(id).await?;
@@ -81,7 +83,7 @@ impl Engine {
                 (o.id, o.title, o.opened_at, how.unwrap_or(o.resolution))
             })
             .collect();
-        let people = self.colleagues(actor).await?.into_iter().map(|p| p.name).collect();
+        let people = colleagues.into_iter().map(|p| p.name).collect();
         let cost = self.cost_of(actor, &incident, to).await?;
         let of_alerts: Vec<&Alert> = alerts.iter().map(|r| &r.alert).collect();
         let (runs, offered) = self.runs_about(actor, Some(id), &of_alerts).await?;

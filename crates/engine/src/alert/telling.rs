@@ -12,7 +12,8 @@ use domain::alert::destination::Destination;
 use domain::alert::escalation::{Escalation, Policy, Target};
 use domain::alert::group::{Group, Ledger, Member, Pace, Plan};
 use domain::alert::message::{Message, NAMED};
-use domain::alert::view::{EntryKind, Suppressed};
+use domain::alert::view::{Entry, EntryKind, Suppressed};
+use domain::people::{Colleague, name_of};
 use domain::time::MINUTE;
 use store::{Decided, Outgoing};
 
@@ -266,6 +267,16 @@ fn whom(target: &Target, reached: &[(Destination, String)]) -> String {
     if words.is_empty() { format!("nobody is {}", target.words()) } else { words.join(", ") }
 }
 
+/// Entries with the names of those whom steps of policies went to. They are kept with addresses, which tell apart
+/// people of one name.
+pub(super) fn by_name(mut entries: Vec<Entry>, people: &[Colleague]) -> Vec<Entry> {
+    for entry in entries.iter_mut().filter(|entry| entry.kind == EntryKind::OnCall) {
+        let (address, rest) = entry.text.split_at(entry.text.find(',').unwrap_or(entry.text.len()));
+        entry.text = format!("{}{rest}", name_of(people, address));
+    }
+    entries
+}
+
 /// When a destination may hear the next message: now, or when the oldest of its last minute is a minute old.
 fn throttled(
     sent: &mut HashMap<String, VecDeque<Timestamp>>,
@@ -279,4 +290,36 @@ fn throttled(
     }
     let most = per_minute.max(1) as usize;
     if times.len() < most { now } else { times[times.len() - most].plus(MINUTE).max(now) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_a_policy_names_whom_it_went_to_and_leaves_who_is_gone_as_it_was_kept() {
+        let people = [Colleague { email: "mara@x.example".into(), name: "Mara Lindqvist".into() }];
+        let kept = |kind, text: &str| Entry {
+            id: 0,
+            at: Timestamp(0),
+            incident: None,
+            fingerprint: String::new(),
+            kind,
+            who: String::new(),
+            title: String::new(),
+            text: text.into(),
+            good: None,
+        };
+        let entries = vec![
+            kept(EntryKind::OnCall, "mara@x.example, on call for ml"),
+            kept(EntryKind::OnCall, "mara@x.example"),
+            kept(EntryKind::OnCall, "gone@x.example, backup of ml"),
+            kept(EntryKind::Delivery, "mara@x.example"),
+        ];
+        let said: Vec<String> = by_name(entries, &people).into_iter().map(|entry| entry.text).collect();
+        assert_eq!(
+            said,
+            ["Mara Lindqvist, on call for ml", "Mara Lindqvist", "gone@x.example, backup of ml", "mara@x.example"]
+        );
+    }
 }
