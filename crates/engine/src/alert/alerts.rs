@@ -490,8 +490,7 @@ impl Engine {
         let mut changes = self.store.changes(around, alert.label("environment"), "", "").await?;
         let places = ["system", "model", "service"].map(|name| alert.label(name).to_string());
         let places: Vec<String> = places.into_iter().filter(|place| !place.is_empty()).collect();
-        let links = self.links().await;
-        let linked = |a: &str, b: &str| links.contains(&(a.to_string(), b.to_string()));
+        let linked = self.linked().await;
         changes.retain(|c| near(&c.touched(), &places, &linked));
         let mut moved = Vec::new();
         if !alert.query.is_empty() {

@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// Who calls or needs whom, learned from traces and declared.
-    pub(super) async fn links(&self) -> Arc<HashSet<(String, String)>> {
+    async fn links(&self) -> Arc<HashSet<(String, String)>> {
         let now = self.now();
         {
             let inner = self.inner.alerts.incidents.lock();
@@ -113,12 +113,17 @@ impl Engine {
         links
     }
 
+    /// Whether one calls or needs another.
+    pub(super) async fn linked(&self) -> impl Fn(&str, &str) -> bool + Send + Sync + use<> {
+        let links = self.links().await;
+        move |from, to| links.contains(&(from.to_string(), to.to_string()))
+    }
+
     /// The incident a new alert belongs to, opened where its priority or its number ask for one. Gives why,
     /// in words.
     pub(super) async fn place_in_incident(&self, board: &mut Board, alert: &mut Alert) -> Result<Option<String>> {
         let at = alert.updated_at;
-        let links = self.links().await;
-        let linked = |a: &str, b: &str| links.contains(&(a.to_string(), b.to_string()));
+        let linked = self.linked().await;
         let environment = alert.label("environment").to_string();
         let found = {
             let newcomer = Newcomer {
@@ -200,8 +205,7 @@ impl Engine {
         let now = incident.opened_at;
         let around = TimeRange { from: incident.onset.plus(-2 * HOUR), to: incident.onset.plus(10 * MINUTE) };
         let changes = self.store.changes(around, &incident.environment, "", "").await?;
-        let links = self.links().await;
-        let linked = |a: &str, b: &str| links.contains(&(a.to_string(), b.to_string()));
+        let linked = self.linked().await;
         let told: Vec<(String, Vec<String>, Timestamp)> =
             changes.iter().map(|c| (c.title.clone(), c.touched(), c.at)).collect();
         incident.cause = likely_cause(incident.onset, &incident.systems, &told, &linked);
