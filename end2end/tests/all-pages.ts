@@ -62,7 +62,8 @@ async function fill({ plimsoll, pages, outside }: Filled, browser: Browser, requ
     url: 'https://automation.example/rollback', undo_url: 'https://automation.example/forward', touches: [['Traffic affected', 'none']] };
   const prepared = await request.put(`${plimsoll.url}/api/v1/responses`, { headers, data: response });
   expect(prepared.ok(), await prepared.text()).toBe(true);
-  const alerts = [{ labels: { alertname: 'Basket empty', severity: 'critical', system: 'shop' }, annotations: { summary: 'Baskets are empty' } }];
+  const alerts = [{ labels: { alertname: 'Basket empty', severity: 'critical', system: 'shop' }, annotations: { summary: 'Baskets are empty' },
+    endsAt: new Date(Date.now() + 3_600_000).toISOString() }];
   expect((await request.post(`${plimsoll.url}/api/v2/alerts`, { headers, data: alerts })).status()).toBe(200);
   // One incident for what goes wrong together, found by three: and one that a person opened.
   await expect.poll(async () => (await (await request.get(`${plimsoll.url}/api/v1/incidents/1`, { headers })).json()).alerts?.length, { timeout: 60_000 }).toBe(3);
@@ -109,7 +110,7 @@ async function trouble({ url }: Plimsoll, request: APIRequestContext, headers: R
   for (const [name, query, compare, value, severity, text] of [
     ['Orders stop coming', 'orders_open', 'below', 20, 'critical', 'Only {{value}} orders are open'],
     ['Baskets are slow', 'basket_seconds', 'above', 1, 'warning', 'A basket takes {{value}} s']] as const) {
-    const rule = { name, every: '1s', for: 0, severity, urgency: 'now', labels: { system: 'shop' }, annotations: { summary: text },
+    const rule = { name, every: '1s', for: 0, no_data: 'keep', severity, urgency: 'now', labels: { system: 'shop' }, annotations: { summary: text },
       condition: { is: 'signal', query: `${query}{system="shop"}`, compare, limit: { from: 'fixed', value } } };
     const made = await request.post(`${url}/api/v1/alerting/rules`, { headers, data: rule });
     expect(made.status(), await made.text()).toBe(201);

@@ -89,7 +89,9 @@ export function complaints(page: Page): string[] {
 
 /** What axe finds wrong with a page as it stands, a line for each rule; by some rules, where they are named. */
 export async function faults(page: Page, where: string, rules?: string[]): Promise<string[]> {
-  const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] });
+  // Within the page itself: otherwise what is found travels to a page of its own to be put together, which takes as long
+  // again. That is for frames of other sites, and there are none.
+  const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] }).setLegacyMode(true);
   const { violations } = await (rules ? axe.withRules(rules) : axe).analyze();
   return violations.map((v) => `${where}: ${v.id} ${v.nodes.map((n) => n.target).slice(0, 3).join('; ')}`);
 }

@@ -137,7 +137,7 @@ fn model_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     let (title, sentence) = (card.title.clone(), card.sentence.clone());
     view! {
         <li><a href=place.link(&format!("/models/{}", card.name))>
-            <span class="nm"><b>{title.clone()}</b><span class="hint">{card.task.title()}</span></span>
+            <span class="nm"><b>{title.clone()}</b><span class="hint">{card.does()}</span></span>
             <span class="sc"><span>{score.map_or_else(|| "–".to_string(), |s| format::fixed(s, 2))}</span><Status of=status/></span>
             <Spark values label=format!("{title}, recent windows") class="kt"/>
             <p>{sentence}</p>

@@ -45,6 +45,18 @@ pub struct ModelCard {
     pub last: Option<Timestamp>,
 }
 
+impl ModelCard {
+    /// What it does, and whether that is of the real world and of now.
+    pub fn does(&self) -> String {
+        let does = if self.purpose.is_empty() { self.task.title() } else { &self.purpose };
+        match (self.demo, self.replayed) {
+            (true, _) => format!("Simulated: {does}"),
+            (_, true) => format!("Replayed: {does}"),
+            _ => does.to_string(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverviewView {

@@ -72,6 +72,8 @@ pub fn window(report: &WindowReport, name: &str, usual: Option<&Usual>) -> Strin
         parts.push("outcomes no longer follow the inputs as they did".into());
     }
     parts.extend(report.data.complaints().into_iter().take(1));
+    // A column keeps its own name, also where it comes first.
+    let named_first = parts.is_empty();
     let columns = &report.columns;
     let drifted: Vec<&str> = columns.iter().filter(|c| c.finding.drifted()).map(|c| c.name.as_str()).collect();
     match drifted.as_slice() {
@@ -84,12 +86,24 @@ pub fn window(report: &WindowReport, name: &str, usual: Option<&Usual>) -> Strin
     if let Some(unfair) = report.fairness.iter().find(|f| f.unfair) {
         parts.push(format!("groups of {} are treated unlike each other", unfair.column));
     }
-    parts.join("; ")
+    if named_first && !drifted.is_empty() { parts.join("; ") } else { begun(&parts.join("; ")) }
+}
+
+/// With a capital, as a sentence begins.
+fn begun(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_begins_with_a_capital() {
+        assert_eq!(begun("always the same value: income"), "Always the same value: income");
+        assert_eq!(begun(""), "");
+    }
 
     #[test]
     fn a_category_has_no_middle_and_no_spread() {

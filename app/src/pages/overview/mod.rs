@@ -232,15 +232,9 @@ fn system_row(card: &ModelCard, place: &Place) -> impl IntoView + use<> {
     let values: Vec<Option<f64>> = card.trend.iter().map(|s| Some(s.value)).collect();
     let class = if status < Of::Fair && status != Of::NoData { "kp" } else { "kt" };
     let (title, plain) = (card.title.clone(), card.plain.clone());
-    let does = if card.purpose.is_empty() { card.task.title() } else { &card.purpose };
-    let note = match (card.demo, card.replayed) {
-        (true, _) => format!("Simulated: {does}"),
-        (_, true) => format!("Replayed: {does}"),
-        _ => does.to_string(),
-    };
     view! {
         <li><a href=place.link(&format!("/models/{}", card.name))>
-            <span class="nm"><b>{title.clone()}</b><span class="hint">{note}</span></span>
+            <span class="nm"><b>{title.clone()}</b><span class="hint">{card.does()}</span></span>
             <span class="sc"><span>{score.map_or_else(|| "–".to_string(), |s| format::fixed(s, 2))}</span><Status of=status/></span>
             <Spark values label=format!("{title}, recent windows") class/>
             <p>{plain}</p>
