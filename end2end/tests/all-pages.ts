@@ -11,7 +11,7 @@ const known: (string | [string, string])[] = ['/overview', '/operations?from=now
   ['/explore?q=orders_open&draw=heat&from=now-1h', 'explore-heat'], ['/models/employment-demo/thresholds?figure=accuracy', 'threshold'], ['/alerts?state=solved', 'alerts-solved']];
 /** What people come to from a list: the list, the link to follow, the name of the picture. */
 const deeper: [string, string, string][] = [
-  ['/alerts', 'a[href^="/alerts/"]:not([href*="silences"])', 'alert'],
+  ['/alerts', 'main a[href^="/alerts/"]:has-text("Orders stop coming")', 'alert'],
   ['/rules', 'main tr:has-text("Quality: Credit scoring") a[href^="/rules/"]', 'rule'],
   ['/operations?from=now-6h', 'main a[href^="/hosts/"]', 'host'],
   ['/overview', 'main a[href^="/systems/"]', 'system'],
