@@ -144,6 +144,9 @@ impl Engine {
                 without_notes(&mut view.flags);
                 if !text.annotations {
                     view.events.retain(|event| event.who.is_empty());
+                    if let Some(banner) = &mut view.incident {
+                        unnamed(&mut banner.lead);
+                    }
                 }
                 if text.frozen {
                     // These are of the present, which the author did not share.
@@ -213,8 +216,13 @@ fn for_strangers(view: &mut IncidentView, notes: bool) {
 /// An overview that tells that somebody is on what needs attention, and not who; nor whose figures they are.
 fn nobody_by_name(view: &mut OverviewView) {
     view.kpis.iter_mut().for_each(|view| view.kpi.owner.clear());
-    for concern in view.attention.iter_mut().filter(|concern| !concern.who.is_empty()) {
-        concern.who = "Somebody".into();
+    view.attention.iter_mut().for_each(|concern| unnamed(&mut concern.who));
+}
+
+/// That there is somebody, and not who.
+fn unnamed(who: &mut String) {
+    if !who.is_empty() {
+        *who = "Somebody".into();
     }
 }
 
