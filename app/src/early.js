@@ -1,3 +1,4 @@
+// Keeps a press until the page answers, and says where it never will: decision 0021.
 (() => {
   const root = document.documentElement;
   const early = () => !root.hasAttribute('data-ready');

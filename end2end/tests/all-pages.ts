@@ -66,7 +66,7 @@ async function fill({ plimsoll, pages, outside }: Filled, browser: Browser, requ
     endsAt: new Date(Date.now() + 3_600_000).toISOString() }];
   expect((await request.post(`${plimsoll.url}/api/v2/alerts`, { headers, data: alerts })).status()).toBe(200);
   // One incident for what goes wrong together, found by three: and one that a person opened.
-  await expect.poll(async () => (await (await request.get(`${plimsoll.url}/api/v1/incidents/1`, { headers })).json()).alerts?.length, { timeout: 60_000 }).toBe(3);
+  await joined(plimsoll, request, headers, 3);
   const incident = { title: 'Baskets are empty', systems: ['shop'], environment: 'production' };
   expect((await request.post(`${plimsoll.url}/api/v1/incidents`, { headers, data: incident })).status()).toBe(201);
   for (const page of known) pages.push(typeof page === 'string' ? [page, page.slice(1).replace(/[^a-z-]+/g, '_')] : page);
@@ -96,8 +96,14 @@ async function fill({ plimsoll, pages, outside }: Filled, browser: Browser, requ
 const sample = (name: string, timestamp: number, value: number) =>
   JSON.stringify({ name, labels: { system: 'shop', service: 'shop' }, value: Math.round(value * 1000) / 1000, timestamp });
 
+/** Waits until the first incident holds so many alerts. */
+async function joined({ url }: Plimsoll, request: APIRequestContext, headers: Record<string, string>, alerts: number): Promise<void> {
+  await expect.poll(async () => (await (await request.get(`${url}/api/v1/incidents/1`, { headers })).json()).alerts?.length, { timeout: 60_000 }).toBe(alerts);
+}
+
 /** A release of the shop, two minutes ago, after which orders fail to come and baskets are slow; and rules that find it. */
-async function trouble({ url }: Plimsoll, request: APIRequestContext, headers: Record<string, string>, now: number): Promise<void> {
+async function trouble(plimsoll: Plimsoll, request: APIRequestContext, headers: Record<string, string>, now: number): Promise<void> {
+  const { url } = plimsoll;
   const since = (i: number) => Math.max(0, i - 118);
   const lines = Array.from({ length: 121 }, (_, i) => [
     sample('orders_open', now - (120 - i) * 30, (40 + Math.sin(i / 9) * 6) * Math.exp(-since(i) / 0.7) + 4),
@@ -115,7 +121,7 @@ async function trouble({ url }: Plimsoll, request: APIRequestContext, headers: R
     const made = await request.post(`${url}/api/v1/alerting/rules`, { headers, data: rule });
     expect(made.status(), await made.text()).toBe(201);
   }
-  await expect.poll(async () => (await (await request.get(`${url}/api/v1/incidents/1`, { headers })).json()).alerts?.length, { timeout: 60_000 }).toBe(2);
+  await joined(plimsoll, request, headers, 2);
   // It goes on after it was found.
   await send([1, 2, 3].flatMap((i) => [sample('orders_open', Date.now() / 1000 + i, 4.2), sample('basket_seconds', Date.now() / 1000 + i, 1.9)]));
 }

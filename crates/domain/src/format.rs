@@ -195,9 +195,21 @@ pub fn with_unit(value: f64, unit: &str) -> (String, &'static str) {
     }
 }
 
+/// With a capital, as a sentence or a title begins.
+pub fn begun(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_begins_with_a_capital() {
+        assert_eq!(begun("always the same value: income"), "Always the same value: income");
+        assert_eq!(begun(""), "");
+    }
 
     #[test]
     fn numbers_are_set_as_the_guide_says() {

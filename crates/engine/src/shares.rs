@@ -6,10 +6,10 @@
 use domain::alert::view::EntryKind;
 use domain::happening::{Flag, FlagKind};
 use domain::incident::IncidentView;
+use domain::kpi::KpiView;
 use domain::people::Person;
 use domain::share::{SHARES_MAX, Share, ShareRow, ShareText, SharedBody, SharedPage, SharedView, Visit};
 use domain::time::{HOUR, RangeChoice};
-use domain::view::OverviewView;
 use domain::{Action, Actor, Denied, Object, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -125,29 +125,10 @@ impl Engine {
         let (text, environment) = (&share.text, share.text.environment.as_str());
         let range = text.range.resolve(self.now());
         // What people wrote goes along only where the author says so.
-        let without_notes = |flags: &mut Vec<Flag>| {
-            if !text.annotations {
-                flags.retain(|flag| flag.kind != FlagKind::Note);
-            }
-        };
-        let body = match &text.page {
-            SharedPage::Overview => {
-                let mut view = self.overview(actor, environment, range).await?;
-                without_notes(&mut view.flags);
-                if !text.annotations {
-                    nobody_by_name(&mut view);
-                }
-                SharedBody::Overview(Box::new(view))
-            }
+        let mut body = match &text.page {
+            SharedPage::Overview => SharedBody::Overview(Box::new(self.overview(actor, environment, range).await?)),
             SharedPage::Operations => {
                 let mut view = self.operations(actor, environment, range).await?;
-                without_notes(&mut view.flags);
-                if !text.annotations {
-                    view.events.retain(|event| event.who.is_empty());
-                    if let Some(banner) = &mut view.incident {
-                        unnamed(&mut banner.lead);
-                    }
-                }
                 if text.frozen {
                     // These are of the present, which the author did not share.
                     view.events.clear();
@@ -156,20 +137,10 @@ impl Engine {
                 SharedBody::Operations(Box::new(view))
             }
             SharedPage::System { name } => {
-                let mut view = self.system_view(actor, name, environment, range).await?;
-                without_notes(&mut view.flags);
-                if !text.annotations {
-                    view.kpis.iter_mut().for_each(|view| view.kpi.owner.clear());
-                }
-                SharedBody::System(Box::new(view))
+                SharedBody::System(Box::new(self.system_view(actor, name, environment, range).await?))
             }
             SharedPage::Model { name } => {
-                let mut view = self.model_view(actor, name, environment, Some(range)).await?;
-                without_notes(&mut view.flags);
-                if !text.annotations {
-                    view.model.settings.owner.clear();
-                }
-                SharedBody::Model(Box::new(view))
+                SharedBody::Model(Box::new(self.model_view(actor, name, environment, Some(range)).await?))
             }
             SharedPage::Incident { id } => {
                 let mut view = self.incident_view(actor, *id).await?;
@@ -177,6 +148,9 @@ impl Engine {
                 SharedBody::Incident(Box::new(view))
             }
         };
+        if !text.annotations {
+            nobody_by_name(&mut body);
+        }
         Ok(SharedView {
             installation: self.name().to_string(),
             author: share.author.clone(),
@@ -213,10 +187,32 @@ fn for_strangers(view: &mut IncidentView, notes: bool) {
     }
 }
 
-/// An overview that tells that somebody is on what needs attention, and not who; nor whose figures they are.
-fn nobody_by_name(view: &mut OverviewView) {
-    view.kpis.iter_mut().for_each(|view| view.kpi.owner.clear());
-    view.attention.iter_mut().for_each(|concern| unnamed(&mut concern.who));
+/// Takes away what people wrote and who they are: that somebody is on a thing stays, and not who.
+fn nobody_by_name(body: &mut SharedBody) {
+    let without_notes = |flags: &mut Vec<Flag>| flags.retain(|flag| flag.kind != FlagKind::Note);
+    let of_nobody = |kpis: &mut [KpiView]| kpis.iter_mut().for_each(|view| view.kpi.owner.clear());
+    match body {
+        SharedBody::Overview(view) => {
+            without_notes(&mut view.flags);
+            of_nobody(&mut view.kpis);
+            view.attention.iter_mut().for_each(|concern| unnamed(&mut concern.who));
+        }
+        SharedBody::Operations(view) => {
+            without_notes(&mut view.flags);
+            view.events.retain(|event| event.who.is_empty());
+            view.incident.iter_mut().for_each(|banner| unnamed(&mut banner.lead));
+        }
+        SharedBody::System(view) => {
+            without_notes(&mut view.flags);
+            of_nobody(&mut view.kpis);
+        }
+        SharedBody::Model(view) => {
+            without_notes(&mut view.flags);
+            view.model.settings.owner.clear();
+        }
+        // Of an incident strangers never see all: see `for_strangers`.
+        SharedBody::Incident(_) => {}
+    }
 }
 
 /// That there is somebody, and not who.

@@ -86,24 +86,13 @@ pub fn window(report: &WindowReport, name: &str, usual: Option<&Usual>) -> Strin
     if let Some(unfair) = report.fairness.iter().find(|f| f.unfair) {
         parts.push(format!("groups of {} are treated unlike each other", unfair.column));
     }
-    if named_first && !drifted.is_empty() { parts.join("; ") } else { begun(&parts.join("; ")) }
-}
-
-/// With a capital, as a sentence begins.
-fn begun(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    let text = parts.join("; ");
+    if named_first && !drifted.is_empty() { text } else { format::begun(&text) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_sentence_begins_with_a_capital() {
-        assert_eq!(begun("always the same value: income"), "Always the same value: income");
-        assert_eq!(begun(""), "");
-    }
 
     #[test]
     fn a_category_has_no_middle_and_no_spread() {

@@ -304,7 +304,10 @@ fn how_it_stands(open: &[&Alert]) -> String {
         1 => "One alert of it is open.".into(),
         n => format!("{n} alerts of it are open."),
     };
-    said.map_or(many.clone(), |said| format!("{said}. {many}"))
+    match said {
+        Some(said) => format!("{said}. {many}"),
+        None => many,
+    }
 }
 
 /// Who leads an incident, or took it on; empty for nobody.

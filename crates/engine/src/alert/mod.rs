@@ -512,11 +512,11 @@ impl Engine {
             Source::Posted => format!("{} was posted", alert.name()),
         };
         let value = alert.value.map(domain::format::compact).unwrap_or_default();
-        let joined_by = |parts: [&str; 2], between: &str| {
-            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(between)
-        };
-        let summary = if alert.summary() == alert.name() { "" } else { alert.summary() };
-        let text = joined_by([&joined_by([&value, &alert.against], ", "), summary], ". ");
+        let figure =
+            [value, alert.against.clone()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", ");
+        let summary = Some(alert.summary()).filter(|summary| *summary != alert.name()).unwrap_or_default();
+        let text =
+            if figure.is_empty() || summary.is_empty() { figure + summary } else { format!("{figure}. {summary}") };
         decided.push(Decided::Alert(alert.clone()));
         board.put(alert);
         decided.push(board.entry(&print, EntryKind::Alert, title, text, Some(true), at));

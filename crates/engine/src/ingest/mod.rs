@@ -331,9 +331,7 @@ impl Engine {
 
 /// `credit-risk` → `Credit risk`.
 fn title_of(name: &str) -> String {
-    let words = name.replace(['-', '_', '.'], " ");
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    domain::format::begun(&name.replace(['-', '_', '.'], " "))
 }
 
 /// The classes of a prediction or label column, for choosing the positive one.
