@@ -126,26 +126,38 @@ async function trouble(plimsoll: Plimsoll, request: APIRequestContext, headers: 
   await send([1, 2, 3].flatMap((i) => [sample('orders_open', Date.now() / 1000 + i, 4.2), sample('basket_seconds', Date.now() / 1000 + i, 1.9)]));
 }
 
+/** One way to look at a page: in a theme, its picture under this suffix, and what is found wrong with it then. */
+export type Look = { suffix: string; colorScheme?: 'light' | 'dark'; faults?: (page: Page) => Promise<string[]> };
+
 /**
- * Goes through all pages in a window of its own, takes a picture of each, and gives what is wrong: what a page
- * complained of, by how many pixels it runs out of the window, and what `look` finds in it.
+ * Goes through all pages in a window of its own, takes a picture of each for every look, and gives what is wrong: what
+ * a page complained of, by how many pixels it runs out of the window, and what a look finds in it. A page is loaded
+ * once for all of them: whoever changes the theme of their system does not load it anew either.
  */
 export async function walk(
-  browser: Browser, { plimsoll, pages: within, outside }: Filled, options: BrowserContextOptions, suffix: string,
-  look: (page: Page) => Promise<string[]> = async () => [],
+  browser: Browser, { plimsoll, pages: within, outside }: Filled, options: BrowserContextOptions, looks: Look[],
 ): Promise<string[]> {
   const wrong: string[] = [];
   for (const [pages, inside] of [[within, true], [outside, false]] as const) {
-    const context = await browser.newContext(options);
+    const context = await browser.newContext({ ...options, colorScheme: looks[0].colorScheme });
     const page = await context.newPage();
     if (inside) await signIn(page, plimsoll, 'mara@larkfield.example');
     const said = complaints(page);
     for (const [path, name] of pages) {
+      await page.emulateMedia({ colorScheme: looks[0].colorScheme });
       await open(page, `${plimsoll.url}${path}`);
       const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (over > 0) wrong.push(`${name} is wider by ${over}`);
-      await page.screenshot({ path: `pictures/${name}-${suffix}.png`, fullPage: true });
-      wrong.push(...(await look(page)).map((found) => `${name}: ${found}`));
+      // All pictures before anything is looked into, which may unfold what was folded.
+      for (const { suffix, colorScheme } of looks) {
+        await page.emulateMedia({ colorScheme });
+        await page.screenshot({ path: `pictures/${name}-${suffix}.png`, fullPage: true, animations: 'disabled' });
+      }
+      for (const { suffix, colorScheme, faults } of looks) {
+        if (!faults) continue;
+        await page.emulateMedia({ colorScheme });
+        wrong.push(...(await faults(page)).map((found) => `${name}, ${suffix}: ${found}`));
+      }
       wrong.push(...said.splice(0).map((complaint) => `${name} says ${complaint}`));
     }
     await context.close();

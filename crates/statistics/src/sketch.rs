@@ -3,8 +3,6 @@
 //! Merging sketches of parts gives the sketch of the whole, bucket for bucket: that is what lets
 //! summaries of hours become those of days.
 
-use std::collections::BTreeMap;
-
 /// Buckets a side; beyond that those nearest to zero are joined, whose error then grows.
 const BUCKETS: usize = 2048;
 /// Values whose buckets are found together.
@@ -28,14 +26,56 @@ fn ln(value: f64) -> f64 {
     f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * s * sum
 }
 
+/// Buckets that hold values and how many, in their order: what parts are merged by is one walk through both.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Buckets(Vec<(i32, u64)>);
+
+impl Buckets {
+    fn add(&mut self, bucket: i32) {
+        match self.0.binary_search_by_key(&bucket, |(known, _)| *known) {
+            Ok(place) => self.0[place].1 += 1,
+            Err(place) => {
+                self.0.insert(place, (bucket, 1));
+                self.shorten();
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Buckets) {
+        if self.0.is_empty() || other.0.is_empty() {
+            self.0.extend_from_slice(&other.0);
+            return;
+        }
+        let mine = std::mem::take(&mut self.0);
+        let (mut mine, mut theirs) = (mine.into_iter().peekable(), other.0.iter().copied().peekable());
+        self.0.reserve(mine.len().max(theirs.len()));
+        while let (Some((a, n)), Some((b, m))) = (mine.peek(), theirs.peek()) {
+            let next = (*a.min(b), if a <= b { *n } else { 0 } + if b <= a { *m } else { 0 });
+            let (from_mine, from_theirs) = (a <= b, b <= a);
+            self.0.push(next);
+            mine.next_if(|_| from_mine);
+            theirs.next_if(|_| from_theirs);
+        }
+        self.0.extend(mine.chain(theirs));
+        self.shorten();
+    }
+
+    fn shorten(&mut self) {
+        if let Some(beyond) = self.0.len().checked_sub(BUCKETS).filter(|beyond| *beyond > 0) {
+            let joined: u64 = self.0.drain(..beyond).map(|(_, n)| n).sum();
+            self.0[0].1 += joined;
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sketch {
     accuracy: f64,
     gamma_ln: f64,
     /// Buckets to a factor of e.
     per_ln: f64,
-    positive: BTreeMap<i32, u64>,
-    negative: BTreeMap<i32, u64>,
+    positive: Buckets,
+    negative: Buckets,
     zero: u64,
     count: u64,
     least: f64,
@@ -51,8 +91,8 @@ impl Sketch {
             accuracy,
             gamma_ln,
             per_ln: 1.0 / gamma_ln,
-            positive: BTreeMap::new(),
-            negative: BTreeMap::new(),
+            positive: Buckets::default(),
+            negative: Buckets::default(),
             zero: 0,
             count: 0,
             least: f64::INFINITY,
@@ -73,8 +113,7 @@ impl Sketch {
         }
         let bucket = self.bucket(value);
         let side = if value > 0.0 { &mut self.positive } else { &mut self.negative };
-        *side.entry(bucket).or_insert(0) += 1;
-        shorten(side);
+        side.add(bucket);
     }
 
     fn bucket(&self, value: f64) -> i32 {
@@ -121,15 +160,11 @@ impl Sketch {
                 }
             }
         }
-        let mut counted = 0;
         for (side, counts) in [(&mut self.positive, above), (&mut self.negative, below)] {
-            for (place, n) in counts.into_iter().enumerate().filter(|(_, n)| *n > 0) {
-                *side.entry(first + place as i32).or_insert(0) += n;
-                counted += n;
-            }
-            shorten(side);
+            self.count += counts.iter().sum::<u64>();
+            let found = (first..).zip(counts).filter(|(_, n)| *n > 0).collect();
+            side.merge(&Buckets(found));
         }
-        self.count += counted;
         (self.least, self.greatest) = (self.least.min(least), self.greatest.max(greatest));
     }
 
@@ -139,8 +174,7 @@ impl Sketch {
             return false;
         }
         for (mine, theirs) in [(&mut self.positive, &other.positive), (&mut self.negative, &other.negative)] {
-            theirs.iter().for_each(|(bucket, n)| *mine.entry(*bucket).or_insert(0) += n);
-            shorten(mine);
+            mine.merge(theirs);
         }
         self.zero += other.zero;
         self.count += other.count;
@@ -162,8 +196,8 @@ impl Sketch {
             let upper = (f64::from(bucket) * self.gamma_ln).exp();
             2.0 * upper / (1.0 + self.gamma_ln.exp())
         };
-        let below = self.negative.iter().rev().map(|(bucket, n)| (-middle(*bucket), *n));
-        let above = self.positive.iter().map(|(bucket, n)| (middle(*bucket), *n));
+        let below = self.negative.0.iter().rev().map(|(bucket, n)| (-middle(*bucket), *n));
+        let above = self.positive.0.iter().map(|(bucket, n)| (middle(*bucket), *n));
         let mut seen = 0;
         for (value, n) in below.chain([(0.0, self.zero)]).chain(above) {
             seen += n;
@@ -172,14 +206,6 @@ impl Sketch {
             }
         }
         self.greatest
-    }
-}
-
-fn shorten(side: &mut BTreeMap<i32, u64>) {
-    while side.len() > BUCKETS {
-        if let (Some((_, n)), Some(mut next)) = (side.pop_first(), side.first_entry()) {
-            *next.get_mut() += n;
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Compaction: fresh rows become columnar segments of about [`SEGMENT_ROWS`] events.
+//! Compaction: fresh rows become columnar segments of about [`segment_rows`] events.
 //!
 //! It always takes the oldest fresh rows of a stream, so that “everything up to this number is in
 //! segments” stays true; readers and the duplicate check rely on it. An event that was sent again long
@@ -18,15 +18,25 @@ use crate::models::Stream;
 use crate::sought::Sought;
 use crate::sql::with_rows;
 use crate::writer::KNOWN_FOR;
-use crate::{Result, SEGMENT_ROWS, Store, StoreError, words};
+use crate::{BLOCK_ROWS, Result, Store, StoreError, words};
 
 /// Rows taken in one go: bounds memory and the length of the write.
-const TAKE_ROWS: usize = 2 * SEGMENT_ROWS;
+const TAKE_ROWS: usize = 2 * BLOCK_ROWS;
 /// Thousands of tiny commits are slow to lay over every read, however few rows they hold; so many are
 /// folded into one.
 const FOLD_BLOBS: usize = 512;
 /// Columns written by one statement.
 const COLUMNS_AT_ONCE: usize = 8;
+
+/// Rows of a segment. One prediction is often asked for by its id, which costs reading all columns of its segment:
+/// theirs are small. Spans and logs are found by filters over the words of a segment, which repeat themselves in
+/// more but smaller ones, and references are read as a whole (decision 0022).
+fn segment_rows(kind: EventKind) -> usize {
+    match kind {
+        EventKind::Prediction => BLOCK_ROWS / 4,
+        _ => BLOCK_ROWS,
+    }
+}
 
 struct EncodedColumn {
     name: String,
@@ -69,7 +79,7 @@ impl Store {
         let Some(through) = through else {
             return Ok(false);
         };
-        if rows < SEGMENT_ROWS && !all {
+        if rows < BLOCK_ROWS && !all {
             if blobs >= FOLD_BLOBS {
                 self.fold(stream, through).await?;
             }
@@ -223,7 +233,7 @@ fn gather(bodies: Vec<Vec<u8>>) -> Result<EventBatch> {
 fn encode(kind: EventKind, batch: &EventBatch) -> Vec<EncodedSegment> {
     let mut order: Vec<usize> = (0..batch.rows()).collect();
     order.sort_by_key(|i| batch.times[*i]);
-    let pieces = (batch.rows() / SEGMENT_ROWS).max(1);
+    let pieces = (batch.rows() / segment_rows(kind)).max(1);
     let size = batch.rows().div_ceil(pieces).max(1);
     order.chunks(size).map(|rows| encode_segment(kind, &batch.take(rows))).collect()
 }

@@ -29,7 +29,7 @@ const ORPHANS_AT_ONCE: i64 = MERGE_ROWS / ORPHANS_A_ROW as i64;
 /// Rows of the fresh log read at once to find events that labels wait for.
 const FRESH_AT_ONCE: i64 = 64;
 /// Segments written in one transaction: it must not keep the writer waiting for long.
-const SEGMENTS_A_COMMIT: usize = 32;
+const SEGMENTS_A_COMMIT: usize = 128;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Label {

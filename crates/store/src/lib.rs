@@ -72,8 +72,8 @@ pub mod fuzzing {
     }
 }
 
-/// Rows of one columnar segment.
-pub const SEGMENT_ROWS: usize = 16_384;
+/// Rows worked on together: so many fresh ones become segments at once, and no batch kept in one go is larger.
+pub const BLOCK_ROWS: usize = 16_384;
 
 #[derive(Debug, Error)]
 pub enum StoreError {

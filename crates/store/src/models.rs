@@ -284,7 +284,7 @@ impl Store {
              UNION SELECT model_id FROM label_log WHERE merged = 0
              UNION SELECT model_id FROM label_orphan AS o
                    WHERE checked_segment < (SELECT coalesce(max(id), 0) FROM segment AS s WHERE s.bucket = o.bucket)";
-        let rows = self.database.fetch(SQL, params![crate::SEGMENT_ROWS as i64]).await?;
+        let rows = self.database.fetch(SQL, params![crate::BLOCK_ROWS as i64]).await?;
         rows.iter().map(|row| row.int(0)).collect()
     }
 

@@ -23,11 +23,14 @@ use crate::labels::Overlay;
 use crate::models::Stream;
 use crate::predicate::Predicate;
 use crate::sql::{size_for, with_places};
-use crate::{Result, Store, StoreError, words};
+use crate::{BLOCK_ROWS, Result, Store, StoreError, words};
 
-/// Segments whose columns are fetched and decoded together: what a scan holds in memory, twice where it fetches
-/// ahead, besides what the caller keeps.
-const SEGMENTS_AT_ONCE: usize = 16;
+/// Segments whose columns are fetched and decoded together, and their rows: what a scan holds in memory, twice where
+/// it fetches ahead, besides what the caller keeps.
+const SEGMENTS_AT_ONCE: usize = 64;
+const ROWS_AT_ONCE: usize = 16 * BLOCK_ROWS;
+/// Rows of the fresh log that are decoded together.
+const FRESH_AT_ONCE: usize = 16;
 
 /// Which columns to read: each one costs its own decompression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +65,22 @@ pub struct Read {
     pub every: usize,
     /// On one core only: for work that nobody waits for.
     pub gentle: bool,
+    /// Whether each row's time is asked for. Where it is not, rows of a part that lies within the range as a whole bear
+    /// the time of its first.
+    pub times: bool,
 }
 
 impl Read {
     /// All rows of a range with these columns, oldest first, without ids and labels.
     pub fn of(range: TimeRange, columns: Columns) -> Read {
         let predicates = Vec::new();
-        Read { range, columns, ids: false, labels: false, predicates, newest_first: false, every: 1, gentle: false }
+        let (ids, labels, newest_first, every, gentle, times) = (false, false, false, 1, false, true);
+        Read { range, columns, ids, labels, predicates, newest_first, every, gentle, times }
+    }
+
+    /// With times only where the range cuts through a part.
+    pub fn untimed(self) -> Read {
+        Read { times: false, ..self }
     }
 
     /// One row in so many, evenly.
@@ -90,6 +102,10 @@ impl Read {
 
     fn labels_needed(&self) -> bool {
         self.labels || self.predicates.iter().any(Predicate::needs_labels)
+    }
+
+    fn times_needed(&self, segment: &Segment) -> bool {
+        self.times || !(self.range.contains(segment.min) && self.range.contains(segment.max))
     }
 
     /// The columns to decode: those wanted, and those that predicates look at.
@@ -241,7 +257,7 @@ impl Store {
         };
         if read.newest_first {
             segments.sort_by_key(|s| std::cmp::Reverse(s.max));
-            for bodies in fresh.rchunks(SEGMENTS_AT_ONCE) {
+            for bodies in fresh.rchunks(FRESH_AT_ONCE) {
                 let parts = beside(bodies.iter().rev().collect(), read.gentle, fresh_part);
                 for part in parts {
                     if fold(part?).is_break() {
@@ -251,10 +267,9 @@ impl Store {
             }
         }
         // Few at first: who wants the newest fifty rows has them in the newest segment, mostly.
-        let most = if read.gentle { 4 } else { SEGMENTS_AT_ONCE };
-        let first = if read.newest_first { 2 } else { most };
-        let (first, rest) = segments.split_at(first.min(segments.len()));
-        let mut parts = std::iter::once(first).chain(rest.chunks(most)).filter(|part| !part.is_empty());
+        let most = if read.gentle { ROWS_AT_ONCE / 4 } else { ROWS_AT_ONCE };
+        let (first, rest) = segments.split_at(if read.newest_first { segments.len().min(2) } else { 0 });
+        let mut parts = std::iter::once(first).filter(|part| !part.is_empty()).chain(in_parts(rest, most));
         let fetch = |part| (part, Coming::of(self, stream, part, read, &overlay));
         // Who has perhaps enough in the first part asks for the next when that is known.
         let mut may_have_enough = read.newest_first;
@@ -267,7 +282,7 @@ impl Store {
             may_have_enough = false;
             let work: Vec<(&Arc<Segment>, Blobs)> = now.iter().zip(blobs).filter_map(|(s, b)| Some((s, b?))).collect();
             let decode = |(segment, blobs): (&Arc<Segment>, Blobs)| -> Result<T> {
-                Ok(each(decode_segment(segment.id, &blobs, read, &overlay)?))
+                Ok(each(decode_segment(segment, &blobs, read, &overlay)?))
             };
             for part in beside(work, read.gentle, decode) {
                 if fold(part?).is_break() {
@@ -276,7 +291,7 @@ impl Store {
             }
         }
         if !read.newest_first {
-            for bodies in fresh.chunks(SEGMENTS_AT_ONCE) {
+            for bodies in fresh.chunks(FRESH_AT_ONCE) {
                 let parts = beside(bodies.iter().collect(), read.gentle, fresh_part);
                 for part in parts {
                     if fold(part?).is_break() {
@@ -361,7 +376,9 @@ impl Store {
         let rows = match read.names() {
             None => self.database.fetch(with_places(ALL, &[1, size]), values).await?,
             Some(mut names) => {
-                names.insert("#time");
+                if segments.iter().any(|s| read.times_needed(s)) {
+                    names.insert("#time");
+                }
                 if read.labels_needed() {
                     names.insert("#label");
                 }
@@ -487,6 +504,21 @@ fn filter_place(segment: i64, filter: &str) -> i64 {
     if filter == words::WORDS { -2 * segment } else { -2 * segment - 1 }
 }
 
+/// Some segments in parts of so many rows, or of one segment that has more.
+fn in_parts(mut rest: &[Arc<Segment>], most: usize) -> impl Iterator<Item = &[Arc<Segment>]> {
+    std::iter::from_fn(move || {
+        let mut rows = 0;
+        let fits = |segment: &&Arc<Segment>| {
+            rows += segment.rows.max(0) as usize;
+            rows <= most
+        };
+        let count = rest.iter().take(SEGMENTS_AT_ONCE).take_while(fits).count().max(1).min(rest.len());
+        let (part, later) = rest.split_at(count);
+        rest = later;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
 /// The columns of some segments on their way: fetched by a task of its own while others are decoded, and given up
 /// with whoever wanted them.
 struct Coming(JoinHandle<Result<Vec<Option<Blobs>>>>);
@@ -530,14 +562,15 @@ pub(crate) fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl 
     })
 }
 
-fn decode_segment(segment: i64, blobs: &Blobs, read: &Read, overlay: &Overlay) -> Result<Frame> {
+fn decode_segment(segment: &Segment, blobs: &Blobs, read: &Read, overlay: &Overlay) -> Result<Frame> {
     let names = read.names();
-    let ids_needed = read.ids || overlay.concerns(segment);
+    let ids_needed = read.ids || overlay.concerns(segment.id);
+    let times_needed = read.times_needed(segment);
     let mut frame = Frame::default();
     let mut labels = None;
     for (name, body) in blobs {
         match name.as_str() {
-            "#time" => frame.times = codec::decode_times(body)?,
+            "#time" if times_needed => frame.times = codec::decode_times(body)?,
             "#id" if ids_needed => frame.ids = codec::decode_ids(body)?,
             "#label" if read.labels_needed() => labels = Some(codec::decode_labels(body)?),
             // Fingerprints, and filters that only help to find.
@@ -548,12 +581,15 @@ fn decode_segment(segment: i64, blobs: &Blobs, read: &Read, overlay: &Overlay) -
             _ => {}
         }
     }
+    if !times_needed {
+        frame.times = vec![segment.min; segment.rows as usize];
+    }
     if frame.times.is_empty() {
-        return Err(StoreError::Corrupt(format!("segment {segment} lacks its times")));
+        return Err(StoreError::Corrupt(format!("segment {} lacks its times", segment.id)));
     }
     if read.labels_needed() {
         let mut labels = labels.unwrap_or_else(|| codec::LabelColumn::empty(frame.times.len()));
-        overlay.apply(Some(segment), &frame.ids, &mut labels);
+        overlay.apply(Some(segment.id), &frame.ids, &mut labels);
         frame.label_times = labels.times.iter().map(|t| Timestamp(*t)).collect();
         frame.labels = Some(labels.values);
     }

@@ -20,7 +20,7 @@ use crate::identity::{HashedMap, IdFilter, fingerprints, id_hash, id_hash_wide};
 use crate::models::Stream;
 use crate::samples::{Points, Samples};
 use crate::sought::Sought;
-use crate::{Result, SEGMENT_ROWS, Store, StoreError};
+use crate::{BLOCK_ROWS, Result, Store, StoreError};
 
 /// Rows that one group takes in before it commits.
 const GROUP_ROWS: usize = 16_384;
@@ -130,9 +130,9 @@ impl Store {
         let mut receipt = EventReceipt::default();
         let mut rest = batch;
         while rest.rows() > 0 {
-            let part = if rest.rows() > SEGMENT_ROWS {
-                let head: Vec<usize> = (0..SEGMENT_ROWS).collect();
-                let tail: Vec<usize> = (SEGMENT_ROWS..rest.rows()).collect();
+            let part = if rest.rows() > BLOCK_ROWS {
+                let head: Vec<usize> = (0..BLOCK_ROWS).collect();
+                let tail: Vec<usize> = (BLOCK_ROWS..rest.rows()).collect();
                 let part = rest.take(&head);
                 rest = rest.take(&tail);
                 part

@@ -1,7 +1,7 @@
 //! Running other programs, saying what and why, failing with the remedy.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::places;
 
@@ -11,9 +11,35 @@ pub fn step(what: &str) {
 
 /// Runs to the end; its output is the user's to see.
 pub fn run(command: &mut Command, remedy: &str) -> Result<(), String> {
+    start(command, remedy)?.finish()
+}
+
+/// A program that runs beside what is done next; it is stopped where that fails.
+pub struct Started {
+    child: Child,
+    shown: String,
+    remedy: String,
+}
+
+pub fn start(command: &mut Command, remedy: &str) -> Result<Started, String> {
     let shown = show(command);
-    let status = command.status().map_err(|e| format!("{shown} could not start ({e}); {remedy}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{shown} failed ({status}); {remedy}")) }
+    let child = command.spawn().map_err(|e| format!("{shown} could not start ({e}); {remedy}"))?;
+    Ok(Started { child, shown, remedy: remedy.to_string() })
+}
+
+impl Started {
+    pub fn finish(mut self) -> Result<(), String> {
+        let Started { child, shown, remedy } = &mut self;
+        let status = child.wait().map_err(|e| format!("{shown} was lost sight of ({e}); {remedy}"))?;
+        if status.success() { Ok(()) } else { Err(format!("{shown} failed ({status}); {remedy}")) }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Nothing where it has ended.
+        let _ = self.child.kill();
+    }
 }
 
 /// What a program prints, `None` when it fails or is not there.

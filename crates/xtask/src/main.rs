@@ -57,7 +57,16 @@ fn main() -> ExitCode {
 /// Builds the self-contained program and says where it is.
 fn program() -> Result<std::path::PathBuf, String> {
     setup::for_building()?;
+    // The browser half is compiled by one core for minutes. All that the program is made of beside the site it holds is
+    // compiled meanwhile, as part of the same program and with its features: otherwise it would be compiled twice.
+    let libraries = command::start(
+        command::cargo(&["build", "--release", "--lib", "--package", "app", "--package", "plimsoll"])
+            .args(["--no-default-features", "--features", "plimsoll/embed"])
+            .env("CARGO_TERM_PROGRESS_WHEN", "never"),
+        "see the compiler’s message above",
+    )?;
     let site = site::build(site::Kind::Release)?;
+    libraries.finish()?;
     command::step("the program, with the site inside");
     command::run(
         command::cargo(&["build", "--release", "--package", "plimsoll", "--features", "embed"])

@@ -13,7 +13,7 @@ use super::plan::{self, Cut};
 use crate::{Engine, Result};
 
 /// Rows read at once for the windows that share them.
-pub(super) const READ_ROWS: usize = 2 * store::SEGMENT_ROWS;
+pub(super) const READ_ROWS: usize = 2 * store::BLOCK_ROWS;
 /// Rows of one window that are looked at; of a larger one every so many-th. That bounds memory, and more
 /// rows would not change a verdict: what they could still tell apart is far below what anybody acts on.
 const WINDOW_ROWS: usize = 100_000;

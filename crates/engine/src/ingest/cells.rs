@@ -13,8 +13,8 @@ use domain::problem::LineError;
 pub const COLUMNS_MAX: usize = 1024;
 /// Bytes of one text cell at most.
 pub const TEXT_MAX: usize = 64 * 1024;
-/// Rows of one piece: as many as a segment holds.
-pub const PIECE_ROWS: usize = store::SEGMENT_ROWS;
+/// Rows of one piece: as many as are kept in one go.
+pub const PIECE_ROWS: usize = store::BLOCK_ROWS;
 /// Whole numbers up to here keep their spelling as floating-point numbers.
 const WHOLE_MAX: i64 = 9_000_000_000_000_000;
 
