@@ -115,6 +115,7 @@ impl Row {
     getter!(opt_text, Option<String>);
     getter!(opt_real, Option<f64>);
     getter!(blob, Vec<u8>);
+    getter!(opt_blob, Option<Vec<u8>>);
 
     pub(crate) fn flag(&self, column: usize) -> Result<bool> {
         Ok(self.int(column)? != 0)

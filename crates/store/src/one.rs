@@ -104,7 +104,7 @@ fn column<'a>(segment: i64, blobs: &'a Blobs, name: &str) -> Result<&'a [u8]> {
 
 fn one_row(segment: i64, blobs: &Blobs, row: usize, id: &str, overlay: &Overlay) -> Result<Frame> {
     let cell = |(name, body): &(String, Vec<u8>)| -> Result<Option<Column>> {
-        // Ids, fingerprints, and filters that only help to find, are not the event's.
+        // Ids, times and labels are not among the event's columns.
         let own = !name.starts_with('#');
         own.then(|| Ok(Column { name: name.clone(), data: codec::decode_cell(body, row)? })).transpose()
     };

@@ -362,8 +362,11 @@ impl Store {
         read: &Read,
         overlay: &Overlay,
     ) -> Result<Vec<Option<Blobs>>> {
-        const ALL: &str = "SELECT segment_id, name, body FROM segment_column WHERE bucket = {} AND segment_id IN ({})";
-        const NAMED: &str = "SELECT segment_id, name, body FROM segment_column
+        // What only helps to find is left where it is. A segment without its times has no body of them, but a row: by
+        // that it is known to be there, whatever other columns it has.
+        const ALL: &str = "SELECT segment_id, name, CASE WHEN name <> {} THEN body END FROM segment_column
+             WHERE bucket = {} AND segment_id IN ({}) AND (substr(name, 1, 1) <> '#' OR name IN ({}))";
+        const NAMED: &str = "SELECT segment_id, name, CASE WHEN name <> {} THEN body END FROM segment_column
              WHERE bucket = {} AND segment_id IN ({}) AND name IN ({})";
         let possible = self.possible(stream, segments, &read.predicates).await?;
         let wanted: Vec<i64> = segments.iter().zip(&possible).filter(|(_, p)| **p).map(|(s, _)| s.id).collect();
@@ -371,34 +374,30 @@ impl Store {
             return Ok(segments.iter().map(|_| None).collect());
         }
         let size = size_for(wanted.len());
-        let mut values = params![stream.bucket()];
+        let untimed = !segments.iter().any(|s| read.times_needed(s));
+        let mut values = params![if untimed { "#time" } else { "" }, stream.bucket()];
         values.extend((0..size).map(|i| Value::from(wanted[i.min(wanted.len() - 1)])));
-        let rows = match read.names() {
-            None => self.database.fetch(with_places(ALL, &[1, size]), values).await?,
-            Some(mut names) => {
-                if segments.iter().any(|s| read.times_needed(s)) {
-                    names.insert("#time");
-                }
-                if read.labels_needed() {
-                    names.insert("#label");
-                }
-                if read.ids || segments.iter().any(|s| overlay.concerns(s.id)) {
-                    names.insert("#id");
-                }
-                let names: Vec<&str> = names.into_iter().collect();
-                // Beyond the greatest size all columns are fetched, which is what nearly all are.
-                let places = size_for(names.len());
-                if places < names.len() {
-                    self.database.fetch(with_places(ALL, &[1, size]), values).await?
-                } else {
-                    values.extend((0..places).map(|i| Value::from(names[i.min(names.len() - 1)])));
-                    self.database.fetch(with_places(NAMED, &[1, size, places]), values).await?
-                }
-            }
-        };
+        let mut names = BTreeSet::from(["#time"]);
+        if read.labels_needed() {
+            names.insert("#label");
+        }
+        if read.ids || segments.iter().any(|s| overlay.concerns(s.id)) {
+            names.insert("#id");
+        }
+        // Beyond the greatest size all columns are fetched, which is what nearly all are.
+        let some = read.names().filter(|some| size_for(names.len() + some.len()) >= names.len() + some.len());
+        let statement = if some.is_some() { NAMED } else { ALL };
+        names.extend(some.into_iter().flatten());
+        let names: Vec<&str> = names.into_iter().collect();
+        let places = size_for(names.len());
+        values.extend((0..places).map(|i| Value::from(names[i.min(names.len() - 1)])));
+        let rows = self.database.fetch(with_places(statement, &[1, 1, size, places]), values).await?;
         let mut by_segment: HashMap<i64, Blobs> = HashMap::new();
         for row in &rows {
-            by_segment.entry(row.int(0)?).or_default().push((row.text(1)?, row.blob(2)?));
+            let blobs = by_segment.entry(row.int(0)?).or_default();
+            if let Some(body) = row.opt_blob(2)? {
+                blobs.push((row.text(1)?, body));
+            }
         }
         let gone: Vec<i64> = wanted.iter().filter(|id| !by_segment.contains_key(id)).copied().collect();
         if !gone.is_empty() {
@@ -573,7 +572,6 @@ fn decode_segment(segment: &Segment, blobs: &Blobs, read: &Read, overlay: &Overl
             "#time" if times_needed => frame.times = codec::decode_times(body)?,
             "#id" if ids_needed => frame.ids = codec::decode_ids(body)?,
             "#label" if read.labels_needed() => labels = Some(codec::decode_labels(body)?),
-            // Fingerprints, and filters that only help to find.
             name if name.starts_with('#') => {}
             name if names.as_ref().is_none_or(|n| n.contains(name)) => {
                 frame.columns.push(Column { name: name.to_string(), data: codec::decode_column(body)? });

@@ -525,6 +525,19 @@ async fn questions_are_answered_from_segments_and_fresh_rows_alike(database: Tes
         assert_eq!((event.rows(), event.ids[0].as_str()), (1, id));
     }
     assert!(store.read_event(&stream, "60500").await.expect("asks").is_none());
+
+    // A column that few parts have, or none, leaves the rows of the others counted, and the parts known.
+    let mut late = rows(60_500, 60_600);
+    late.columns.push(Column { name: "feature.late".into(), data: ColumnData::Number(vec![1.0; 100]) });
+    store.append_events(&stream, late, Timestamp(9)).await.expect("kept");
+    while store.compact(&stream, true, Timestamp(9)).await.expect("compacts") {}
+    for (column, values) in [(Some("feature.late"), 100), (Some("feature.none"), 0), (None, 0)] {
+        let column = column.map(String::from);
+        let question = Aggregate { range: TimeRange::ALL, predicates: vec![], group_by: vec![], column };
+        let groups = store.aggregate(&stream, &question).await.expect("answers");
+        assert_eq!((groups[0].rows, groups[0].spread.count), (60_600, values));
+    }
+    assert_eq!(store.read_events(&stream, &everything()).await.expect("reads").rows(), 60_600);
 }
 
 async fn what_is_too_old_or_too_much_goes(database: TestDatabase) {
