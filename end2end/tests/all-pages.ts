@@ -151,7 +151,9 @@ export async function walk(
       // All pictures before anything is looked into, which may unfold what was folded.
       for (const { suffix, colorScheme } of looks) {
         await page.emulateMedia({ colorScheme });
-        await page.screenshot({ path: `pictures/${name}-${suffix}.png`, fullPage: true, animations: 'disabled' });
+        // A change of theme is not pictured half way. What moves by itself is left to whoever looks for it.
+        const animations = colorScheme ? 'disabled' : 'allow';
+        await page.screenshot({ path: `pictures/${name}-${suffix}.png`, fullPage: true, animations });
       }
       for (const { suffix, colorScheme, faults } of looks) {
         if (!faults) continue;

@@ -42,21 +42,17 @@ impl Buckets {
     }
 
     fn merge(&mut self, other: &Buckets) {
-        if self.0.is_empty() || other.0.is_empty() {
-            self.0.extend_from_slice(&other.0);
-            return;
-        }
         let mine = std::mem::take(&mut self.0);
-        let (mut mine, mut theirs) = (mine.into_iter().peekable(), other.0.iter().copied().peekable());
-        self.0.reserve(mine.len().max(theirs.len()));
-        while let (Some((a, n)), Some((b, m))) = (mine.peek(), theirs.peek()) {
-            let next = (*a.min(b), if a <= b { *n } else { 0 } + if b <= a { *m } else { 0 });
-            let (from_mine, from_theirs) = (a <= b, b <= a);
-            self.0.push(next);
-            mine.next_if(|_| from_mine);
-            theirs.next_if(|_| from_theirs);
+        let mut theirs = other.0.iter().copied().peekable();
+        self.0.reserve(mine.len().max(other.0.len()));
+        for (bucket, mut n) in mine {
+            while let Some(before) = theirs.next_if(|(theirs, _)| *theirs < bucket) {
+                self.0.push(before);
+            }
+            n += theirs.next_if(|(theirs, _)| *theirs == bucket).map_or(0, |(_, m)| m);
+            self.0.push((bucket, n));
         }
-        self.0.extend(mine.chain(theirs));
+        self.0.extend(theirs);
         self.shorten();
     }
 

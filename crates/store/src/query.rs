@@ -115,9 +115,9 @@ impl Store {
             GroupBy::Column(name) => Some(name.clone()),
             GroupBy::Time(_) => None,
         }));
-        let mut read =
-            Read { predicates: question.predicates.clone(), ..Read::of(question.range, Columns::Named(names)) };
-        read.times = question.group_by.iter().any(|g| matches!(g, GroupBy::Time(_)));
+        let by_time = question.group_by.iter().any(|g| matches!(g, GroupBy::Time(_)));
+        let read = Read::of(question.range, Columns::Named(names)).timed(by_time);
+        let read = Read { predicates: question.predicates.clone(), ..read };
         let mut whole: Groups = HashMap::new();
         self.scan(
             stream,
@@ -155,9 +155,8 @@ impl Store {
         column: &str,
         edges: &[f64],
     ) -> Result<Vec<u64>> {
-        let read =
-            Read { predicates: predicates.to_vec(), ..Read::of(range, Columns::Named(vec![column.to_string()])) }
-                .untimed();
+        let read = Read::of(range, Columns::Named(vec![column.to_string()])).timed(false);
+        let read = Read { predicates: predicates.to_vec(), ..read };
         let mut whole = vec![0; edges.len() + 1];
         let last = edges.last().copied().unwrap_or(f64::NAN);
         let count = |frame: Frame| {

@@ -78,9 +78,9 @@ impl Read {
         Read { range, columns, ids, labels, predicates, newest_first, every, gentle, times }
     }
 
-    /// With times only where the range cuts through a part.
-    pub fn untimed(self) -> Read {
-        Read { times: false, ..self }
+    /// With each row's time, or only where the range cuts through a part.
+    pub fn timed(self, times: bool) -> Read {
+        Read { times, ..self }
     }
 
     /// One row in so many, evenly.
