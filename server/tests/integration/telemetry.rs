@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -14,9 +14,29 @@ use super::{Server, ndjson, program, rows};
 
 const PATH: &str = "/api/v1/models/m/predictions";
 
+/// What senders and the one who waits for them share.
+#[derive(Default)]
+struct Load {
+    stop: AtomicBool,
+    /// Labels acknowledged so far.
+    labelled: AtomicU32,
+}
+
+impl Load {
+    /// Waits until so many labels are acknowledged: a busy machine takes longer, and a load that was counted in
+    /// time would then be too light to show anything.
+    fn reaches(&self, labels: u32) {
+        let patience = Instant::now() + Duration::from_secs(60);
+        while self.labelled.load(Ordering::Relaxed) < labels {
+            assert!(Instant::now() < patience, "{labels} labels were not acknowledged within a minute");
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+}
+
 /// Sends batches of fifty rows, and a label for the first of each, until a request fails. Gives the first
 /// ids of the batches and the ids of the labels that were acknowledged.
-fn send(address: &str, key: &str, first: u32, stop: &AtomicBool) -> (Vec<u32>, Vec<u32>) {
+fn send(address: &str, key: &str, first: u32, load: &Load) -> (Vec<u32>, Vec<u32>) {
     let (mut batches, mut labels) = (Vec::new(), Vec::new());
     let post = |path: &str, body: &[u8]| -> Option<u16> {
         let mut stream = TcpStream::connect(address).ok()?;
@@ -32,7 +52,7 @@ fn send(address: &str, key: &str, first: u32, stop: &AtomicBool) -> (Vec<u32>, V
     };
     for number in 0.. {
         let id = first + number * 50;
-        if stop.load(Ordering::Relaxed) {
+        if load.stop.load(Ordering::Relaxed) {
             break;
         }
         match post(PATH, &ndjson(&rows(id, id + 50))) {
@@ -42,7 +62,10 @@ fn send(address: &str, key: &str, first: u32, stop: &AtomicBool) -> (Vec<u32>, V
         }
         match post("/api/v1/models/m/labels", format!("{{\"prediction_id\":{id},\"label\":{}}}", id % 3).as_bytes()) {
             // A label of an event that was refused waits for it, and is not looked for.
-            Some(200) if batches.last() == Some(&id) => labels.push(id),
+            Some(200) if batches.last() == Some(&id) => {
+                labels.push(id);
+                load.labelled.fetch_add(1, Ordering::Relaxed);
+            }
             Some(_) => {}
             None => break,
         }
@@ -56,17 +79,19 @@ pub fn sigkill_under_load_loses_nothing_acknowledged(server: Server) {
     let mut server = server;
     let (mut batches, mut labels) = (Vec::new(), Vec::new());
     for round in 0..10_u32 {
-        let stop = Arc::new(AtomicBool::new(false));
+        let load = Arc::new(Load::default());
         let senders: Vec<_> = (0..3_u32)
             .map(|worker| {
-                let (address, key, stop) = (server.address.clone(), ingest.clone(), stop.clone());
-                std::thread::spawn(move || send(&address, &key, (round * 3 + worker) * 1_000_000, &stop))
+                let (address, key, load) = (server.address.clone(), ingest.clone(), load.clone());
+                std::thread::spawn(move || send(&address, &key, (round * 3 + worker) * 1_000_000, &load))
             })
             .collect();
+        // One round in four is killed before anything of it is acknowledged, if the moment has it so.
+        load.reaches(if round % 4 == 0 { 0 } else { 4 });
         // Moments that share no step with anything that runs by the clock.
         std::thread::sleep(Duration::from_millis(u64::from(round * 37 % 11 * 40 + 25)));
         server = server.kill_and_restart(&[]);
-        stop.store(true, Ordering::Relaxed);
+        load.stop.store(true, Ordering::Relaxed);
         for sender in senders {
             let (more, known) = sender.join().expect("ends");
             batches.extend(more);
@@ -167,14 +192,15 @@ pub fn a_backup_comes_back_whole(server: Server) {
     for part in 0..5 {
         server.post(PATH, &ingest, &ndjson(&rows(part * 4000, part * 4000 + 4000)));
     }
-    let stop = Arc::new(AtomicBool::new(false));
+    let load = Arc::new(Load::default());
     let sender = {
-        let (address, key, stop) = (server.address.clone(), ingest.clone(), stop.clone());
-        std::thread::spawn(move || send(&address, &key, 5_000_000, &stop))
+        let (address, key, load) = (server.address.clone(), ingest.clone(), load.clone());
+        std::thread::spawn(move || send(&address, &key, 5_000_000, &load))
     };
+    load.reaches(1);
     let file = server.folder.join("backup");
     let backup = program(&server.database).arg("backup").arg(&file).output().expect("runs");
-    stop.store(true, Ordering::Relaxed);
+    load.stop.store(true, Ordering::Relaxed);
     sender.join().expect("ends");
     assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
     let over = program(&server.database).arg("restore").arg(&file).output().expect("runs");
@@ -347,14 +373,14 @@ fn postgres_stops_for_a_while_and_nothing_acknowledged_is_lost() {
     let database = format!("postgres://plimsoll@127.0.0.1:{}/postgres", postgres.port);
     let server = Server::serve(database, postgres.folder.join("none"), &[]);
     let (ingest, read) = (server.key("ingest"), server.key("read"));
-    let stop = Arc::new(AtomicBool::new(false));
+    let load = Arc::new(Load::default());
     let senders: Vec<_> = (0..3)
         .map(|worker| {
-            let (address, key, stop) = (server.address.clone(), ingest.clone(), stop.clone());
-            std::thread::spawn(move || send(&address, &key, worker * 10_000_000, &stop))
+            let (address, key, load) = (server.address.clone(), ingest.clone(), load.clone());
+            std::thread::spawn(move || send(&address, &key, worker * 10_000_000, &load))
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(700));
+    load.reaches(12);
     assert_eq!(server.get("/readyz", "").status, 200);
     postgres.down();
     std::thread::sleep(Duration::from_secs(seconds));
@@ -367,7 +393,7 @@ fn postgres_stops_for_a_while_and_nothing_acknowledged_is_lost() {
         std::thread::sleep(Duration::from_millis(200));
     }
     std::thread::sleep(Duration::from_millis(1500));
-    stop.store(true, Ordering::Relaxed);
+    load.stop.store(true, Ordering::Relaxed);
     let (mut batches, mut labels) = (Vec::new(), Vec::new());
     for sender in senders {
         let (more, known) = sender.join().expect("ends");
