@@ -44,33 +44,36 @@ impl Cut {
     }
 }
 
-/// The windows of a stream now, and whether they are other ones than before. Count windows that closed keep their
-/// borders, so that a late row goes to the window its time belongs to; only the rest is cut anew. All of it is where
-/// that cannot be: rows came before the first, or one has come to hold twice as many as it should.
-pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[Cut]) -> (Vec<TimeRange>, bool) {
+/// The windows of a stream now, and from which time on they are other ones than before, if they are. Count windows
+/// that closed keep their borders, so that a late row goes to the window its time belongs to; only the rest is cut anew.
+/// All of it is where that cannot be: rows came before the first or between two, or one has come to hold twice as many
+/// as it should.
+pub(super) fn windows(rule: WindowRule, times: &[Timestamp], before: &[Cut]) -> (Vec<TimeRange>, Option<Timestamp>) {
     let WindowRule::Count(count) = rule else {
-        return (cut(rule, times), false);
+        return (cut(rule, times), None);
     };
     let closed: Vec<TimeRange> = before
         .iter()
         .filter(|r| r.state != WindowState::Open && r.rows >= u64::from(count) && r.rows < u64::from(count) * 2)
         .map(|r| r.range)
         .collect();
-    let gapless = closed.windows(2).all(|p| p[0].to == p[1].from);
-    match (closed.first(), closed.last()) {
+    let rows_before = |at: Timestamp| times.partition_point(|t| *t < at);
+    // Of what retention has removed, what was said stays.
+    let gone = |from: Timestamp| times.first().is_none_or(|first| from < *first);
+    let joined =
+        |p: &[TimeRange]| p[0].to == p[1].from || !gone(p[0].from) && rows_before(p[0].to) == rows_before(p[1].from);
+    let gapless = closed.windows(2).all(joined);
+    let now = match (closed.first(), closed.last()) {
         (Some(first), Some(last)) if gapless && times.first().is_some_and(|t| *t >= first.from) => {
-            let rest = times.partition_point(|t| *t < last.to);
-            (closed.iter().copied().chain(cut(rule, &times[rest..])).collect(), false)
+            closed.iter().copied().chain(cut(rule, &times[rows_before(last.to)..])).collect()
         }
-        _ => {
-            let anew = cut(rule, times);
-            // Of what retention has removed, what was said stays.
-            let gone = |w: &Cut| times.first().is_none_or(|first| w.range.from < *first);
-            let kept = |w: &Cut| anew.iter().any(|own| own.from == w.range.from);
-            let moved = !before.iter().all(|w| gone(w) || kept(w));
-            (anew, moved)
-        }
-    }
+        _ => cut(rule, times),
+    };
+    let kept = |from: Timestamp| now.binary_search_by_key(&from, |own| own.from).is_ok();
+    let stale = before.iter().map(|w| w.range.from).find(|from| !gone(*from) && !kept(*from));
+    // The one that holds now what began there is another as well.
+    let moved = stale.map(|at| now.iter().rfind(|own| own.from <= at).map_or(at, |own| own.from));
+    (now, moved)
 }
 
 /// The span that covers all that changed; `None` where that is everything, or nothing.
@@ -165,19 +168,32 @@ mod tests {
             windows.iter().zip(rows).map(cut).collect()
         };
         let (first, moved) = windows(rule, &times(0..30), &[]);
-        assert!(!moved && first.len() >= 2, "{first:?}");
+        assert!(moved.is_none() && first.len() >= 2, "{first:?}");
         let before = cuts(&first[..2], &[10, 10]);
         // Of all rows, and of those from the second window on.
         let (more, moved) = windows(rule, &times(0..45), &before);
-        assert!(!moved && more[..2] == first[..2]);
+        assert!(moved.is_none() && more[..2] == first[..2]);
         let (part, moved) = windows(rule, &times(10..45), &before[1..]);
-        assert!(!moved && part == more[1..], "{part:?} of {more:?}");
+        assert!(moved.is_none() && part == more[1..], "{part:?} of {more:?}");
         let (early, moved) = windows(rule, &times(-5..45), &before);
-        assert!(moved && early[0].from == Timestamp(-5), "rows came before the first");
+        assert_eq!((moved, early[0].from), (Some(Timestamp(-5)), Timestamp(-5)), "rows came before the first");
         // One has come to hold too many, and its rows are gone by now, as those before it.
         let (three, _) = windows(rule, &times(0..40), &[]);
         let (after, moved) = windows(rule, &times(20..45), &cuts(&three[..3], &[10, 20, 10]));
-        assert!(!moved && after[0] == three[2], "{after:?}");
+        assert!(moved.is_none() && after[0] == three[2], "{after:?}");
+        // Many rows came into the one after the last that can stay: those behind it begin elsewhere now.
+        let mut crowded = times(0..30);
+        crowded.extend(std::iter::repeat_n(Timestamp(12), 1).chain((0..14).map(|_| Timestamp(15))));
+        crowded.sort_unstable();
+        let (anew, moved) = windows(rule, &crowded, &cuts(&three[..3], &[10, 25, 10]));
+        assert_eq!(moved, Some(anew[2].from), "{anew:?}");
+        assert!(anew[0] == three[0] && anew[2].contains(three[2].from), "{anew:?}");
+        // The last one was full when it was cut, so it ends before the next begins: nothing lies between.
+        let spread: Vec<Timestamp> = (0..25).map(|i| Timestamp(i * 100)).collect();
+        let (full, _) = windows(rule, &spread[..10], &[]);
+        let (next, _) = windows(rule, &spread[..20], &cuts(&full, &[10]));
+        let (late, moved) = windows(rule, &spread, &cuts(&next, &[10, 10]));
+        assert!(moved.is_none() && late[..2] == next[..], "{late:?}");
     }
 
     #[test]

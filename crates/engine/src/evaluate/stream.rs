@@ -132,11 +132,10 @@ impl Engine {
                 before = self.store.of_reports(model.id, &stream.environment, scope, |r| Cut::of(&r)).await?;
             }
         }
-        let (windows, newest, cut_anew) = self.windows_of(stream, scope, rule, &before).await?;
-        // Nothing of another cut may stay.
-        let moved = changed || cut_anew;
-        if moved {
-            let from = windows.first().filter(|_| !changed).map_or(Timestamp::MIN, |(first, _)| first.from);
+        let (windows, newest, moved) = self.windows_of(stream, scope, rule, &before).await?;
+        let moved = if changed { Some(Timestamp::MIN) } else { moved };
+        if let Some(from) = moved {
+            // Nothing of another cut may stay.
             let of_before = TimeRange { from, to: scope.to };
             self.store.put_reports(model.id, &stream.environment, of_before, &[], &[]).await?;
         }
@@ -158,14 +157,14 @@ impl Engine {
             let (start, own) = (windows[from].0.from, ranges(windows[from].0));
             let to = from + plan::together(&windows[from..], TOGETHER, READ_ROWS, |w| ranges(w) == own);
             let span = TimeRange { from: start, to: windows[to - 1].0.to };
-            let before =
-                if moved { Vec::new() } else { self.store.reports(model.id, &stream.environment, span).await? };
+            let before = self.store.reports(model.id, &stream.environment, span).await?;
             let before: HashMap<Timestamp, &WindowReport> = before.iter().map(|r| (r.range.from, r)).collect();
             let mut batch = Vec::new();
             for (place, (range, rows)) in windows.iter().copied().enumerate().take(to).skip(from) {
                 let reason = spans.iter().rev().find(|s| s.range.from < range.to && range.from < s.range.to);
                 let earlier = before.get(&range.from).copied();
-                let Some(reason) = reason.map(|s| s.reason.as_str()).or(moved.then_some("new windows")) else {
+                let cut_anew = moved.is_some_and(|from| from <= range.from);
+                let Some(reason) = reason.map(|s| s.reason.as_str()).or(cut_anew.then_some("new windows")) else {
                     batch.extend(earlier.map(Place::Kept));
                     continue;
                 };
@@ -192,7 +191,7 @@ impl Engine {
             from = to;
         }
         writer.finish().await?;
-        if moved {
+        if changed {
             self.store.set_setting(&memory, &rule.text()).await?;
         }
         Ok(())

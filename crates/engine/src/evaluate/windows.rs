@@ -48,21 +48,21 @@ impl Engine {
         Ok(model.settings.window.settle(before, best.rows, covered))
     }
 
-    /// The windows of a stream within a range, each with its rows, the newest event, and whether they are cut
-    /// otherwise than `before`. Only windows counted by rows need all event times of the range at once.
+    /// The windows of a stream within a range, each with its rows, the newest event, and from which time on they are
+    /// cut otherwise than `before`, if they are. Only windows counted by rows need all event times of the range at once.
     pub(super) async fn windows_of(
         &self,
         stream: &Stream,
         range: TimeRange,
         rule: WindowRule,
         before: &[Cut],
-    ) -> Result<(Vec<(TimeRange, usize)>, Timestamp, bool)> {
+    ) -> Result<(Vec<(TimeRange, usize)>, Timestamp, Option<Timestamp>)> {
         let read = Read::of(range, Columns::None).gently();
         if matches!(rule, WindowRule::Count(_)) {
             let times = self.store.read_events(stream, &read).await?.times;
-            let (windows, cut_anew) = plan::windows(rule, &times, before);
+            let (windows, moved) = plan::windows(rule, &times, before);
             let newest = times.last().copied().unwrap_or(Timestamp::MIN);
-            return Ok((plan::counted(windows, &times), newest, cut_anew));
+            return Ok((plan::counted(windows, &times), newest, moved));
         }
         let mut windows: BTreeMap<Timestamp, (TimeRange, usize)> = BTreeMap::new();
         let mut newest = Timestamp::MIN;
@@ -77,7 +77,7 @@ impl Engine {
                 ControlFlow::Continue(())
             })
             .await?;
-        Ok((windows.into_values().collect(), newest, false))
+        Ok((windows.into_values().collect(), newest, None))
     }
 
     /// The rows of one window of many: read together with those that follow, so that a segment
