@@ -24,6 +24,7 @@ mod models;
 mod one;
 mod people;
 mod predicate;
+mod pruning;
 mod query;
 mod read;
 mod reports;
