@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos_router::ChooseView;
 
 use crate::pages;
+use crate::parts::part;
 
 type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -34,13 +35,10 @@ impl ChooseView for Page {
 /// The pages of one kind: their names, and the function that draws them, which is where the module is cut.
 macro_rules! kind {
     ($draw:ident, $preload:ident: $($name:ident => $page:path),* $(,)?) => {
-        #[lazy]
-        fn $draw(page: &'static str) -> AnyView {
-            match page {
-                $(stringify!($name) => $page().into_any(),)*
-                _ => ().into_any(),
-            }
-        }
+        part!($draw(page: &'static str), $preload => match page {
+            $(stringify!($name) => $page().into_any(),)*
+            _ => ().into_any(),
+        });
 
         $(
             pub const $name: Page = Page {

@@ -7,6 +7,7 @@ pub mod charts;
 pub mod components;
 mod lazy;
 pub mod pages;
+mod parts;
 pub mod server_functions;
 pub mod wire;
 

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::chart::Chart;
 use super::spec::ChartSpec;
+use crate::parts::part;
 
 /// What [`Chart`] is given.
 #[derive(Clone)]
@@ -21,10 +22,7 @@ fn chart(of: Drawing) -> AnyView {
     view! { <Chart spec title description left right/> }.into_any()
 }
 
-#[lazy]
-fn answering(of: Drawing) -> AnyView {
-    chart(of)
-}
+part!(answering(of: Drawing), __preload_answering => chart(of));
 
 /// What called this calls it again with newer data: then it is no longer what the server drew.
 pub fn later(of: Drawing) -> AnyView {

@@ -6,11 +6,9 @@ use leptos::prelude::*;
 use super::note::NoteForm;
 use super::palette::{Palette, use_overlay};
 use crate::charts::shared::use_shared;
+use crate::parts::part;
 
-#[lazy]
-fn over() -> AnyView {
-    view! { <Palette/><NoteForm/> }.into_any()
-}
+part!(over(), __preload_over => view! { <Palette/><NoteForm/> }.into_any());
 
 #[component]
 pub fn Overlays() -> impl IntoView {

@@ -33,18 +33,19 @@ where
         move |(key, _)| {
             let same = known.with_value(|k| *k == key);
             known.set_value(key.clone());
-            let shown = own.get_value().filter(|_| same).and_then(|r| r.try_get_untracked().flatten());
             let busy = (!same).then(|| Busy::begin(live));
             let asked = fetch(key);
             async move {
                 let answer = asked.await;
                 drop(busy);
-                match (answer, shown) {
-                    (Err(failure), Some(Ok(shown))) if failure.passes() => {
+                let before = || own.try_get_value().flatten()?.try_get_untracked()??.ok();
+                let passes = same && answer.as_ref().is_err_and(Failure::passes);
+                match (passes.then(before).flatten(), answer) {
+                    (Some(shown), Err(failure)) => {
                         live.lost(&failure);
                         Ok(shown)
                     }
-                    (answer, _) => {
+                    (_, answer) => {
                         live.found();
                         answer
                     }

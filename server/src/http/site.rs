@@ -1,7 +1,8 @@
 //! Static files: built by `cargo xtask`, named by their content, precompressed.
 //!
 //! With the feature `embed` they are inside the program; without it they are read from the folder
-//! that `PLIMSOLL_SITE` names, so that no check of the server waits for the browser half.
+//! that `PLIMSOLL_SITE` names, so that no check of the server waits for the browser half, or from that
+//! which `cargo leptos watch` fills.
 
 use app::Assets;
 use axum::extract::Request;
@@ -21,16 +22,53 @@ fn read(path: &str) -> Option<Vec<u8>> {
     return Embedded::get(path).map(|file| file.data.into_owned());
     #[cfg(not(feature = "embed"))]
     {
-        let folder = std::path::PathBuf::from(std::env::var("PLIMSOLL_SITE").ok()?);
         let plain = path.split('/').all(|part| !part.is_empty() && part != ".." && !part.contains('\\'));
-        if plain { std::fs::read(folder.join(path)).ok() } else { None }
+        if !plain {
+            return None;
+        }
+        if let Ok(folder) = std::env::var("PLIMSOLL_SITE") {
+            return std::fs::read(std::path::Path::new(&folder).join(path)).ok();
+        }
+        watched::read(path)
+    }
+}
+
+/// What `cargo leptos watch` makes: files that keep their names, beside the style sheets as they were written.
+#[cfg(not(feature = "embed"))]
+mod watched {
+    use std::path::PathBuf;
+    use std::time::UNIX_EPOCH;
+
+    use app::Assets;
+
+    fn folder() -> Option<PathBuf> {
+        std::env::var("LEPTOS_SITE_ROOT").ok().map(PathBuf::from)
+    }
+
+    pub fn read(path: &str) -> Option<Vec<u8>> {
+        let made = std::fs::read(folder()?.join(path));
+        // A style sheet is copied, those that it imports are not.
+        let written = || std::fs::read(PathBuf::from("style").join(path.strip_prefix("pkg/")?)).ok();
+        made.ok().or_else(written)
+    }
+
+    /// The names carry when the module was made: that is how an open page knows of another one.
+    pub fn assets() -> Option<Assets> {
+        let name = std::env::var("LEPTOS_OUTPUT_NAME").ok()?;
+        let module = std::fs::metadata(folder()?.join(format!("pkg/{name}.wasm"))).ok()?;
+        let made = module.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_millis();
+        let file = |end: &str| format!("/pkg/{name}.{end}?{made}");
+        Some(Assets { js: file("js"), wasm: file("wasm"), css: file("css") })
     }
 }
 
 /// What the pages load, as the build named it.
 pub fn assets() -> Assets {
     let manifest = read("manifest.json").unwrap_or_default();
-    serde_json::from_slice(&manifest).unwrap_or_else(|_| {
+    let known = serde_json::from_slice(&manifest).ok();
+    #[cfg(not(feature = "embed"))]
+    let known = known.or_else(watched::assets);
+    known.unwrap_or_else(|| {
         tracing::warn!(
             "no site files were found: pages come without style and script; build them with `cargo xtask start`"
         );
@@ -92,9 +130,11 @@ fn file(path: &str, coding: &'static str, bytes: Vec<u8>) -> Response {
     if !coding.is_empty() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
-    // These names change with their content.
-    let cache = if path.starts_with("pkg/") || path.ends_with(".woff2") {
+    // These names change with their content, but for those that `cargo leptos watch` gives.
+    let cache = if path.ends_with(".woff2") || path.starts_with("pkg/") && std::env::var_os("LEPTOS_WATCH").is_none() {
         "public, max-age=31536000, immutable"
+    } else if path.starts_with("pkg/") {
+        "no-cache"
     } else {
         "public, max-age=3600"
     };

@@ -1,12 +1,14 @@
 //! One incident: likely cause, signals of all layers on one axis, timeline, notes, people, and why somebody
 //! was told.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::alert::view::{Entry, EntryKind};
 use domain::annotation::{AnnotationText, Subject};
 use domain::incident::{AlignedSignal, Incident, IncidentAct, IncidentState, IncidentView};
 use domain::signal::Layer;
+use domain::time::SECOND;
 use domain::{Timestamp, format};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -286,14 +288,15 @@ fn timeline(seen: &IncidentView, filter: RwSignal<&'static str>) -> AnyView {
     let rows = move || {
         let wanted = filter.get();
         entries.with_value(|all| {
-            all.iter()
+            let shown: Vec<&Entry> = all
+                .iter()
                 .filter(|e| match wanted {
                     "people" => e.kind.of_people(),
                     "evidence" => matches!(e.kind, EntryKind::Alert | EntryKind::Change | EntryKind::Evidence),
                     _ => !matches!(e.kind, EntryKind::Decision | EntryKind::Route),
                 })
-                .map(entry)
-                .collect::<Vec<_>>()
+                .collect();
+            shown.chunk_by(|a, b| same_message(a, b)).filter_map(entry).collect::<Vec<_>>()
         })
     };
     view! {
@@ -303,7 +306,18 @@ fn timeline(seen: &IncidentView, filter: RwSignal<&'static str>) -> AnyView {
     .into_any()
 }
 
-fn entry(e: &Entry) -> AnyView {
+/// Whether both say the same of sending: a message about many alerts is kept with each of them.
+fn same_message(a: &Entry, b: &Entry) -> bool {
+    a.kind == EntryKind::Delivery && b.kind == a.kind && a.title == b.title && a.text == b.text
+}
+
+/// One entry, or some that say the same one after the other.
+fn entry(same: &[&Entry]) -> Option<AnyView> {
+    let (e, last) = (*same.first()?, *same.last()?);
+    let alerts = same.iter().map(|e| &e.fingerprint).collect::<BTreeSet<_>>().len();
+    let alerts = (alerts > 1).then(|| view! { <span class="tag">{format!("{alerts} alerts")}</span> });
+    let again = (last.at.0 - e.at.0 >= SECOND)
+        .then(|| view! { <span class="tag">{format!("last at {}", last.at.here().clock_seconds())}</span> });
     let node = if e.who.is_empty() {
         let icon = match e.kind {
             EntryKind::Alert => "bell",
@@ -318,10 +332,10 @@ fn entry(e: &Entry) -> AnyView {
     } else {
         view! { <Avatar name=e.who.clone()/> }.into_any()
     };
-    view! {
-        <li><time>{e.at.here().clock_seconds()}</time><span class="node">{node}</span><div><b>{e.title.clone()}</b><span class="tag">{e.kind.name().replace('_', " ")}</span><p class="mid">{e.text.clone()}</p></div></li>
-    }
-    .into_any()
+    let view = view! {
+        <li><time>{e.at.here().clock_seconds()}</time><span class="node">{node}</span><div><b>{e.title.clone()}</b><span class="tag">{e.kind.name().replace('_', " ")}</span>{alerts}{again}<p class="mid">{e.text.clone()}</p></div></li>
+    };
+    Some(view.into_any())
 }
 
 fn notes(seen: &IncidentView, act: Act, flag: Annotate) -> AnyView {

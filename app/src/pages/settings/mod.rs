@@ -35,6 +35,7 @@ use leptos_router::hooks::use_location;
 
 use crate::components::frame::Frame;
 use crate::components::panel::{Empty, Failed};
+use crate::components::reading::standing;
 use crate::server_functions::Failure;
 use crate::server_functions::views::me;
 use crate::wire::resource;
@@ -47,20 +48,18 @@ fn Settings(#[prop(into)] title: String, children: Children) -> impl IntoView {
     let link = move |href: &'static str, name: &'static str| {
         view! { <a href=href aria-current=move || (path.get() == href).then_some("page")>{name}</a> }
     };
-    let admin = move || {
-        Suspend::new(async move {
-            let role = who.await.ok().and_then(|m| m.role);
-            (role == Some(Role::Administrator)).then(|| {
-                view! {
-                    <div class="lab">"Workspace"</div>
-                    {link("/settings/installation", "Installation")}
-                    {link("/settings/people", "People and roles")}
-                    {link("/settings/keys", "API keys")}
-                    {link("/settings/audit", "Audit")}
-                }
-            })
+    let admin = standing(move || async move {
+        let role = who.await.ok().and_then(|m| m.role);
+        (role == Some(Role::Administrator)).then(|| {
+            view! {
+                <div class="lab">"Workspace"</div>
+                {link("/settings/installation", "Installation")}
+                {link("/settings/people", "People and roles")}
+                {link("/settings/keys", "API keys")}
+                {link("/settings/audit", "Audit")}
+            }
         })
-    };
+    });
     view! {
         <Title text=title.clone()/>
         <Frame title=Signal::stored(title) crumbs=vec![("Settings", "/settings")]>
