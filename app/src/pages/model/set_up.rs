@@ -16,7 +16,7 @@ use leptos_router::hooks::{use_navigate, use_params_map};
 use super::ModelTabs;
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::reading::awaited;
 use crate::components::status::Status;
@@ -147,7 +147,7 @@ fn general(model: &Model, act: Change) -> AnyView {
         Task::ALL.into_iter().map(|task| option(task.name(), task.title().to_string(), task == model.task)).collect();
     let positive = (model.task == Task::BinaryClassification).then(|| {
         let class = model.schema.positive_class.clone().unwrap_or_default();
-        view! { <label class="f"><span>"Class that means yes"</span><input class="in mono" name="positive" value=class maxlength="200"/></label> }
+        view! { <label class="f"><span>"Class that means yes"</span><input class="in mono" name="positive" {..given(class)} maxlength="200"/></label> }
     });
     let settings = model.settings.clone();
     let name = model.name.clone();
@@ -167,13 +167,13 @@ fn general(model: &Model, act: Change) -> AnyView {
             act.dispatch((name.clone(), change));
         }>
             {move || outcome(act.value().get(), "Saved.")}
-            <label class="f"><span>"Title"</span><input class="in" name="title" value=model.title.clone() maxlength="100" required/></label>
-            <label class="f"><span>"System it belongs to"</span><input class="in mono" name="system" value=model.system.clone() maxlength="100" required/></label>
-            <label class="f"><span>"What it does, for people who do not know it"</span><input class="in" name="purpose" value=settings.purpose maxlength="100" placeholder="Decides loan applications"/></label>
-            <label class="f"><span>"Owner"</span><input class="in" name="owner" value=settings.owner maxlength="100"/></label>
+            <label class="f"><span>"Title"</span><input class="in" name="title" {..given(model.title.clone())} maxlength="100" required/></label>
+            <label class="f"><span>"System it belongs to"</span><input class="in mono" name="system" {..given(model.system.clone())} maxlength="100" required/></label>
+            <label class="f"><span>"What it does, for people who do not know it"</span><input class="in" name="purpose" {..given(settings.purpose)} maxlength="100" placeholder="Decides loan applications"/></label>
+            <label class="f"><span>"Owner"</span><input class="in" name="owner" {..given(settings.owner)} maxlength="100"/></label>
             <label class="f"><span>"Task"</span><select class="in" name="task">{tasks}</select></label>
             {positive}
-            <label class="f"><span>"Low confidence is below"</span><input class="in" name="low" type="number" min="0" max="1" step="any" value=settings.low_confidence.to_string() required/></label>
+            <label class="f"><span>"Low confidence is below"</span><input class="in" name="low" type="number" min="0" max="1" step="any" {..given(settings.low_confidence.to_string())} required/></label>
             <div><button class="btn" type="submit">"Save"</button></div>
         </form>
     }
@@ -216,7 +216,7 @@ fn windows(view: &ModelSetUpView, act: Change) -> AnyView {
         }>
             {move || outcome(act.value().get(), "Saved; every window is being computed again.")}
             <label class="f"><span>"Windows"</span><select class="in" name="window">{options}</select></label>
-            <label class="f"><span>"Predictions, where windows have a number of them"</span><input class="in" name="count" type="number" min="10" max="1000000" value=counted.to_string()/></label>
+            <label class="f"><span>"Predictions, where windows have a number of them"</span><input class="in" name="count" type="number" min="10" max="1000000" {..given(counted.to_string())}/></label>
             <label class="f"><span>"Outcomes may take"</span><select class="in" name="horizon">{horizons}</select></label>
             <div><button class="btn" type="submit">"Save"</button></div>
         </form>
@@ -250,7 +250,7 @@ fn baselines(view: &ModelSetUpView, acts: Acts) -> AnyView {
                 <h3 class="lab">"Compare with predictions"</h3>
                 {move || failure.get().map(|text| view! { <p class="note critical" role="alert">{text}</p> })}
                 {move || outcome(acts.choose.value().get(), "Every window is being compared with it.")}
-                <label class="f"><span>"Name"</span><input class="in mono" name="name" value="usual" maxlength="64" required/></label>
+                <label class="f"><span>"Name"</span><input class="in mono" name="name" {..given("usual")} maxlength="64" required/></label>
                 <label class="f"><span>"Which"</span><select class="in" name="kind">
                     {option("range", "a range that stays".into(), true)}
                     {option("rolling", "what came before each window".into(), false)}
@@ -260,8 +260,8 @@ fn baselines(view: &ModelSetUpView, acts: Acts) -> AnyView {
                     {[("7d", "1 week"), ("14d", "2 weeks"), ("28d", "4 weeks"), ("56d", "8 weeks")].map(|(v, words)| option(v, words.into(), v == "14d")).into_iter().collect::<Vec<_>>()}
                 </select></label>
                 <label class="f"><span>"Environment, for a range"</span><select class="in" name="environment">{environments}</select></label>
-                <label class="f"><span>{format!("From, {}", zone_label())}</span><input class="in" type="datetime-local" name="from" value=from/></label>
-                <label class="f"><span>{format!("To, {}", zone_label())}</span><input class="in" type="datetime-local" name="to" value=to/></label>
+                <label class="f"><span>{format!("From, {}", zone_label())}</span><input class="in" type="datetime-local" name="from" {..given(from)}/></label>
+                <label class="f"><span>{format!("To, {}", zone_label())}</span><input class="in" type="datetime-local" name="to" {..given(to)}/></label>
                 <div><button class="btn" type="submit">"Compare with these"</button></div>
             </form>
         }
@@ -354,8 +354,8 @@ fn column_row(i: usize, field: &Field, compared: bool) -> impl IntoView + use<> 
             <td><select class="in sm" name=format!("values:{i}") aria-label=label("Values")>
                 {option("number", "numbers".into(), field.numeric)}{option("category", "categories".into(), !field.numeric)}
             </select></td>
-            <td><input class="in sm" name=format!("unit:{i}") aria-label=label("Unit") value=field.unit.clone() maxlength="20"/></td>
-            <td class="num"><input class="in sm num" name=format!("weight:{i}") aria-label=label("Weight") inputmode="decimal" value=weight placeholder="–"/></td>
+            <td><input class="in sm" name=format!("unit:{i}") aria-label=label("Unit") {..given(field.unit.clone())} maxlength="20"/></td>
+            <td class="num"><input class="in sm num" name=format!("weight:{i}") aria-label=label("Weight") inputmode="decimal" {..given(weight)} placeholder="–"/></td>
             <td><input type="checkbox" name=format!("group:{i}") aria-label=label("Compare groups") checked=compared/></td>
         </tr>
     }

@@ -14,7 +14,7 @@ use crate::charts::chart::Chart;
 use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::components::panel::{Empty, Failed, Loading, Panel};
 use crate::components::reading::awaited;
 use crate::components::state::encoded;
@@ -238,13 +238,13 @@ fn editor(
             {move || outcome(save.value().get(), "Kept; every window is being judged again.")}
             <label class="f"><span>"Rule"</span><select class="in" name="rule">{options}</select></label>
             <div class="row gap-12 wrap">
-                <label class="f"><span>"Deviations, %, or windows"</span><input class="in num" name="number" inputmode="decimal" value=format::compact(number(&rule))/></label>
-                <label class="f"><span>"Fixed lower"</span><input class="in num" name="lower" inputmode="decimal" value=text(lower)/></label>
-                <label class="f"><span>"Fixed upper"</span><input class="in num" name="upper" inputmode="decimal" value=text(upper)/></label>
+                <label class="f"><span>"Deviations, %, or windows"</span><input class="in num" name="number" inputmode="decimal" {..given(format::compact(number(&rule)))}/></label>
+                <label class="f"><span>"Fixed lower"</span><input class="in num" name="lower" inputmode="decimal" {..given(text(lower))}/></label>
+                <label class="f"><span>"Fixed upper"</span><input class="in num" name="upper" inputmode="decimal" {..given(text(upper))}/></label>
             </div>
             <div class="row gap-12 wrap">
-                <label class="f"><span>"Counts when outside in"</span><input class="in num" name="windows" type="number" min="1" max="10" value=windows.to_string()/></label>
-                <label class="f"><span>"of the last windows"</span><input class="in num" name="of" type="number" min="1" max="10" value=of.to_string()/></label>
+                <label class="f"><span>"Counts when outside in"</span><input class="in num" name="windows" type="number" min="1" max="10" {..given(windows.to_string())}/></label>
+                <label class="f"><span>"of the last windows"</span><input class="in num" name="of" type="number" min="1" max="10" {..given(of.to_string())}/></label>
                 <label class="f"><span>"Judged"</span><select class="in" name="on"><option {..initially("selected", on)} value="on">"yes"</option><option {..initially("selected", !on)} value="off">"no"</option></select></label>
                 <label class="f"><span>"Then"</span><select class="in" name="keep"><option value="no">"only try it"</option>{allowed.then(|| view! { <option value="yes">"keep it"</option> })}</select></label>
             </div>

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 use super::Settings;
 use crate::components::form::{Sent, outcome};
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::components::panel::{Failed, Loading, Panel};
 use crate::components::reading::standing;
 use crate::server_functions::evaluation::{kpis, set_kpis, weigh_health, weights_of_health};
@@ -85,7 +85,7 @@ fn line(i: usize, kpi: Option<&Kpi>) -> AnyView {
     let name = |field: &str| format!("{field}{i}");
     let text = |of: fn(&Kpi) -> String| kpi.map(of).unwrap_or_default();
     let field = |label: &'static str, field: &str, value: String, class: &'static str, hint: &'static str| {
-        view! { <label class="f"><span>{label}</span><input class=class name=name(field) value=value placeholder=hint autocomplete="off"/></label> }
+        view! { <label class="f"><span>{label}</span><input class=class name=name(field) {..given(value)} placeholder=hint autocomplete="off"/></label> }
     };
     let layers: Vec<_> = Layer::ALL
         .into_iter()
@@ -187,11 +187,11 @@ fn scales(
 ) -> AnyView {
     let layers: Vec<_> = Layer::ALL
         .into_iter()
-        .map(|l| view! { <label class="f"><span>{l.title()}</span><input class="in num" name=format!("layer:{}", l.name()) inputmode="decimal" value=format::fixed(weights.layer(l), 2)/></label> })
+        .map(|l| view! { <label class="f"><span>{l.title()}</span><input class="in num" name=format!("layer:{}", l.name()) inputmode="decimal" {..given(format::fixed(weights.layer(l), 2))}/></label> })
         .collect();
     let own: Vec<_> = systems
         .iter()
-        .map(|s| view! { <label class="f"><span class="mono">{s.clone()}</span><input class="in num" name=format!("system:{s}") inputmode="decimal" value=weights.system(s).to_string()/></label> })
+        .map(|s| view! { <label class="f"><span class="mono">{s.clone()}</span><input class="in num" name=format!("system:{s}") inputmode="decimal" {..given(weights.system(s).to_string())}/></label> })
         .collect();
     let none = own.is_empty();
     let names = systems.to_vec();

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::Settings;
 use crate::components::form::{Sent, outcome};
+use crate::components::lasting::given;
 use crate::components::panel::{Failed, Loading};
 use crate::components::reading::standing;
 use crate::server_functions::telemetry::{prices, set_prices};
@@ -26,7 +27,7 @@ pub fn Prices() -> impl IntoView {
             let label = price.as_ref().map_or_else(|| format!("new line {}", i + 1), |p| p.model.clone());
             let field = |name: &str, value: String, wide: bool| {
                 let class = if wide { "in sm mono" } else { "in sm num" };
-                view! { <td><input class=class name=format!("{name}{i}") value=value autocomplete="off" aria-label=format!("{name}, {label}")/></td> }
+                view! { <td><input class=class name=format!("{name}{i}") {..given(value)} autocomplete="off" aria-label=format!("{name}, {label}")/></td> }
             };
             let (provider, model) = price.as_ref().map(|p| (p.provider.clone(), p.model.clone())).unwrap_or_default();
             view! {
