@@ -23,6 +23,7 @@ use crate::components::alert::{Avatar, Sev, state, value};
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
+use crate::components::lasting::given;
 use crate::components::live::use_live;
 use crate::components::palette::{Over, use_overlay};
 use crate::components::panel::{Empty, Failed, Loading};
@@ -192,7 +193,7 @@ fn page(seen: AlertsView, saved: &[SavedView], asked: &Asked, place: &Place, han
         <div class="ala"><aside class="views" aria-label="Views">{views}</aside>
         <div>
             <div class="row wrap fb">{chips}
-                <form method="get" action="/alerts" class="row" role="search">{hidden}<input class="in sm fnd2" type="search" name="q" value=text aria-label="Words in alerts" placeholder="Words in names and labels"/></form>
+                <form method="get" action="/alerts" class="row" role="search">{hidden}<input class="in sm fnd2" type="search" name="q" {..given(text)} aria-label="Words in alerts" placeholder="Words in names and labels"/></form>
                 <span class="right row"><span class="hint" id="grp">"Group by"</span><span class="seg" role="group" aria-labelledby="grp">{tabs}</span></span></div>
             {bulk(hands, &seen.incidents)}
             {table}

@@ -15,6 +15,7 @@ use super::{Change, LENGTHS, Plan, Test};
 use crate::components::alert::Avatar;
 use crate::components::form::Sent;
 use crate::components::icons::Icon;
+use crate::components::lasting::given;
 use crate::components::panel::{Empty, Panel};
 use crate::components::status::Status;
 use crate::server_functions::Failure;
@@ -112,10 +113,10 @@ pub fn schedules(seen: &OnCallView, plan: Memo<Plan>, change: Change) -> AnyView
             change.dispatch(Edit::Schedule(Schedule { name: sent.text("name").trim().to_string(), zone: sent.text("zone"), people: list(sent.text("people")), first_day: sent.text("first"), handover, days: sent.text("days").parse().unwrap_or(7), overrides: Vec::new() }));
         }>
             <label class="f"><span>"Name"</span><input class="in" name="name" required maxlength="100"/></label>
-            <label class="f grow"><span>"People in the order of their turns, by commas"</span><input class="in" name="people" required value=all/></label>
+            <label class="f grow"><span>"People in the order of their turns, by commas"</span><input class="in" name="people" required {..given(all)}/></label>
             <label class="f"><span>"Turn"</span><select class="in" name="days"><option value="7">"a week"</option><option value="1">"a day"</option><option value="14">"two weeks"</option></select></label>
-            <label class="f"><span>"First turn"</span><input class="in" type="date" name="first" required value=first/></label>
-            <label class="f"><span>"Changes at"</span><input class="in" type="time" name="handover" value="09:00"/></label>
+            <label class="f"><span>"First turn"</span><input class="in" type="date" name="first" required {..given(first)}/></label>
+            <label class="f"><span>"Changes at"</span><input class="in" type="time" name="handover" {..given("09:00")}/></label>
             <label class="f"><span>"Zone"</span><input class="in" name="zone" placeholder="Europe/Berlin"/></label>
             <button class="btn pri end" type="submit">"Add"</button></form></details></section>
     }
@@ -300,7 +301,7 @@ pub fn destinations(seen: &OnCallView, change: Change, test: Test, wrong: Wrong)
             }
         }>
             <datalist id="receivers">{names}</datalist>
-            <label class="f"><span>"Receiver"</span><input class="in" name="receiver" list="receivers" required size="12" maxlength="100" value=first/></label>
+            <label class="f"><span>"Receiver"</span><input class="in" name="receiver" list="receivers" required size="12" maxlength="100" {..given(first)}/></label>
             <label class="f"><span>"By"</span><select class="in" name="kind" on:change=move |event| {
                 let kind = event_target_value(&event);
                 example.set(KINDS.into_iter().find(|k| k.0 == kind).map_or("", |k| k.2));
@@ -357,7 +358,7 @@ pub fn dry_run(who: Action<(String, Option<Timestamp>), Result<DryRun, Failure>>
             let sent = Sent::of(&event);
             who.dispatch((sent.text("labels"), Timestamp::parse(&format!("{}:00Z", sent.text("at")))));
         }>
-            <label class="f"><span>"Of an alert with"</span><input class="in mono" name="labels" required value="severity=\"critical\""/></label>
+            <label class="f"><span>"Of an alert with"</span><input class="in mono" name="labels" required {..given("severity=\"critical\"")}/></label>
             <label class="f"><span>"At, UTC; now where empty"</span><input class="in" type="datetime-local" name="at"/></label>
             <button class="btn" type="submit">"Ask"</button></form>
         <div class="mt-12" aria-live="polite">{answer}</div></Panel>

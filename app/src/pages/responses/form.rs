@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::components::form::Sent;
 use crate::components::icons::Icon;
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::server_functions::Failure;
 
 pub type Save = Action<Response, Result<(), Failure>>;
@@ -53,13 +53,13 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
         <form class="col gap-12 mt-12" method="post" on:submit=submit>
             <div class="row wrap gap-12">{name_field}
                 <label class="f"><span>"Who decides"</span><select class="in" name="control">{controls}</select></label></div>
-            <label class="f"><span>"What it does, for whoever decides at night"</span><input class="in" name="description" maxlength="4000" value=text(&|r| r.description.clone())/></label>
+            <label class="f"><span>"What it does, for whoever decides at night"</span><input class="in" name="description" maxlength="4000" {..given(text(&|r| r.description.clone()))}/></label>
             <div class="row wrap gap-12">
-                <label class="f grow"><span>"For alerts with"</span><input class="in mono" name="matchers" required autocomplete="off" placeholder="alertname=\"Feed stale\", service=\"income-feed\"" value=matchers/></label>
-                <label class="f"><span>"That have fired for"</span><input class="in" name="after" placeholder="0" value=after/></label></div>
+                <label class="f grow"><span>"For alerts with"</span><input class="in mono" name="matchers" required autocomplete="off" placeholder="alertname=\"Feed stale\", service=\"income-feed\"" {..given(matchers)}/></label>
+                <label class="f"><span>"That have fired for"</span><input class="in" name="after" placeholder="0" {..given(after)}/></label></div>
             <div class="row wrap gap-12">
-                <label class="f grow"><span>"Called by POST"</span><input class="in mono" name="url" type="url" required autocomplete="off" placeholder="https://automation.example/restart" value=text(&|r| r.url.clone())/></label>
-                <label class="f grow"><span>"To take it back; empty where that cannot be"</span><input class="in mono" name="undo_url" type="url" autocomplete="off" value=text(&|r| r.undo_url.clone())/></label>
+                <label class="f grow"><span>"Called by POST"</span><input class="in mono" name="url" type="url" required autocomplete="off" placeholder="https://automation.example/restart" {..given(text(&|r| r.url.clone()))}/></label>
+                <label class="f grow"><span>"To take it back; empty where that cannot be"</span><input class="in mono" name="undo_url" type="url" autocomplete="off" {..given(text(&|r| r.undo_url.clone()))}/></label>
                 <label class="f"><span>"Secret that signs it"</span><input class="in mono" name="secret" type="password" autocomplete="off" placeholder=secret_hint/></label></div>
             <div class="row wrap gap-12 top">
                 <label class="f grow"><span>"Parameters, JSON; {{value}} and {{labels.NAME}} are filled in"</span><textarea class="in mono" name="parameters" rows="5" spellcheck="false" placeholder="{\"service\": \"{{labels.service}}\"}">{parameters}</textarea></label>
@@ -68,10 +68,10 @@ pub fn editor(of: Option<&ResponseView>, save: Save, wrong: RwSignal<Option<Stri
             <p class="row gap-8"><button class="btn xs" type="button" disabled=full on:click=move |_| calls.update(|n| *n += 1)><Icon name="plus" small=true/>"Then call"</button>
                 <span class="hint">"each when the one before it has answered; where one fails, those before it are taken back"</span></p>
             <div class="row wrap gap-12">
-                <label class="f"><span>"A proposal holds for"</span><input class="in" name="holds" value=span(&|r| r.holds, 60 * MINUTE)/></label>
-                <label class="f"><span>"It helps within"</span><input class="in" name="helps_within" value=span(&|r| r.helps_within, 15 * MINUTE)/></label>
-                <label class="f"><span>"Rests between runs"</span><input class="in" name="rest" value=span(&|r| r.rest, 15 * MINUTE)/></label>
-                <label class="f"><span>"Runs a day, at most"</span><input class="in num" name="per_day" inputmode="numeric" value=per_day/></label></div>
+                <label class="f"><span>"A proposal holds for"</span><input class="in" name="holds" {..given(span(&|r| r.holds, 60 * MINUTE))}/></label>
+                <label class="f"><span>"It helps within"</span><input class="in" name="helps_within" {..given(span(&|r| r.helps_within, 15 * MINUTE))}/></label>
+                <label class="f"><span>"Rests between runs"</span><input class="in" name="rest" {..given(span(&|r| r.rest, 15 * MINUTE))}/></label>
+                <label class="f"><span>"Runs a day, at most"</span><input class="in num" name="per_day" inputmode="numeric" {..given(per_day)}/></label></div>
             <label class="row"><input type="checkbox" name="dry_run" value="yes" {..initially("checked", dry_run)}/><span>"Its receiver understands \"dry_run\": true: it is tried before it is decided"</span></label>
             <label class="row"><input type="checkbox" name="enabled" value="yes" {..initially("checked", enabled)}/><span>"Alerts propose it"</span></label>
             <p><button class="btn pri" type="submit">"Keep the response"</button></p></form>
@@ -87,9 +87,9 @@ fn call(place: usize, of: Option<&Call>) -> AnyView {
     view! {
         <fieldset><legend class="lab">{format!("Call {}", place + 2)}</legend>
             <div class="row wrap gap-12">
-                <label class="f"><span>"What it does, in a few words"</span><input class="in" name=field("name") maxlength="200" value=text(of.map(|c| &c.name))/></label>
-                <label class="f grow"><span>"Then called by POST; empty takes it away"</span><input class="in mono" name=field("url") type="url" autocomplete="off" value=text(of.map(|c| &c.url))/></label>
-                <label class="f grow"><span>"To take this call back"</span><input class="in mono" name=field("undo_url") type="url" autocomplete="off" value=text(of.map(|c| &c.undo_url))/></label></div>
+                <label class="f"><span>"What it does, in a few words"</span><input class="in" name=field("name") maxlength="200" {..given(text(of.map(|c| &c.name)))}/></label>
+                <label class="f grow"><span>"Then called by POST; empty takes it away"</span><input class="in mono" name=field("url") type="url" autocomplete="off" {..given(text(of.map(|c| &c.url)))}/></label>
+                <label class="f grow"><span>"To take this call back"</span><input class="in mono" name=field("undo_url") type="url" autocomplete="off" {..given(text(of.map(|c| &c.undo_url)))}/></label></div>
             <label class="f mt-8"><span>"Its parameters, JSON"</span><textarea class="in mono" name=field("parameters") rows="3" spellcheck="false">{parameters}</textarea></label></fieldset>
     }
     .into_any()

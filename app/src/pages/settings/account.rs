@@ -9,7 +9,7 @@ use leptos_router::hooks::use_query_map;
 use super::Settings;
 use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::components::live::use_live;
 use crate::components::note::written;
 use crate::components::panel::{Empty, Failed};
@@ -107,7 +107,7 @@ fn Look(of: Preferences) -> impl IntoView {
                 <label class="f"><span>"Page after signing in"</span><select class="in" name="start">{starts}</select></label>
             </div>
             <div class="f"><label for="zone">"Times are shown in"</label>
-                <div class="row gap-8"><input class="in mono" id="zone" name="zone" list="zones" placeholder="UTC" maxlength="64" autocomplete="off" value=of.zone node_ref=zone_field/>
+                <div class="row gap-8"><input class="in mono" id="zone" name="zone" list="zones" placeholder="UTC" maxlength="64" autocomplete="off" {..given(of.zone)} node_ref=zone_field/>
                     <button class="btn" type="button" on:click=move |_| fill()>"As this browser"</button></div>
                 <datalist id="zones">{zones}</datalist>
             </div>

@@ -8,7 +8,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{Settings, listed};
 use crate::components::form::{Sent, outcome};
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::components::panel::Loading;
 use crate::components::reading::standing;
 use crate::components::state::encoded;
@@ -110,9 +110,9 @@ fn about(signal: SignalKnown, save: Save) -> AnyView {
             save.dispatch((name.clone(), note));
         }>
             <section><h2 class="mono">{signal.name.clone()}</h2>
-                <div class="two"><label class="f"><span>"Title"</span><input class="in" name="title" maxlength="200" autocomplete="off" value=signal.title/></label>
-                <label class="f"><span>"Owner"</span><input class="in" name="owner" maxlength="200" autocomplete="off" placeholder="a team or a person" value=signal.owner/></label></div>
-                <div class="three mt-12"><label class="f"><span>"Unit"</span><input class="in mono" name="unit" maxlength="200" autocomplete="off" placeholder="ms, By, 1, EUR" value=signal.unit/></label>
+                <div class="two"><label class="f"><span>"Title"</span><input class="in" name="title" maxlength="200" autocomplete="off" {..given(signal.title)}/></label>
+                <label class="f"><span>"Owner"</span><input class="in" name="owner" maxlength="200" autocomplete="off" placeholder="a team or a person" {..given(signal.owner)}/></label></div>
+                <div class="three mt-12"><label class="f"><span>"Unit"</span><input class="in mono" name="unit" maxlength="200" autocomplete="off" placeholder="ms, By, 1, EUR" {..given(signal.unit)}/></label>
                 <label class="f"><span>"Layer"</span><select class="in" name="layer">{layers}</select></label>
                 <label class="f"><span>"Better"</span><select class="in" name="better">{better}</select></label></div>
                 <div class="row mt-12"><span class="hint grow">"A share from 0 to 1 has the unit 1 and is shown in percent."</span><button class="btn pri" type="submit">"Save"</button></div>
