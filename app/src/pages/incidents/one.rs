@@ -8,7 +8,7 @@ use domain::alert::view::{Entry, EntryKind};
 use domain::annotation::{AnnotationText, Subject};
 use domain::incident::{AlignedSignal, Incident, IncidentAct, IncidentState, IncidentView};
 use domain::signal::Layer;
-use domain::time::SECOND;
+use domain::time::MINUTE;
 use domain::{Timestamp, format};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -296,7 +296,7 @@ fn timeline(seen: &IncidentView, filter: RwSignal<&'static str>) -> AnyView {
                     _ => !matches!(e.kind, EntryKind::Decision | EntryKind::Route),
                 })
                 .collect();
-            shown.chunk_by(|a, b| same_message(a, b)).filter_map(entry).collect::<Vec<_>>()
+            told_once(shown).iter().filter_map(|same| entry(same)).collect::<Vec<_>>()
         })
     };
     view! {
@@ -306,18 +306,31 @@ fn timeline(seen: &IncidentView, filter: RwSignal<&'static str>) -> AnyView {
     .into_any()
 }
 
-/// Whether both say the same of sending: a message about many alerts is kept with each of them.
-fn same_message(a: &Entry, b: &Entry) -> bool {
-    a.kind == EntryKind::Delivery && b.kind == a.kind && a.title == b.title && a.text == b.text
+/// Alerts that come together are told of each by itself, in the same words: those of one minute are one entry, which
+/// stands where the first of them was.
+fn told_once(entries: Vec<&Entry>) -> Vec<Vec<&Entry>> {
+    let mut told: Vec<Vec<&Entry>> = Vec::new();
+    for entry in entries {
+        let of_telling = matches!(entry.kind, EntryKind::Delivery | EntryKind::OnCall);
+        let same = |known: &&mut Vec<&Entry>| {
+            known.first().is_some_and(|first| {
+                (first.kind, &first.title, &first.text) == (entry.kind, &entry.title, &entry.text)
+                    && entry.at.0 - first.at.0 < MINUTE
+            })
+        };
+        match told.iter_mut().rev().find(same).filter(|_| of_telling) {
+            Some(known) => known.push(entry),
+            None => told.push(vec![entry]),
+        }
+    }
+    told
 }
 
-/// One entry, or some that say the same one after the other.
+/// One entry, or some that say the same.
 fn entry(same: &[&Entry]) -> Option<AnyView> {
-    let (e, last) = (*same.first()?, *same.last()?);
+    let e = *same.first()?;
     let alerts = same.iter().map(|e| &e.fingerprint).collect::<BTreeSet<_>>().len();
     let alerts = (alerts > 1).then(|| view! { <span class="tag">{format!("{alerts} alerts")}</span> });
-    let again = (last.at.0 - e.at.0 >= SECOND)
-        .then(|| view! { <span class="tag">{format!("last at {}", last.at.here().clock_seconds())}</span> });
     let node = if e.who.is_empty() {
         let icon = match e.kind {
             EntryKind::Alert => "bell",
@@ -333,7 +346,7 @@ fn entry(same: &[&Entry]) -> Option<AnyView> {
         view! { <Avatar name=e.who.clone()/> }.into_any()
     };
     let view = view! {
-        <li><time>{e.at.here().clock_seconds()}</time><span class="node">{node}</span><div><b>{e.title.clone()}</b><span class="tag">{e.kind.name().replace('_', " ")}</span>{alerts}{again}<p class="mid">{e.text.clone()}</p></div></li>
+        <li><time>{e.at.here().clock_seconds()}</time><span class="node">{node}</span><div><b>{e.title.clone()}</b><span class="tag">{e.kind.name().replace('_', " ")}</span>{alerts}<p class="mid">{e.text.clone()}</p></div></li>
     };
     Some(view.into_any())
 }
@@ -453,4 +466,37 @@ fn review(i: &Incident, act: Act) -> AnyView {
             <button class="btn sm mt-8" type="submit">"Keep"</button></form></section>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_alerts_of_one_minute_is_said_once() {
+        let told = |at: i64, kind, fingerprint: &str, title: &str| Entry {
+            id: 0,
+            at: Timestamp(at),
+            incident: None,
+            fingerprint: fingerprint.into(),
+            kind,
+            who: String::new(),
+            title: title.into(),
+            text: "no mail server".into(),
+            good: None,
+        };
+        let all = [
+            told(0, EntryKind::OnCall, "a", "Policy"),
+            told(1, EntryKind::Delivery, "a", "E-mail"),
+            told(2, EntryKind::OnCall, "b", "Policy"),
+            told(3, EntryKind::Delivery, "b", "E-mail"),
+            told(4, EntryKind::Note, "", "Note"),
+            told(5, EntryKind::Note, "", "Note"),
+            told(MINUTE + 1, EntryKind::Delivery, "a", "E-mail"),
+        ];
+        let shown: Vec<(EntryKind, usize)> =
+            told_once(all.iter().collect()).iter().map(|same| (same[0].kind, same.len())).collect();
+        let (called, sent, note) = (EntryKind::OnCall, EntryKind::Delivery, EntryKind::Note);
+        assert_eq!(shown, [(called, 2), (sent, 2), (note, 1), (note, 1), (sent, 1)]);
+    }
 }
