@@ -131,7 +131,8 @@ fn file(path: &str, coding: &'static str, bytes: Vec<u8>) -> Response {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     // These names change with their content, but for those that `cargo leptos watch` gives.
-    let cache = if path.ends_with(".woff2") || path.starts_with("pkg/") && std::env::var_os("LEPTOS_WATCH").is_none() {
+    let watched = cfg!(not(feature = "embed")) && std::env::var_os("LEPTOS_WATCH").is_some();
+    let cache = if path.ends_with(".woff2") || path.starts_with("pkg/") && !watched {
         "public, max-age=31536000, immutable"
     } else if path.starts_with("pkg/") {
         "no-cache"

@@ -163,8 +163,9 @@ impl Engine {
             for (place, (range, rows)) in windows.iter().copied().enumerate().take(to).skip(from) {
                 let reason = spans.iter().rev().find(|s| s.range.from < range.to && range.from < s.range.to);
                 let earlier = before.get(&range.from).copied();
-                let cut_anew = moved.is_some_and(|from| from <= range.from);
-                let Some(reason) = reason.map(|s| s.reason.as_str()).or(cut_anew.then_some("new windows")) else {
+                // Of what was cut anew nothing is said any more, also where judging it was broken off.
+                let unsaid = earlier.is_none().then_some("new windows");
+                let Some(reason) = reason.map(|s| s.reason.as_str()).or(unsaid) else {
                     batch.extend(earlier.map(Place::Kept));
                     continue;
                 };
