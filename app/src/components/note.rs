@@ -6,6 +6,7 @@ use domain::zone::Zone;
 use leptos::prelude::*;
 
 use super::form::{Sent, outcome};
+use super::lasting::given;
 use super::live::use_live;
 use super::modal::Modal;
 use super::zone::{Here, zone, zone_label};
@@ -86,8 +87,8 @@ pub fn NoteForm() -> impl IntoView {
                             <p class="hint">{format!("Shown on every chart that concerns {}.", about(&draft.about))}</p>
                             <label class="f"><span>"What is there to know"</span><textarea class="in" name="text" rows="3" maxlength="4000" required autofocus></textarea></label>
                             <div class="two m0">
-                                <label class="f"><span>{format!("At, {}", zone_label())}</span><input class="in" name="at" value=shown(draft.at) required/></label>
-                                <label class="f"><span>"Until, empty for an instant"</span><input class="in" name="until" value=draft.until.map(shown).unwrap_or_default()/></label>
+                                <label class="f"><span>{format!("At, {}", zone_label())}</span><input class="in" name="at" {..given(shown(draft.at))} required/></label>
+                                <label class="f"><span>"Until, empty for an instant"</span><input class="in" name="until" {..given(draft.until.map(shown).unwrap_or_default())}/></label>
                             </div>
                             <label class="f"><span>"Tags"</span><input class="in" name="tags" placeholder="maintenance, campaign" maxlength="200"/></label>
                             {move || outcome(save.value().get(), "")}

@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::traces::trace_link;
 use super::{DEFAULT, carried, more, to_the_second, with};
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
@@ -53,10 +53,10 @@ pub fn Logs() -> impl IntoView {
         <form class="panel qb" action="/explore" method="get" role="search" aria-label="Find lines">
             {move || carried(&place.get(), "logs")}
             <div class="qr">
-                <label class="f grow"><span>"Words"</span><input class="in w" name="q" value=first.text.clone() placeholder="timed out, or \"a phrase\"" autocomplete="off"/></label>
-                <label class="f"><span>"Service"</span><input class="in" name="service" value=first.service.clone() autocomplete="off"/></label>
+                <label class="f grow"><span>"Words"</span><input class="in w" name="q" {..given(first.text.clone())} placeholder="timed out, or \"a phrase\"" autocomplete="off"/></label>
+                <label class="f"><span>"Service"</span><input class="in" name="service" {..given(first.service.clone())} autocomplete="off"/></label>
                 <label class="f"><span>"Severity from"</span><select class="in" name="severity">{severities}</select></label>
-                <label class="f"><span>"Attributes"</span><input class="in mono" name="attributes" value=first.attributes.join(";") placeholder="user=ada" autocomplete="off"/></label>
+                <label class="f"><span>"Attributes"</span><input class="in mono" name="attributes" {..given(first.attributes.join(";"))} placeholder="user=ada" autocomplete="off"/></label>
                 <button class="btn pri end" type="submit">"Find"</button>
             </div>
         </form>

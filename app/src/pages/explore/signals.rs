@@ -16,7 +16,7 @@ use super::plain::Plain;
 use super::{DEFAULT, carried, parameter, with};
 use crate::charts::shared::happened;
 use crate::components::icons::Icon;
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::{awaited, reading};
@@ -124,7 +124,7 @@ pub fn Signals() -> impl IntoView {
                     {move || (!pins.get().is_empty()).then(|| view! { <input type="hidden" name="pin" value=pins.get()/> })}
                     <div class="qr"><span class="ql" aria-hidden="true">"A"</span>
                         <label class="grow"><span class="sr">"Query in PromQL"</span>
-                            <input class="in w mono" name="q" node_ref=field value=first.get_untracked() autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
+                            <input class="in w mono" name="q" {..given(first.get_untracked())} node_ref=field autocomplete="off" spellcheck="false" placeholder="sum by (service_name) (rate(http_server_request_duration_count[5m]))"/></label>
                         <button class="btn pri" type="submit">"Run"</button></div>
                     <Transition>{awaited(built, move || labels, |(first, second, formula, pins, place), labels| {
                         let kept = [("pin", pins.as_str()), ("b", second.as_str()), ("f", formula.as_str())];
@@ -199,9 +199,9 @@ fn second_query(first: &str, second: String, formula: String, place: &Place, pin
     }
     view! {
         <div class="qr mt-8"><span class="ql b" aria-hidden="true">"B"</span>
-            <label class="grow"><span class="sr">"Second query, B"</span><input class="in w mono" name="b" value=second autocomplete="off" spellcheck="false" placeholder="sum(rate(http_server_request_duration_count[5m]))"/></label></div>
+            <label class="grow"><span class="sr">"Second query, B"</span><input class="in w mono" name="b" {..given(second)} autocomplete="off" spellcheck="false" placeholder="sum(rate(http_server_request_duration_count[5m]))"/></label></div>
         <div class="qr mt-8"><span class="ql b" aria-hidden="true">"="</span>
-            <label class="grow"><span class="sr">"Formula of A and B"</span><input class="in w mono" name="f" value=formula autocomplete="off" spellcheck="false" placeholder="A / B"/></label>
+            <label class="grow"><span class="sr">"Formula of A and B"</span><input class="in w mono" name="f" {..given(formula)} autocomplete="off" spellcheck="false" placeholder="A / B"/></label>
             <a class="btn ghost icon" href=to("") aria-label="Without B and the formula"><Icon name="x" small=true/></a></div>
     }
     .into_any()

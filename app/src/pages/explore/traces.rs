@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{DEFAULT, carried, encoded, more, to_the_second, with};
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::awaited;
 use crate::components::state::{Place, use_place};
@@ -49,11 +49,11 @@ pub fn Traces() -> impl IntoView {
         <form class="panel qb" action="/explore" method="get" role="search" aria-label="Find traces">
             {move || carried(&place.get(), "traces")}
             <div class="qr">
-                <label class="f grow"><span>"Words"</span><input class="in w" name="q" value=first.text.clone() placeholder="timed out, or \"a phrase\"" autocomplete="off"/></label>
-                <label class="f"><span>"Service"</span><input class="in" name="service" value=first.service.clone() autocomplete="off"/></label>
+                <label class="f grow"><span>"Words"</span><input class="in w" name="q" {..given(first.text.clone())} placeholder="timed out, or \"a phrase\"" autocomplete="off"/></label>
+                <label class="f"><span>"Service"</span><input class="in" name="service" {..given(first.service.clone())} autocomplete="off"/></label>
                 <label class="f"><span>"Status"</span><select class="in" name="status">{option("", "any", &first.status)}{option("error", "error", &first.status)}{option("ok,unset", "no error", &first.status)}</select></label>
-                <label class="f"><span>"At least, ms"</span><input class="in num" name="min_ms" inputmode="decimal" value=first.min_ms.map(|v| v.to_string()).unwrap_or_default() size="7"/></label>
-                <label class="f"><span>"Attributes"</span><input class="in mono" name="attributes" value=first.attributes.join(";") placeholder="http.route=/pay" autocomplete="off"/></label>
+                <label class="f"><span>"At least, ms"</span><input class="in num" name="min_ms" inputmode="decimal" {..given(first.min_ms.map(|v| v.to_string()).unwrap_or_default())} size="7"/></label>
+                <label class="f"><span>"Attributes"</span><input class="in mono" name="attributes" {..given(first.attributes.join(";"))} placeholder="http.route=/pay" autocomplete="off"/></label>
                 <label class="row chk end"><input type="checkbox" name="all" value="1" checked=every/>"every span"</label>
                 <button class="btn pri end" type="submit">"Find"</button>
             </div>

@@ -296,7 +296,7 @@ fn timeline(seen: &IncidentView, filter: RwSignal<&'static str>) -> AnyView {
                     _ => !matches!(e.kind, EntryKind::Decision | EntryKind::Route),
                 })
                 .collect();
-            told_once(shown).iter().filter_map(|same| entry(same)).collect::<Vec<_>>()
+            told_once(shown).iter().map(entry).collect::<Vec<_>>()
         })
     };
     view! {
@@ -306,30 +306,34 @@ fn timeline(seen: &IncidentView, filter: RwSignal<&'static str>) -> AnyView {
     .into_any()
 }
 
+/// What is said of one alert, or of several in the same words.
+struct Told<'a> {
+    first: &'a Entry,
+    alerts: BTreeSet<&'a str>,
+}
+
 /// Alerts that come together are told of each by itself, in the same words: those of one minute are one entry, which
 /// stands where the first of them was.
-fn told_once(entries: Vec<&Entry>) -> Vec<Vec<&Entry>> {
-    let mut told: Vec<Vec<&Entry>> = Vec::new();
+fn told_once(entries: Vec<&Entry>) -> Vec<Told<'_>> {
+    let mut told: Vec<Told> = Vec::new();
     for entry in entries {
         let of_telling = matches!(entry.kind, EntryKind::Delivery | EntryKind::OnCall);
-        let same = |known: &&mut Vec<&Entry>| {
-            known.first().is_some_and(|first| {
-                (first.kind, &first.title, &first.text) == (entry.kind, &entry.title, &entry.text)
-                    && entry.at.0 - first.at.0 < MINUTE
-            })
+        let same = |known: &&mut Told| {
+            (known.first.kind, &known.first.title, &known.first.text) == (entry.kind, &entry.title, &entry.text)
+                && entry.at.0 - known.first.at.0 < MINUTE
         };
         match told.iter_mut().rev().find(same).filter(|_| of_telling) {
-            Some(known) => known.push(entry),
-            None => told.push(vec![entry]),
+            Some(known) => {
+                known.alerts.insert(&entry.fingerprint);
+            }
+            None => told.push(Told { first: entry, alerts: BTreeSet::from([entry.fingerprint.as_str()]) }),
         }
     }
     told
 }
 
-/// One entry, or some that say the same.
-fn entry(same: &[&Entry]) -> Option<AnyView> {
-    let e = *same.first()?;
-    let alerts = same.iter().map(|e| &e.fingerprint).collect::<BTreeSet<_>>().len();
+fn entry(told: &Told) -> AnyView {
+    let (e, alerts) = (told.first, told.alerts.len());
     let alerts = (alerts > 1).then(|| view! { <span class="tag">{format!("{alerts} alerts")}</span> });
     let node = if e.who.is_empty() {
         let icon = match e.kind {
@@ -345,10 +349,10 @@ fn entry(same: &[&Entry]) -> Option<AnyView> {
     } else {
         view! { <Avatar name=e.who.clone()/> }.into_any()
     };
-    let view = view! {
+    view! {
         <li><time>{e.at.here().clock_seconds()}</time><span class="node">{node}</span><div><b>{e.title.clone()}</b><span class="tag">{e.kind.name().replace('_', " ")}</span>{alerts}<p class="mid">{e.text.clone()}</p></div></li>
-    };
-    Some(view.into_any())
+    }
+    .into_any()
 }
 
 fn notes(seen: &IncidentView, act: Act, flag: Annotate) -> AnyView {
@@ -495,7 +499,7 @@ mod tests {
             told(MINUTE + 1, EntryKind::Delivery, "a", "E-mail"),
         ];
         let shown: Vec<(EntryKind, usize)> =
-            told_once(all.iter().collect()).iter().map(|same| (same[0].kind, same.len())).collect();
+            told_once(all.iter().collect()).iter().map(|told| (told.first.kind, told.alerts.len())).collect();
         let (called, sent, note) = (EntryKind::OnCall, EntryKind::Delivery, EntryKind::Note);
         assert_eq!(shown, [(called, 2), (sent, 2), (note, 1), (note, 1), (sent, 1)]);
     }

@@ -11,7 +11,7 @@ use crate::components::form::{Sent, outcome};
 use crate::components::icons::Icon;
 use crate::components::lasting::initially;
 use crate::components::panel::Failed;
-use crate::components::reading::standing;
+use crate::components::reading::{awaited, standing};
 use crate::components::state::{Place, use_place};
 use crate::pages::shared;
 use crate::server_functions::Failure;
@@ -177,10 +177,8 @@ fn Made(make: Make, title: Signal<String>, embed: Signal<bool>) -> impl IntoView
     let post = Action::new(|(receiver, title, text, link): &(String, String, String, String)| {
         post_link(receiver.clone(), title.clone(), text.clone(), link.clone())
     });
-    let to = move |link: String| {
-        Suspend::new(async move {
-            let names = known.await.unwrap_or_default();
-            (!names.is_empty()).then(|| {
+    let offer = move |link: String, names: Vec<String>| {
+        (!names.is_empty()).then(|| {
                 let options: Vec<_> = names.into_iter().map(|n| view! { <option value=n.clone()>{n.clone()}</option> }).collect();
                 let receiver = NodeRef::<leptos::html::Select>::new();
                 let words = NodeRef::<leptos::html::Input>::new();
@@ -207,7 +205,9 @@ fn Made(make: Make, title: Signal<String>, embed: Signal<bool>) -> impl IntoView
                     </div>
                 }
             })
-        })
+    };
+    let to = move |link: String| {
+        awaited(move || link.clone(), move || known, move |link, names| offer(link, names.unwrap_or_default()))
     };
     move || {
         let link = match make.value().get()? {

@@ -10,6 +10,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{ModelTabs, address, came_true, predictions_link};
 use crate::components::frame::Frame;
+use crate::components::lasting::given;
 use crate::components::live::use_live;
 use crate::components::panel::{Empty, Failed, Loading};
 use crate::components::reading::{awaited, reading};
@@ -67,7 +68,7 @@ fn narrow(model: &str, asked: &str, place: &Place) -> AnyView {
     let kept = place.fields();
     view! {
         <form class="row wrap gap-8 mb-12" method="get" action=address(model, "predictions") role="search">{kept}
-            <label class="f grow"><span class="sr">"Conditions"</span><input class="in mono" name="where" autocomplete="off" spellcheck="false" placeholder="feature.amount>=100; feature.country=DE,FR; unlabelled" value=asked.to_string()/></label>
+            <label class="f grow"><span class="sr">"Conditions"</span><input class="in mono" name="where" autocomplete="off" spellcheck="false" placeholder="feature.amount>=100; feature.country=DE,FR; unlabelled" {..given(asked.to_string())}/></label>
             <button class="btn" type="submit">"Narrow"</button></form>
         <div class="row wrap gap-8 mb-12">{chips}</div>
     }

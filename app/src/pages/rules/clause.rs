@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::plain::{FUNCTIONS, Plain};
 use crate::components::form::Sent;
-use crate::components::lasting::initially;
+use crate::components::lasting::{given, initially};
 
 const KINDS: [(&str, &str); 6] = [
     ("signal", "a value"),
@@ -138,11 +138,11 @@ pub fn clause(id: usize, title: Signal<String>, condition: &Condition, remove: A
             <span hidden=without(&["signal", "forecast"])><span>"is"</span>
                 <select class="in" name=name("compare") aria-label="Side" on:change=move |event| compare.set(event_target_value(&event))>{options(&joined, f.compare)}</select></span>
             <span hidden=no_limit><select class="in" name=name("limit") aria-label="Kind of limit" on:change=move |event| limit.set(event_target_value(&event))>{options(&LIMITS, f.limit)}</select></span>
-            <span hidden=no_number><input class="in sm" name=name("value") inputmode="decimal" aria-label="Limit" value=f.value/></span>
-            <span hidden=no_days><span>"learnt of"</span><input class="in sm" name=name("days") inputmode="numeric" aria-label="Days it is learnt from" value=f.days/><span>"days"</span></span>
-            <span hidden=without(&["verdict"])><span>"of the model"</span><input class="in" name=name("model") aria-label="Model" autocomplete="off" value=f.model.clone()/><span>", namely"</span><input class="in" name=name("figure") aria-label="Figure" placeholder="any" autocomplete="off" value=f.figure/><span>", is far out of its thresholds, or out of them in"</span><input class="in sm" name=name("windows") inputmode="numeric" aria-label="Windows out of its thresholds" value=f.windows/><span>"of its last windows"</span></span>
-            <span hidden=without(&["change"])><span>"of kind"</span><select class="in" name=name("change") aria-label="Kind of change"><option {..initially("selected", f.change.is_empty())} value="">"any"</option>{changes}</select><span>"in the system"</span><input class="in" name=name("system") aria-label="System" placeholder="any" autocomplete="off" value=f.model/></span>
-            <span hidden=without(&["anomaly", "forecast", "change"])><span>{move || match kind.get().as_str() { "anomaly" => "by the last", _ => "within" }}</span><input class="in sm" name=name("span") aria-label="Span of time" placeholder="1d" value=f.span/></span>
+            <span hidden=no_number><input class="in sm" name=name("value") inputmode="decimal" aria-label="Limit" {..given(f.value)}/></span>
+            <span hidden=no_days><span>"learnt of"</span><input class="in sm" name=name("days") inputmode="numeric" aria-label="Days it is learnt from" {..given(f.days)}/><span>"days"</span></span>
+            <span hidden=without(&["verdict"])><span>"of the model"</span><input class="in" name=name("model") aria-label="Model" autocomplete="off" {..given(f.model.clone())}/><span>", namely"</span><input class="in" name=name("figure") aria-label="Figure" placeholder="any" autocomplete="off" {..given(f.figure)}/><span>", is far out of its thresholds, or out of them in"</span><input class="in sm" name=name("windows") inputmode="numeric" aria-label="Windows out of its thresholds" {..given(f.windows)}/><span>"of its last windows"</span></span>
+            <span hidden=without(&["change"])><span>"of kind"</span><select class="in" name=name("change") aria-label="Kind of change"><option {..initially("selected", f.change.is_empty())} value="">"any"</option>{changes}</select><span>"in the system"</span><input class="in" name=name("system") aria-label="System" placeholder="any" autocomplete="off" {..given(f.model)}/></span>
+            <span hidden=without(&["anomaly", "forecast", "change"])><span>{move || match kind.get().as_str() { "anomaly" => "by the last", _ => "within" }}</span><input class="in sm" name=name("span") aria-label="Span of time" placeholder="1d" {..given(f.span)}/></span>
             {remove}
         </div>
     }
@@ -193,9 +193,9 @@ fn asked(id: usize, query: &str) -> AnyView {
     view! {
         <span hidden=move || coded.get()>
             <span>"the"</span><select class="in" name=name("function") aria-label="Function" node_ref=function>{options(&functions, shown.function)}</select>
-            <span>"of"</span><input class="in wide" name=name("metric") list="metrics" aria-label="Signal" placeholder="system_cpu_utilization" autocomplete="off" spellcheck="false" node_ref=metric value=shown.metric/>
-            <span>"where"</span><input class="in wide mono" name=name("labels") aria-label="Labels" placeholder="any" autocomplete="off" spellcheck="false" node_ref=labels value=shown.labels/>
-            <span>"over"</span><input class="in sm" name=name("over") aria-label="Over" placeholder="now" autocomplete="off" node_ref=span value=over/>
+            <span>"of"</span><input class="in wide" name=name("metric") list="metrics" aria-label="Signal" placeholder="system_cpu_utilization" autocomplete="off" spellcheck="false" {..given(shown.metric)} node_ref=metric/>
+            <span>"where"</span><input class="in wide mono" name=name("labels") aria-label="Labels" placeholder="any" autocomplete="off" spellcheck="false" {..given(shown.labels)} node_ref=labels/>
+            <span>"over"</span><input class="in sm" name=name("over") aria-label="Over" placeholder="now" autocomplete="off" {..given(over)} node_ref=span/>
         </span>
         <span class="grow" hidden=move || !coded.get()><textarea class="in mono" name=name("query") rows="2" aria-label="Signal, as PromQL" spellcheck="false" node_ref=text>{query.to_string()}</textarea></span>
         <input type="hidden" name=name("coded") value=move || if coded.get() { "yes" } else { "" }/>

@@ -18,7 +18,7 @@ use super::tried::{Try, backtest};
 use crate::components::form::{Sent, outcome};
 use crate::components::frame::Frame;
 use crate::components::icons::Icon;
-use crate::components::lasting::{initially, reachable};
+use crate::components::lasting::{given, initially, reachable};
 use crate::components::panel::{Failed, Loading};
 use crate::components::reading::awaited;
 use crate::server_functions::Failure;
@@ -276,15 +276,15 @@ fn when(
     };
     view! {
         <section><h2>"When"</h2>
-            <div class="two"><label class="f"><span>"Name"</span><input class="in" name="name" required maxlength="120" autocomplete="off" value=text.name.clone()/></label>
-            <label class="f"><span>"What for"</span><input class="in" name="description" maxlength="4000" autocomplete="off" value=text.description.clone()/></label></div>
+            <div class="two"><label class="f"><span>"Name"</span><input class="in" name="name" required maxlength="120" autocomplete="off" {..given(text.name.clone())}/></label>
+            <label class="f"><span>"What for"</span><input class="in" name="description" maxlength="4000" autocomplete="off" {..given(text.description.clone())}/></label></div>
             <div class="mt-12" hidden=move || when.coded.get()>
                 <div class="sent" hidden=alone><select class="in" name="join" aria-label="How the conditions join" on:change=move |event| joining.set(event_target_value(&event))>{options(&JOINS, join)}</select>
-                <span hidden=move || joining.get() != "at_least"><span>"namely"</span><input class="in sm" name="count" inputmode="numeric" aria-label="How many have to hold" value=count/></span></div>
+                <span hidden=move || joining.get() != "at_least"><span>"namely"</span><input class="in sm" name="count" inputmode="numeric" aria-label="How many have to hold" {..given(count.to_string())}/></span></div>
                 <For each=move || when.clauses.get() key=|(number, _)| *number children=drawn/>
             </div>
             <label class="f mt-12" hidden=move || !when.coded.get()><span>"Condition as JSON: all, any, unless, at_least of others"</span><textarea class="in mono" name="code" rows="12" spellcheck="false" node_ref=when.code>{json}</textarea></label>
-            <div class="sent mt-12"><span>"for at least"</span><input class="in sm" name="for" aria-label="For at least" placeholder="at once" value=wait/><span>"; goes on firing for"</span><input class="in sm" name="keep" aria-label="Goes on firing for" placeholder="no longer" value=keep/></div>
+            <div class="sent mt-12"><span>"for at least"</span><input class="in sm" name="for" aria-label="For at least" placeholder="at once" {..given(wait)}/><span>"; goes on firing for"</span><input class="in sm" name="keep" aria-label="Goes on firing for" placeholder="no longer" {..given(keep)}/></div>
             <div class="row mt-12 wrap"><button class="btn ghost xs" type="button" hidden=move || when.coded.get() on:click=move |_| when.add()><Icon name="plus" small=true/>"And condition"</button>
             <button class="btn ghost xs" type="button" on:click=turn>{move || if when.coded.get() { "In words" } else { "As code" }}</button></div>
             <div {..reachable()} class="formula mt-12" aria-label="The rule in one line">{said}</div>
@@ -304,7 +304,7 @@ fn only_if(text: &RuleText, figure: Signal<bool>) -> AnyView {
     view! {
         <section><fieldset class="oi"><legend class="h2l">"Only if"</legend>
             <div hidden=move || !figure.get()>
-                <div class="ck"><input type="checkbox" id="enough" name="enough" value="yes" checked={asked.events > 0}/><span><label for="enough">"at least "</label><input class="in sm" name="events" inputmode="numeric" aria-label="Events at least" value=events/><label for="enough">" events are in the window"</label><span class="hint blk">"so a quiet night does not page anyone"</span></span></div>
+                <div class="ck"><input type="checkbox" id="enough" name="enough" value="yes" checked={asked.events > 0}/><span><label for="enough">"at least "</label><input class="in sm" name="events" inputmode="numeric" aria-label="Events at least" {..given(events.to_string())}/><label for="enough">" events are in the window"</label><span class="hint blk">"so a quiet night does not page anyone"</span></span></div>
                 <label class="ck"><input type="checkbox" name="surely" value="yes" checked=asked.surely/><span>"the whole 95 % interval lies beyond the limit"<span class="hint blk">"fires a little later, and seldom by chance"</span></span></label>
             </div>
             <label class="ck"><input type="checkbox" name="outside_maintenance" value="yes" checked=asked.outside_maintenance/><span>"no planned maintenance covers it"<span class="hint blk">"maintenance silences alerts in any case; so it does not fire either"</span></span></label>
@@ -349,9 +349,9 @@ fn then(text: &RuleText) -> AnyView {
             <label class="f"><span>"Urgency"</span><select class="in" name="urgency">{urgencies}</select></label>
             <label class="f"><span>"Priority"</span><select class="in" name="priority">{priorities}</select></label></div>
             <label class="f mt-12"><span>"Say, in plain words"</span><textarea class="in" name="summary" rows="2" maxlength="4000" placeholder="{{value}} in {{labels.host}}, alert above {{limit}}">{summary}</textarea></label>
-            <label class="f mt-12"><span>"Labels that routes look at"</span><input class="in mono" name="labels" autocomplete="off" placeholder="team=\"credit\"" value=labels.join(", ")/></label>
-            <div class="two mt-12"><label class="f"><span>"Runbook"</span><input class="in" name="runbook" maxlength="4000" placeholder="https://…" value=text.runbook.clone()/></label>
-            <label class="f"><span>"Suggested remediation"</span><input class="in" name="remediation" maxlength="4000" value=text.remediation.clone()/></label></div>
+            <label class="f mt-12"><span>"Labels that routes look at"</span><input class="in mono" name="labels" autocomplete="off" placeholder="team=\"credit\"" {..given(labels.join(", "))}/></label>
+            <div class="two mt-12"><label class="f"><span>"Runbook"</span><input class="in" name="runbook" maxlength="4000" placeholder="https://…" {..given(text.runbook.clone())}/></label>
+            <label class="f"><span>"Suggested remediation"</span><input class="in" name="remediation" maxlength="4000" {..given(text.remediation.clone())}/></label></div>
         </section>
     }
     .into_any()
