@@ -1,5 +1,7 @@
 //! The REST API under `/api/v1`: each handler is a few lines into the engine.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::extract::{Path, Query, State as From};
 use axum::http::{HeaderMap, StatusCode};
@@ -15,7 +17,8 @@ use domain::verdict::WindowReport;
 use domain::{TimeRange, Timestamp};
 use engine::ingest::{Envelope, environment_name};
 use engine::{Caller, EngineError};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use store::Probe;
 
 use super::State;
@@ -263,12 +266,30 @@ pub struct StepsQuery {
     step: String,
 }
 
+/// What is answered of series in even steps.
+#[derive(Serialize, JsonSchema)]
+pub struct Steps<'a> {
+    from: String,
+    step_seconds: f64,
+    series: Vec<StepsOfOne<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct StepsOfOne<'a> {
+    name: &'a str,
+    labels: &'a BTreeMap<String, String>,
+    unit: &'a str,
+    /// Nothing where a step has no sample.
+    #[schemars(with = "Vec<Option<f64>>")]
+    values: &'a [f64],
+}
+
 /// Series in even steps: the first instant, the step, and a value or null for each step.
 pub async fn steps(
     From(state): From<State>,
     Extension(caller): Extension<Caller>,
     Query(query): Query<StepsQuery>,
-) -> ApiResult<Json<serde_json::Value>> {
+) -> ApiResult<Response> {
     let now = state.engine.now();
     let hour = TimeRange { from: now.plus(-domain::time::HOUR), to: now.plus(1) };
     let range = range(query.from.as_deref(), query.to.as_deref(), hour, now)?;
@@ -277,11 +298,14 @@ pub async fn steps(
     // From whole steps on, so that a page that asks again gets the same steps.
     let range = TimeRange { from: Timestamp(range.from.0.div_euclid(step.max(1)) * step.max(1)), to: range.to };
     let found = state.engine.steps(&caller.actor, &query.prefix, range, step).await?;
-    let series: Vec<_> = found
-        .iter()
-        .map(|(series, values)| serde_json::json!({"name": series.name, "labels": series.labels, "unit": series.unit, "values": values}))
-        .collect();
-    Ok(Json(serde_json::json!({"from": range.from.to_string(), "step_seconds": step as f64 / 1e6, "series": series})))
+    let series = found.iter().map(|(series, values)| StepsOfOne {
+        name: &series.name,
+        labels: &series.labels,
+        unit: &series.unit,
+        values,
+    });
+    let steps = Steps { from: range.from.to_string(), step_seconds: step as f64 / 1e6, series: series.collect() };
+    Ok(Json(steps).into_response())
 }
 
 pub async fn probes(From(state): From<State>, Extension(caller): Extension<Caller>) -> ApiResult<Json<Vec<Probe>>> {

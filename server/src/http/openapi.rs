@@ -31,6 +31,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::State;
+use super::api::Steps;
 use super::routes::Entry;
 
 /// What a request brings.
@@ -305,8 +306,7 @@ fn describe(method: &str, path: &str, types: &mut SchemaGenerator) -> Option<Ope
         ("GET", "/api/v1/signals/steps") => {
             let parameters =
                 [("prefix", "string", "Names that begin so"), FROM, TO, ("step", "string", "A span, as 60s")];
-            let answer = Answer::Json(200, any(types));
-            made("Series in even steps", "signals", &parameters, Body::Nothing, answer)
+            made("Series in even steps", "signals", &parameters, Body::Nothing, json::<Steps<'static>>(types))
         }
         ("PATCH", "/api/v1/signals/{name}") => {
             let body = Body::Json(types.subschema_for::<SignalNote>());

@@ -78,14 +78,14 @@ impl Head {
         }
     }
 
-    /// Adds what the head has of a series, in the order in which it came.
-    pub(super) fn read(&self, series: i64, run: &mut Run) {
-        for block in &self.blocks {
-            if let Some(own) = block.series.get(&series) {
-                run.times.extend_from_slice(&own.times);
-                run.values.extend_from_slice(&own.values);
-            }
+    /// What the head has of a series, in the order in which it came.
+    pub(super) fn read(&self, series: i64) -> Run {
+        let mut run = Run::default();
+        for own in self.blocks.iter().filter_map(|block| block.series.get(&series)) {
+            run.times.extend_from_slice(&own.times);
+            run.values.extend_from_slice(&own.values);
         }
+        run
     }
 
     /// Everything up to the last row of the newest finished block, or of all blocks: by series, with
@@ -131,9 +131,7 @@ mod tests {
         head.catch_up(points(&[(1, 20)]), 2);
         head.catch_up(points(&[(1, 30)]), 3);
         head.catch_up(points(&[(1, 30)]), 3);
-        let mut run = Run::default();
-        head.read(1, &mut run);
-        assert_eq!(run.times, [10, 20, 30]);
+        assert_eq!(head.read(1).times, [10, 20, 30]);
         let (through, taken) = head.take(true).expect("something is there");
         assert_eq!((through, taken[&1].times.len()), (3, 3));
         head.drop_before(4);

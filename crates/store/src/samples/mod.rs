@@ -7,6 +7,7 @@ mod chunks;
 mod head;
 mod registry;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use domain::signal::{Sample, Series, SeriesData, downsample};
@@ -14,6 +15,7 @@ use domain::{TimeRange, Timestamp};
 
 use crate::codec;
 use crate::database::params;
+use crate::read::beside;
 use crate::sql::{size_for, with_places};
 use crate::{Result, Store};
 
@@ -232,34 +234,25 @@ impl Store {
         const CHUNKS: &str = "SELECT series_id, body FROM sample_chunk
              WHERE start_time < {} AND end_time >= {} AND series_id IN ({}) ORDER BY series_id, start_time";
         self.catch_up_samples().await?;
-        let mut runs: Vec<Run> = series.iter().map(|_| Run::default()).collect();
-        let places: std::collections::HashMap<i64, usize> = series.iter().enumerate().map(|(i, s)| (*s, i)).collect();
+        // The head before the chunks: what goes from the one to the others meanwhile is read twice, and not missed.
+        let fresh: Vec<Run> = {
+            let head = self.samples.head();
+            series.iter().map(|id| head.read(*id)).collect()
+        };
+        let mut fresh = fresh.into_iter();
+        let mut runs = Vec::with_capacity(series.len());
         for part in series.chunks(SERIES_AT_ONCE) {
             let size = size_for(part.len());
             let mut values = params![range.to, range.from];
             values.extend((0..size).map(|i| part[i.min(part.len() - 1)].into()));
-            let rows = self.database.fetch(with_places(CHUNKS, &[1, 1, size]), values).await?;
-            let decode = || -> Result<()> {
-                for row in &rows {
-                    let (times, values) = codec::decode_samples(&row.blob(1)?)?;
-                    if let Some(place) = places.get(&row.int(0)?) {
-                        runs[*place].extend(times, values);
-                    }
-                }
-                Ok(())
-            };
-            tokio::task::block_in_place(decode)?;
-        }
-        let head = self.samples.head();
-        for (id, run) in series.iter().zip(&mut runs) {
-            head.read(*id, run);
-            run.settle();
-            let from = run.times.partition_point(|t| *t < range.from.0);
-            let to = run.times.partition_point(|t| *t < range.to.0);
-            run.times.truncate(to);
-            run.times.drain(..from);
-            run.values.truncate(to);
-            run.values.drain(..from);
+            let mut chunks: HashMap<i64, Vec<Vec<u8>>> = HashMap::new();
+            for row in self.database.fetch(with_places(CHUNKS, &[1, 1, size]), values).await? {
+                chunks.entry(row.int(0)?).or_default().push(row.blob(1)?);
+            }
+            let work = part.iter().map(|id| chunks.remove(id).unwrap_or_default()).zip(fresh.by_ref()).collect();
+            for run in beside(work, false, |(chunks, fresh)| one_run(chunks, fresh, range)) {
+                runs.push(run?);
+            }
         }
         Ok(runs)
     }
@@ -349,6 +342,24 @@ impl Store {
             }
         }
     }
+}
+
+/// The samples of one series within a range: what its chunks hold, and what is in none yet.
+fn one_run(chunks: Vec<Vec<u8>>, fresh: Run, range: TimeRange) -> Result<Run> {
+    let mut run = Run::default();
+    for chunk in chunks {
+        let (times, values) = codec::decode_samples(&chunk)?;
+        run.extend(times, values);
+    }
+    run.extend(fresh.times, fresh.values);
+    run.settle();
+    let from = run.times.partition_point(|t| *t < range.from.0);
+    let to = run.times.partition_point(|t| *t < range.to.0);
+    run.times.truncate(to);
+    run.times.drain(..from);
+    run.values.truncate(to);
+    run.values.drain(..from);
+    Ok(run)
 }
 
 fn samples(run: &Run) -> Vec<Sample> {
