@@ -53,6 +53,8 @@ impl Segment {
 #[derive(Default, Clone)]
 pub(crate) struct Segments {
     pub(crate) list: Vec<Arc<Segment>>,
+    /// The same by their last events.
+    by_end: Vec<Arc<Segment>>,
     /// The newest fresh row that any segment took in.
     pub(crate) through: i64,
     newest: i64,
@@ -97,11 +99,28 @@ impl Segments {
             .filter(|s| !s.begins_after(high))
     }
 
-    /// Those that may hold rows of the range.
-    pub(crate) fn within(&self, range: TimeRange) -> Vec<Arc<Segment>> {
-        // Ordered by the first event's time, so those that begin after the range are a tail.
-        let end = self.list.partition_point(|s| s.min < range.to);
-        self.list[..end].iter().filter(|s| range.overlaps(s.min, s.max)).cloned().collect()
+    /// Those that may hold rows of the range, oldest event first.
+    pub(crate) fn within(&self, range: TimeRange) -> Box<dyn Iterator<Item = Arc<Segment>> + Send + '_> {
+        // Those that begin before the range ends are a head of the one order, those that end after it begins a tail of
+        // the other: the fewer are looked at.
+        let begun = &self.list[..self.list.partition_point(|s| s.min < range.to)];
+        let lasting = self.lasting(range);
+        if begun.len() <= lasting.len() {
+            return Box::new(begun.iter().filter(move |s| range.overlaps(s.min, s.max)).cloned());
+        }
+        let mut found: Vec<_> = lasting.iter().filter(|s| range.overlaps(s.min, s.max)).cloned().collect();
+        found.sort_by_key(|s| (s.min, s.id));
+        Box::new(found.into_iter())
+    }
+
+    /// The same, newest event first.
+    pub(crate) fn newest_within(&self, range: TimeRange) -> Box<dyn Iterator<Item = Arc<Segment>> + Send + '_> {
+        Box::new(self.lasting(range).iter().rev().filter(move |s| range.overlaps(s.min, s.max)).cloned())
+    }
+
+    /// Those that end after a range begins.
+    fn lasting(&self, range: TimeRange) -> &[Arc<Segment>] {
+        &self.by_end[self.by_end.partition_point(|s| s.max < range.from)..]
     }
 }
 
@@ -151,8 +170,11 @@ impl Catalogue {
                 created_at: row.time(5)?,
                 ids: ids.map(|(low, high)| (low.into(), high.into())),
             };
+            let segment = Arc::new(segment);
+            let place = segments.by_end.partition_point(|s| s.max <= segment.max);
+            segments.by_end.insert(place, segment.clone());
             let place = segments.list.partition_point(|s| (s.min, s.id) <= (segment.min, id));
-            segments.list.insert(place, Arc::new(segment));
+            segments.list.insert(place, segment);
         }
         segments.by_ids = ByIds::of(segments.list.clone());
         Ok(known.clone())
@@ -164,6 +186,7 @@ impl Catalogue {
         if let Some(segments) = streams.get_mut(&stream) {
             let segments = Arc::make_mut(segments);
             segments.list.retain(|s| !ids.contains(&s.id));
+            segments.by_end.retain(|s| !ids.contains(&s.id));
             segments.by_ids = ByIds::of(segments.list.clone());
         }
     }
@@ -216,17 +239,11 @@ mod tests {
 
     use super::*;
 
-    fn segment(id: usize, ids: Option<(u32, u32)>) -> Arc<Segment> {
+    fn segment(id: usize, ids: Option<(u32, u32)>, (from, to): (i64, i64)) -> Arc<Segment> {
         let text = |n: u32| n.to_string().into_boxed_str();
         let ids = ids.map(|(a, b)| (text(a.min(b)), text(a.max(b))));
-        Arc::new(Segment {
-            id: id as i64,
-            rows: 1,
-            min: Timestamp(0),
-            max: Timestamp(0),
-            created_at: Timestamp(0),
-            ids,
-        })
+        let (min, max) = (Timestamp(from.min(to)), Timestamp(from.max(to)));
+        Arc::new(Segment { id: id as i64, rows: 1, min, max, created_at: Timestamp(0), ids })
     }
 
     proptest! {
@@ -235,13 +252,35 @@ mod tests {
             spans in prop::collection::vec(prop::option::weighted(0.9, (0u32..2000, 0u32..2000)), 0..40),
             (a, b) in (0u32..2000, 0u32..2000),
         ) {
-            let list: Vec<_> = spans.into_iter().enumerate().map(|(i, ids)| segment(i, ids)).collect();
+            let list: Vec<_> = spans.into_iter().enumerate().map(|(i, ids)| segment(i, ids, (0, 0))).collect();
             let segments = Segments { by_ids: ByIds::of(list.clone()), list, ..Segments::default() };
             let (low, high) = (a.min(b).to_string(), a.max(b).to_string());
             let mut found: Vec<i64> = segments.holding(&low, &high).map(|s| s.id).collect();
             found.sort_unstable();
             let asked = segments.list.iter().filter(|s| !s.ends_before(&low) && !s.begins_after(&high));
             prop_assert_eq!(found, asked.map(|s| s.id).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn those_of_a_range_are_found_in_both_orders_whatever_their_spans(
+            spans in prop::collection::vec((0i64..100, 0i64..100), 0..40),
+            (a, b) in (0i64..101, 0i64..101),
+        ) {
+            let mut list: Vec<_> = spans.into_iter().enumerate().map(|(i, span)| segment(i, None, span)).collect();
+            list.sort_by_key(|s| (s.min, s.id));
+            let mut by_end = list.clone();
+            by_end.sort_by_key(|s| s.max);
+            let segments = Segments { list, by_end, ..Segments::default() };
+            let range = TimeRange { from: Timestamp(a.min(b)), to: Timestamp(a.max(b)) };
+            let asked = segments.list.iter().filter(|s| range.overlaps(s.min, s.max));
+            let mut asked: Vec<i64> = asked.map(|s| s.id).collect();
+            prop_assert_eq!(&segments.within(range).map(|s| s.id).collect::<Vec<_>>(), &asked);
+            let newest: Vec<_> = segments.newest_within(range).collect();
+            prop_assert!(newest.is_sorted_by(|a, b| a.max >= b.max));
+            let mut newest: Vec<i64> = newest.iter().map(|s| s.id).collect();
+            newest.sort_unstable();
+            asked.sort_unstable();
+            prop_assert_eq!(newest, asked);
         }
     }
 }

@@ -28,6 +28,8 @@ use crate::{BLOCK_ROWS, Result, Store, StoreError};
 /// it fetches ahead, besides what the caller keeps.
 const SEGMENTS_AT_ONCE: usize = 64;
 const ROWS_AT_ONCE: usize = 16 * BLOCK_ROWS;
+/// Rows that are looked at first for the newest of some: who wants fifty has them there, mostly.
+const NEWEST_ROWS: usize = BLOCK_ROWS;
 /// Rows of the fresh log that are decoded together.
 const FRESH_AT_ONCE: usize = 16;
 
@@ -213,7 +215,7 @@ pub struct StreamSummary {
 struct Plan {
     overlay: Overlay,
     fresh: Vec<Vec<u8>>,
-    segments: Vec<Arc<Segment>>,
+    segments: Arc<Segments>,
 }
 
 impl Store {
@@ -248,14 +250,13 @@ impl Store {
         each: impl Fn(Frame) -> T + Sync,
         mut fold: impl FnMut(T) -> ControlFlow<()>,
     ) -> Result<()> {
-        let Plan { overlay, fresh, mut segments } = self.plan(stream, read).await?;
+        let Plan { overlay, fresh, segments } = self.plan(stream, read).await?;
         let overlay = Arc::new(overlay);
         let fresh_part = |body: &Vec<u8>| -> Result<T> {
             let batch: EventBatch = codec::decode_rows(body)?;
             Ok(each(fresh_frame(batch, read, &overlay)))
         };
         if read.newest_first {
-            segments.sort_by_key(|s| std::cmp::Reverse(s.max));
             for bodies in fresh.rchunks(FRESH_AT_ONCE) {
                 let parts = beside(bodies.iter().rev().collect(), read.gentle, fresh_part);
                 for part in parts {
@@ -265,11 +266,15 @@ impl Store {
                 }
             }
         }
-        // Few at first: who wants the newest fifty rows has them in the newest segment, mostly.
         let most = if read.gentle { ROWS_AT_ONCE / 4 } else { ROWS_AT_ONCE };
-        let (first, rest) = segments.split_at(if read.newest_first { segments.len().min(2) } else { 0 });
-        let mut parts = std::iter::once(first).filter(|part| !part.is_empty()).chain(in_parts(rest, most));
-        let fetch = |part| (part, Coming::of(self, stream, part, read, &overlay));
+        let mut parts = match read.newest_first {
+            true => in_parts(segments.newest_within(read.range), NEWEST_ROWS, most),
+            false => in_parts(segments.within(read.range), most, most),
+        };
+        let fetch = |part: Vec<Arc<Segment>>| {
+            let coming = Coming::of(self, stream, &part, read, &overlay);
+            (part, coming)
+        };
         // Who has perhaps enough in the first part asks for the next when that is known.
         let mut may_have_enough = read.newest_first;
         let mut coming = None;
@@ -321,7 +326,7 @@ impl Store {
                 fresh.push(row.blob(1)?);
             }
         }
-        Ok(Plan { overlay, fresh, segments: segments.within(read.range) })
+        Ok(Plan { overlay, fresh, segments })
     }
 
     /// The segments of a stream, those that came since the last question included.
@@ -406,18 +411,24 @@ impl Store {
     }
 }
 
-/// Some segments in parts of so many rows, or of one segment that has more.
-fn in_parts(mut rest: &[Arc<Segment>], most: usize) -> impl Iterator<Item = &[Arc<Segment>]> {
+/// Some segments in parts of so many rows, then of twice as many each until `most`, or of one segment that has more.
+fn in_parts(
+    segments: impl Iterator<Item = Arc<Segment>>,
+    mut rows: usize,
+    most: usize,
+) -> impl Iterator<Item = Vec<Arc<Segment>>> {
+    let mut segments = segments.peekable();
     std::iter::from_fn(move || {
-        let mut rows = 0;
-        let fits = |segment: &&Arc<Segment>| {
-            rows += segment.rows.max(0) as usize;
-            rows <= most
-        };
-        let count = rest.iter().take(SEGMENTS_AT_ONCE).take_while(fits).count().max(1).min(rest.len());
-        let (part, later) = rest.split_at(count);
-        rest = later;
-        (!part.is_empty()).then_some(part)
+        let mut part = vec![segments.next()?];
+        let mut left = rows.saturating_sub(part[0].rows.max(0) as usize);
+        while part.len() < SEGMENTS_AT_ONCE
+            && let Some(next) = segments.next_if(|s| s.rows.max(0) as usize <= left)
+        {
+            left -= next.rows.max(0) as usize;
+            part.push(next);
+        }
+        rows = (2 * rows).min(most);
+        Some(part)
     })
 }
 
