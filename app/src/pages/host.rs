@@ -115,7 +115,7 @@ const HOST: [Wanted; 6] = [
     },
 ];
 
-const GPU: [Wanted; 6] = [
+const GPU: [Wanted; 8] = [
     Wanted {
         title: "GPU in use",
         sub: "share of time",
@@ -157,13 +157,29 @@ const GPU: [Wanted; 6] = [
         whole: false,
     },
     Wanted {
-        title: "GPU faults",
-        sub: "slowed down, memory errors",
+        title: "Programs on the GPU",
+        sub: "that compute",
+        signals: &[("gpu.processes", "")],
+        label: "gpu",
+        unit: Unit::Compact,
+        whole: false,
+    },
+    Wanted {
+        title: "GPU slowed down",
+        sub: "1 while it is",
         signals: &[
-            ("gpu.throttled", "slowed down"),
-            ("gpu.ecc.corrected", "corrected"),
-            ("gpu.ecc.uncorrected", "not corrected"),
+            ("gpu.throttled.heat", "slowed by heat"),
+            ("gpu.throttled.supply", "slowed by its supply"),
+            ("gpu.throttled.power_limit", "at its power limit"),
         ],
+        label: "gpu",
+        unit: Unit::Compact,
+        whole: true,
+    },
+    Wanted {
+        title: "GPU memory errors",
+        sub: "since the driver started",
+        signals: &[("gpu.ecc.corrected", "corrected"), ("gpu.ecc.uncorrected", "not corrected")],
         label: "gpu",
         unit: Unit::Compact,
         whole: false,

@@ -207,9 +207,11 @@ fn judge_host(series: &Series, value: f64) -> Option<Judged> {
         "system.cpu.utilization" => ("CPU".to_string(), 0.70, 0.95),
         "system.memory.utilization" => ("Memory".to_string(), 0.80, 0.95),
         "system.filesystem.utilization" => (format!("Disk {}", series.labels.get("mount")?), 0.80, 0.95),
-        "gpu.memory.utilization" => ("GPU memory".to_string(), 0.90, 0.99),
+        // Programs that serve models take nine tenths of it at once and give it out themselves.
+        "gpu.memory.utilization" => ("GPU memory".to_string(), 0.96, 0.99),
         "gpu.temperature" => ("GPU temperature".to_string(), 80.0, 90.0),
-        "gpu.throttled" => ("GPU slowed down".to_string(), 0.0, 1.0),
+        "gpu.throttled.heat" => ("GPU slowed down by heat".to_string(), 0.0, 1.0),
+        "gpu.throttled.supply" => ("GPU slowed down by its supply".to_string(), 0.0, 1.0),
         _ => return None,
     };
     let (number, unit) = format::with_unit(value, &series.unit);

@@ -43,6 +43,14 @@ impl Segment {
         self.ids.as_ref().is_some_and(|(_, high)| id_order(high, id).is_lt())
     }
 
+    /// Whether its smallest id comes before another's; one that does not know its ids may hold any.
+    fn begins_before(&self, other: &Segment) -> bool {
+        match (&self.ids, &other.ids) {
+            (Some((a, _)), Some((b, _))) => id_order(a, b).is_lt(),
+            (a, b) => a.is_none() && b.is_some(),
+        }
+    }
+
     /// Whether the id lies between the segment's smallest and greatest.
     pub(crate) fn spans(&self, id: &str) -> bool {
         !self.begins_after(id) && !self.ends_before(id)
@@ -66,25 +74,40 @@ pub(crate) struct Segments {
 #[derive(Default, Clone)]
 struct ByIds {
     order: Vec<Arc<Segment>>,
-    /// By place in `order`: where, from there on, the least of the smallest ids is.
+    /// By place in `order`: where, from there on, the least of the smallest ids is. These never fall.
     least: Vec<usize>,
 }
 
 impl ByIds {
-    fn of(mut order: Vec<Arc<Segment>>) -> ByIds {
-        order.sort_by(|a, b| match (&a.ids, &b.ids) {
-            (Some((_, a)), Some((_, b))) => id_order(a, b),
-            (a, b) => a.is_none().cmp(&b.is_none()),
+    /// Takes one in; of ids that grow the last, which costs nothing for those that are there.
+    fn insert(&mut self, segment: Arc<Segment>) {
+        let place = self.order.partition_point(|known| match (&known.ids, &segment.ids) {
+            (Some((_, a)), Some((_, b))) => id_order(a, b).is_le(),
+            (a, b) => a.is_some() || b.is_none(),
         });
-        let mut least: Vec<usize> = (0..order.len()).collect();
-        for place in (0..order.len().saturating_sub(1)).rev() {
-            let after = least[place + 1];
-            let low = order[place].ids.as_ref().map(|(low, _)| low);
-            if low.is_some_and(|low| !order[after].begins_after(low)) {
-                least[place] = after;
+        let moved = self.least.partition_point(|least| *least < place);
+        self.least[moved..].iter_mut().for_each(|least| *least += 1);
+        let after = self.least.get(place).copied().map(|after| &self.order[after - 1]);
+        let least = match after {
+            Some(after) if !segment.begins_before(after) => self.least[place],
+            _ => place,
+        };
+        self.least.insert(place, least);
+        self.order.insert(place, segment);
+        for before in (0..place).rev() {
+            if !self.order[place].begins_before(&self.order[self.least[before]]) {
+                break;
             }
+            self.least[before] = place;
         }
-        ByIds { order, least }
+    }
+}
+
+impl FromIterator<Arc<Segment>> for ByIds {
+    fn from_iter<I: IntoIterator<Item = Arc<Segment>>>(segments: I) -> ByIds {
+        let mut all = ByIds::default();
+        segments.into_iter().for_each(|segment| all.insert(segment));
+        all
     }
 }
 
@@ -173,10 +196,10 @@ impl Catalogue {
             let segment = Arc::new(segment);
             let place = segments.by_end.partition_point(|s| s.max <= segment.max);
             segments.by_end.insert(place, segment.clone());
+            segments.by_ids.insert(segment.clone());
             let place = segments.list.partition_point(|s| (s.min, s.id) <= (segment.min, id));
             segments.list.insert(place, segment);
         }
-        segments.by_ids = ByIds::of(segments.list.clone());
         Ok(known.clone())
     }
 
@@ -187,7 +210,7 @@ impl Catalogue {
             let segments = Arc::make_mut(segments);
             segments.list.retain(|s| !ids.contains(&s.id));
             segments.by_end.retain(|s| !ids.contains(&s.id));
-            segments.by_ids = ByIds::of(segments.list.clone());
+            segments.by_ids = segments.list.iter().cloned().collect();
         }
     }
 
@@ -253,7 +276,7 @@ mod tests {
             (a, b) in (0u32..2000, 0u32..2000),
         ) {
             let list: Vec<_> = spans.into_iter().enumerate().map(|(i, ids)| segment(i, ids, (0, 0))).collect();
-            let segments = Segments { by_ids: ByIds::of(list.clone()), list, ..Segments::default() };
+            let segments = Segments { by_ids: list.iter().cloned().collect(), list, ..Segments::default() };
             let (low, high) = (a.min(b).to_string(), a.max(b).to_string());
             let mut found: Vec<i64> = segments.holding(&low, &high).map(|s| s.id).collect();
             found.sort_unstable();

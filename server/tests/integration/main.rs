@@ -4,6 +4,7 @@ mod alertmanager;
 mod alerts;
 mod destinations;
 mod evaluation;
+mod gpu;
 mod mail;
 mod pages;
 mod responses;
@@ -66,7 +67,12 @@ impl Server {
 
     /// Starts on a database that may be there already.
     fn serve(database: String, folder: PathBuf, settings: &[&str]) -> Server {
-        let mut command = program(&database);
+        let command = program(&database);
+        Server::begin(command, database, folder, settings)
+    }
+
+    /// Starts a program that has been given its database already.
+    fn begin(mut command: Command, database: String, folder: PathBuf, settings: &[&str]) -> Server {
         command.args(["--listen", "127.0.0.1:0", "--set", "collect.host=false"]);
         for setting in settings {
             command.args(["--set", setting]);

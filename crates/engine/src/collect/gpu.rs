@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::signal::{Layer, Sample, Series};
+use nvml_wrapper::bitmasks::device::ThrottleReasons as Reason;
 use nvml_wrapper::enum_wrappers::device::{Clock, EccCounter, MemoryError, TemperatureSensor};
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
@@ -84,17 +85,28 @@ fn read(device: &Device<'_>, host: &str, at: Timestamp) -> Vec<(Series, Sample)>
     add("gpu.power", "W", None, device.power_usage().ok().map(|mw| f64::from(mw) / 1000.0));
     add("gpu.clock.sm", "MHz", None, device.clock_info(Clock::SM).ok().map(f64::from));
     add("gpu.clock.memory", "MHz", None, device.clock_info(Clock::Memory).ok().map(f64::from));
-    // Reasons that slow the device against its owner's will; idling and set limits are not among them.
-    let held_back = device.current_throttle_reasons().ok().map(|reasons| {
-        use nvml_wrapper::bitmasks::device::ThrottleReasons as Reason;
-        let unwanted = Reason::HW_SLOWDOWN
-            | Reason::SW_THERMAL_SLOWDOWN
-            | Reason::HW_THERMAL_SLOWDOWN
-            | Reason::HW_POWER_BRAKE_SLOWDOWN
-            | Reason::SW_POWER_CAP;
-        if reasons.intersects(unwanted) { 1.0 } else { 0.0 }
-    });
-    add("gpu.throttled", "", Some(false), held_back);
+    // Why its clocks are lower than asked for, where somebody might have to do something. That it idles, or was told to
+    // be slower, is no such reason.
+    let reasons = device.current_throttle_reasons().ok();
+    let slowed = |by: fn(Reason) -> bool| reasons.map(|found| f64::from(u8::from(by(found))));
+    add(
+        "gpu.throttled.heat",
+        "",
+        Some(false),
+        slowed(|found| found.intersects(Reason::SW_THERMAL_SLOWDOWN | Reason::HW_THERMAL_SLOWDOWN)),
+    );
+    // The hardware's own bit stands beside that of heat too; alone it means what feeds the device.
+    add(
+        "gpu.throttled.supply",
+        "",
+        Some(false),
+        slowed(|found| {
+            found.contains(Reason::HW_POWER_BRAKE_SLOWDOWN)
+                || found.contains(Reason::HW_SLOWDOWN) && !found.contains(Reason::HW_THERMAL_SLOWDOWN)
+        }),
+    );
+    // At its power limit is where a device that is worked hard lives.
+    add("gpu.throttled.power_limit", "", None, slowed(|found| found.contains(Reason::SW_POWER_CAP)));
     let ecc = |kind| device.total_ecc_errors(kind, EccCounter::Volatile).ok().map(|n| n as f64);
     add("gpu.ecc.corrected", "", Some(false), ecc(MemoryError::Corrected));
     add("gpu.ecc.uncorrected", "", Some(false), ecc(MemoryError::Uncorrected));
