@@ -225,13 +225,17 @@ fn page(view: &HostView, place: &Place) -> AnyView {
     .into_any()
 }
 
+/// Of a GPU's long number the end, which tells it from the others.
+pub fn gpu_name(number: &str) -> &str {
+    number.get(number.len().saturating_sub(6)..).unwrap_or(number)
+}
+
 fn lines(view: &HostView, wanted: &Wanted) -> AnyView {
     let mut found: Vec<(String, &SeriesData)> = Vec::new();
     for (name, words) in wanted.signals {
         for series in view.series.iter().filter(|s| s.series.name == *name) {
             let apart = series.series.labels.get(wanted.label).map_or("", String::as_str);
-            // Of a GPU's long number the end tells it from the others.
-            let apart = if wanted.label == "gpu" { &apart[apart.len().saturating_sub(6)..] } else { apart };
+            let apart = if wanted.label == "gpu" { gpu_name(apart) } else { apart };
             let label = [*words, apart].into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
             found.push((label, series));
         }
@@ -309,4 +313,17 @@ fn core_map(view: &HostView) -> Option<AnyView> {
         }
         .into_any(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_is_named_by_the_end_of_its_number_whatever_was_sent_as_one() {
+        assert_eq!(gpu_name("GPU-5e1f8a7c-0000-0000-0000-0000004f2a91"), "4f2a91");
+        assert_eq!((gpu_name("0"), gpu_name("€€€")), ("0", "€€"));
+        assert_eq!(gpu_name("a€€€"), "€€");
+        assert_eq!(gpu_name("€abcde"), "€abcde", "no letter is cut in two");
+    }
 }

@@ -13,6 +13,7 @@ use crate::charts::spec::{Axis, ChartSpec, Mark, Unit};
 use crate::charts::stack::{Layer, columns, stacked, sum};
 use crate::components::panel::{Empty, Panel};
 use crate::components::state::Place;
+use crate::pages::host::gpu_name;
 
 const HEIGHT: f64 = 168.0;
 /// Bars of the histogram of segments.
@@ -178,8 +179,8 @@ fn resource(of: Resource, view: &OperationsView) -> AnyView {
         }
         Resource::Gpu => {
             let name = |s: &SeriesData| {
-                let index = s.series.labels.get("gpu").or_else(|| s.series.labels.get("index"));
-                format!("{} GPU {}", host_of(s), index.map_or("", String::as_str))
+                let number = s.series.labels.get("gpu").or_else(|| s.series.labels.get("index"));
+                format!("{} GPU {}", host_of(s), number.map_or("", |number| gpu_name(number)))
             };
             (
                 "GPUs in use",
