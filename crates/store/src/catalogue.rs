@@ -87,12 +87,9 @@ impl ByIds {
         });
         let moved = self.least.partition_point(|least| *least < place);
         self.least[moved..].iter_mut().for_each(|least| *least += 1);
-        let after = self.least.get(place).copied().map(|after| &self.order[after - 1]);
-        let least = match after {
-            Some(after) if !segment.begins_before(after) => self.least[place],
-            _ => place,
-        };
-        self.least.insert(place, least);
+        // Those after it stand one further already where `least` says, and not yet in `order`.
+        let after = self.least.get(place).copied().filter(|after| !segment.begins_before(&self.order[after - 1]));
+        self.least.insert(place, after.unwrap_or(place));
         self.order.insert(place, segment);
         for before in (0..place).rev() {
             if !self.order[place].begins_before(&self.order[self.least[before]]) {
@@ -103,15 +100,16 @@ impl ByIds {
     }
 }
 
-impl FromIterator<Arc<Segment>> for ByIds {
-    fn from_iter<I: IntoIterator<Item = Arc<Segment>>>(segments: I) -> ByIds {
-        let mut all = ByIds::default();
-        segments.into_iter().for_each(|segment| all.insert(segment));
-        all
-    }
-}
-
 impl Segments {
+    /// Takes one into each order.
+    fn insert(&mut self, segment: Arc<Segment>) {
+        let place = self.list.partition_point(|s| (s.min, s.id) <= (segment.min, segment.id));
+        self.list.insert(place, segment.clone());
+        let place = self.by_end.partition_point(|s| s.max <= segment.max);
+        self.by_end.insert(place, segment.clone());
+        self.by_ids.insert(segment);
+    }
+
     /// Those that may hold ids between these two, both included.
     pub(crate) fn holding<'a>(&'a self, low: &'a str, high: &'a str) -> impl Iterator<Item = &'a Arc<Segment>> {
         let ByIds { order, least } = &self.by_ids;
@@ -193,12 +191,7 @@ impl Catalogue {
                 created_at: row.time(5)?,
                 ids: ids.map(|(low, high)| (low.into(), high.into())),
             };
-            let segment = Arc::new(segment);
-            let place = segments.by_end.partition_point(|s| s.max <= segment.max);
-            segments.by_end.insert(place, segment.clone());
-            segments.by_ids.insert(segment.clone());
-            let place = segments.list.partition_point(|s| (s.min, s.id) <= (segment.min, id));
-            segments.list.insert(place, segment);
+            segments.insert(Arc::new(segment));
         }
         Ok(known.clone())
     }
@@ -210,7 +203,8 @@ impl Catalogue {
             let segments = Arc::make_mut(segments);
             segments.list.retain(|s| !ids.contains(&s.id));
             segments.by_end.retain(|s| !ids.contains(&s.id));
-            segments.by_ids = segments.list.iter().cloned().collect();
+            segments.by_ids = ByIds::default();
+            segments.list.iter().for_each(|s| segments.by_ids.insert(s.clone()));
         }
     }
 
@@ -269,14 +263,19 @@ mod tests {
         Arc::new(Segment { id: id as i64, rows: 1, min, max, created_at: Timestamp(0), ids })
     }
 
+    fn all(segments: impl Iterator<Item = Arc<Segment>>) -> Segments {
+        let mut all = Segments::default();
+        segments.for_each(|segment| all.insert(segment));
+        all
+    }
+
     proptest! {
         #[test]
         fn those_that_hold_ids_are_the_ones_that_asking_each_finds(
             spans in prop::collection::vec(prop::option::weighted(0.9, (0u32..2000, 0u32..2000)), 0..40),
             (a, b) in (0u32..2000, 0u32..2000),
         ) {
-            let list: Vec<_> = spans.into_iter().enumerate().map(|(i, ids)| segment(i, ids, (0, 0))).collect();
-            let segments = Segments { by_ids: list.iter().cloned().collect(), list, ..Segments::default() };
+            let segments = all(spans.into_iter().enumerate().map(|(i, ids)| segment(i, ids, (0, 0))));
             let (low, high) = (a.min(b).to_string(), a.max(b).to_string());
             let mut found: Vec<i64> = segments.holding(&low, &high).map(|s| s.id).collect();
             found.sort_unstable();
@@ -289,11 +288,8 @@ mod tests {
             spans in prop::collection::vec((0i64..100, 0i64..100), 0..40),
             (a, b) in (0i64..101, 0i64..101),
         ) {
-            let mut list: Vec<_> = spans.into_iter().enumerate().map(|(i, span)| segment(i, None, span)).collect();
-            list.sort_by_key(|s| (s.min, s.id));
-            let mut by_end = list.clone();
-            by_end.sort_by_key(|s| s.max);
-            let segments = Segments { list, by_end, ..Segments::default() };
+            let segments = all(spans.into_iter().enumerate().map(|(i, span)| segment(i, None, span)));
+            prop_assert!(segments.list.is_sorted_by_key(|s| (s.min, s.id)));
             let range = TimeRange { from: Timestamp(a.min(b)), to: Timestamp(a.max(b)) };
             let asked = segments.list.iter().filter(|s| range.overlaps(s.min, s.max));
             let mut asked: Vec<i64> = asked.map(|s| s.id).collect();

@@ -179,32 +179,32 @@ fn Made(make: Make, title: Signal<String>, embed: Signal<bool>) -> impl IntoView
     });
     let offer = move |link: String, names: Vec<String>| {
         (!names.is_empty()).then(|| {
-                let options: Vec<_> = names.into_iter().map(|n| view! { <option value=n.clone()>{n.clone()}</option> }).collect();
-                let receiver = NodeRef::<leptos::html::Select>::new();
-                let words = NodeRef::<leptos::html::Input>::new();
-                let send = move || {
-                    if let (Some(receiver), Some(words)) = (receiver.get_untracked(), words.get_untracked()) {
-                        post.dispatch((receiver.value(), title.get_untracked(), words.value(), link.clone()));
-                    }
-                };
-                // Enter posts the link that is there; it does not make another one.
-                let by_key = {
-                    let send = send.clone();
-                    move |event: leptos::ev::KeyboardEvent| {
-                        if event.key() == "Enter" {
-                            event.prevent_default();
-                            send();
-                        }
-                    }
-                };
-                view! {
-                    <div class="row wrap gap-8" role="group" aria-label="Post the link">
-                        <label class="f"><span>"Post it to"</span><select class="in" node_ref=receiver>{options}</select></label>
-                        <label class="f grow"><span>"With words"</span><input class="in" node_ref=words maxlength="500" autocomplete="off" on:keydown=by_key/></label>
-                        <button class="btn end" type="button" disabled=move || post.pending().get() on:click=move |_| send()><Icon name="msg" small=true/>"Post"</button>
-                    </div>
+            let options: Vec<_> = names.into_iter().map(|n| view! { <option value=n.clone()>{n.clone()}</option> }).collect();
+            let receiver = NodeRef::<leptos::html::Select>::new();
+            let words = NodeRef::<leptos::html::Input>::new();
+            let send = move || {
+                if let (Some(receiver), Some(words)) = (receiver.get_untracked(), words.get_untracked()) {
+                    post.dispatch((receiver.value(), title.get_untracked(), words.value(), link.clone()));
                 }
-            })
+            };
+            // Enter posts the link that is there; it does not make another one.
+            let by_key = {
+                let send = send.clone();
+                move |event: leptos::ev::KeyboardEvent| {
+                    if event.key() == "Enter" {
+                        event.prevent_default();
+                        send();
+                    }
+                }
+            };
+            view! {
+                <div class="row wrap gap-8" role="group" aria-label="Post the link">
+                    <label class="f"><span>"Post it to"</span><select class="in" node_ref=receiver>{options}</select></label>
+                    <label class="f grow"><span>"With words"</span><input class="in" node_ref=words maxlength="500" autocomplete="off" on:keydown=by_key/></label>
+                    <button class="btn end" type="button" disabled=move || post.pending().get() on:click=move |_| send()><Icon name="msg" small=true/>"Post"</button>
+                </div>
+            }
+        })
     };
     let to = move |link: String| {
         awaited(move || link.clone(), move || known, move |link, names| offer(link, names.unwrap_or_default()))
