@@ -233,7 +233,8 @@ fn gather(bodies: Vec<Vec<u8>>) -> Result<EventBatch> {
 fn encode(kind: EventKind, batch: &EventBatch) -> Vec<EncodedSegment> {
     let mut order: Vec<usize> = (0..batch.rows()).collect();
     order.sort_by_key(|i| batch.times[*i]);
-    let pieces = (batch.rows() / segment_rows(kind)).max(1);
+    // Nearly as many rows in each, whatever came together: what a question costs goes by them.
+    let pieces = ((batch.rows() + segment_rows(kind) / 2) / segment_rows(kind)).max(1);
     let size = batch.rows().div_ceil(pieces).max(1);
     order.chunks(size).map(|rows| encode_segment(kind, &batch.take(rows))).collect()
 }

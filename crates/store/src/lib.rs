@@ -22,6 +22,7 @@ mod leases;
 mod mentions;
 mod models;
 mod one;
+mod parts;
 mod people;
 mod predicate;
 mod pruning;

@@ -14,8 +14,9 @@ use crate::database::params;
 use crate::identity::{IdFilter, id_hash};
 use crate::labels::Overlay;
 use crate::models::Stream;
-use crate::read::{Blobs, Columns, Frame, Read, beside, fresh_frame};
-use crate::{Result, Store, StoreError};
+use crate::parts::{Blobs, body_of, fresh_frame};
+use crate::read::{Columns, Frame, Read, beside};
+use crate::{Result, Store};
 
 impl Store {
     /// The event of an id, with everything known of it.
@@ -69,7 +70,7 @@ impl Store {
             let Some(Some(blobs)) = blobs.into_iter().next() else {
                 return Ok(None);
             };
-            let ids = codec::decode_id_column(column(segment.id, &blobs, "#id")?)?;
+            let ids = codec::decode_id_column(body_of(segment.id, &blobs, "#id")?)?;
             if let Some(row) = ids.find(&[id])[0] {
                 return one_row(segment.id, &blobs, row, id, overlay).map(Some);
             }
@@ -96,21 +97,15 @@ fn whole() -> Read {
     Read::of(TimeRange::ALL, Columns::All).with_ids().with_labels()
 }
 
-fn column<'a>(segment: i64, blobs: &'a Blobs, name: &str) -> Result<&'a [u8]> {
-    let found = blobs.iter().find(|(known, _)| known == name);
-    let lacks = || StoreError::Corrupt(format!("segment {segment} lacks its column {name}"));
-    found.map(|(_, body)| body.as_slice()).ok_or_else(lacks)
-}
-
 fn one_row(segment: i64, blobs: &Blobs, row: usize, id: &str, overlay: &Overlay) -> Result<Frame> {
     let cell = |(name, body): &(String, Vec<u8>)| -> Result<Option<Column>> {
         // Ids, times and labels are not among the event's columns.
         let own = !name.starts_with('#');
-        own.then(|| Ok(Column { name: name.clone(), data: codec::decode_cell(body, row)? })).transpose()
+        own.then(|| Ok(Column { name: name.clone(), data: codec::decode_some(body, &[row])? })).transpose()
     };
     let columns: Vec<Option<Column>> =
         beside(blobs.iter().collect(), false, cell).into_iter().collect::<Result<_>>()?;
-    let time = codec::decode_int(column(segment, blobs, "#time")?, row)?;
+    let time = codec::decode_int(body_of(segment, blobs, "#time")?, row)?;
     let label = blobs.iter().find(|(name, _)| name == "#label");
     let mut label = label.map_or_else(|| Ok(LabelColumn::empty(1)), |(_, body)| codec::decode_label(body, row))?;
     let ids = vec![id.to_string()];

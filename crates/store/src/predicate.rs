@@ -77,34 +77,38 @@ impl Predicate {
         }
     }
 
-    pub(crate) fn holds(&self, frame: &Frame, row: usize) -> bool {
+    /// Those of some rows that meet it.
+    pub(crate) fn holding(&self, frame: &Frame, mut rows: Vec<usize>) -> Vec<usize> {
         match self {
-            Predicate::Between { column, low, high } => {
-                frame.numbers(column).is_some_and(|values| (*low..=*high).contains(&values[row]))
-            }
+            Predicate::Between { column, low, high } => match frame.numbers(column) {
+                Some(values) => rows.retain(|row| (*low..=*high).contains(&values[*row])),
+                None => rows.clear(),
+            },
             Predicate::OneOf { column, values } => match frame.column(column) {
                 Some(ColumnData::Category { codes, dictionary }) => {
-                    codes[row] != MISSING && values.contains(&dictionary[codes[row] as usize])
+                    let wanted: Vec<bool> = dictionary.iter().map(|word| values.contains(word)).collect();
+                    rows.retain(|row| codes[*row] != MISSING && wanted[codes[*row] as usize]);
                 }
-                Some(data) => data.text(row).is_some_and(|text| values.contains(&text)),
-                None => false,
+                Some(data) => rows.retain(|row| data.text(*row).is_some_and(|text| values.contains(&text))),
+                None => rows.clear(),
             },
             Predicate::Missing { column } => match frame.column(column) {
-                Some(ColumnData::Category { codes, .. }) => codes[row] == MISSING,
-                Some(ColumnData::Number(values)) => values[row].is_nan(),
-                Some(data) => data.text(row).is_none(),
-                None => true,
+                Some(ColumnData::Category { codes, .. }) => rows.retain(|row| codes[*row] == MISSING),
+                Some(ColumnData::Number(values)) => rows.retain(|row| values[*row].is_nan()),
+                Some(data) => rows.retain(|row| data.text(*row).is_none()),
+                None => {}
             },
-            Predicate::Says { columns, text, exact } => {
-                columns.iter().any(|column| said(frame, column, row).is_some_and(|t| words::says(t, text, *exact)))
-            }
-            Predicate::SaysOne { column, texts } => {
-                said(frame, column, row).is_some_and(|said| texts.iter().any(|text| words::says(said, text, true)))
-            }
+            Predicate::Says { columns, text, exact } => rows.retain(|row| {
+                columns.iter().any(|column| said(frame, column, *row).is_some_and(|t| words::says(t, text, *exact)))
+            }),
+            Predicate::SaysOne { column, texts } => rows.retain(|row| {
+                said(frame, column, *row).is_some_and(|said| texts.iter().any(|text| words::says(said, text, true)))
+            }),
             Predicate::Labelled(wanted) => {
-                frame.label_times.get(row).is_some_and(|t| *t != domain::Timestamp::MIN) == *wanted
+                rows.retain(|row| frame.label_times.get(*row).is_some_and(|t| *t != domain::Timestamp::MIN) == *wanted)
             }
         }
+        rows
     }
 }
 

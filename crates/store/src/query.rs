@@ -71,13 +71,28 @@ impl Default for Spread {
 
 impl Spread {
     fn of(values: &[f64]) -> Spread {
-        let mut spread = Spread::default();
-        for value in values.iter().filter(|v| !v.is_nan()) {
-            spread.count += 1;
-            spread.sum += value;
-            spread.min = spread.min.min(*value);
-            spread.max = spread.max.max(*value);
+        /// Values counted beside each other: one after the other, each would wait for the sum before it.
+        const BESIDE: usize = 8;
+        let (whole, rest) = values.as_chunks::<BESIDE>();
+        let mut last = [f64::NAN; BESIDE];
+        last[..rest.len()].copy_from_slice(rest);
+        let (mut counts, mut sums) = ([0_u64; BESIDE], [0.0_f64; BESIDE]);
+        let (mut least, mut greatest) = ([f64::INFINITY; BESIDE], [f64::NEG_INFINITY; BESIDE]);
+        for values in whole.iter().chain([&last]) {
+            for (i, value) in values.iter().copied().enumerate() {
+                counts[i] += u64::from(!value.is_nan());
+                sums[i] += if value.is_nan() { 0.0 } else { value };
+                least[i] = if value < least[i] { value } else { least[i] };
+                greatest[i] = if value > greatest[i] { value } else { greatest[i] };
+            }
         }
+        let mut spread = Spread {
+            count: counts.iter().sum(),
+            sum: sums.iter().sum(),
+            min: least.into_iter().fold(f64::INFINITY, f64::min),
+            max: greatest.into_iter().fold(f64::NEG_INFINITY, f64::max),
+            ..Spread::default()
+        };
         spread.sketch.add_all(values);
         spread
     }
@@ -179,10 +194,11 @@ impl Store {
     /// The newest rows that meet the conditions, newest first, at most `limit`.
     pub async fn newest_events(&self, stream: &Stream, read: &Read, limit: usize) -> Result<Frame> {
         // What the conditions look at is read first; the other columns only of what met them.
+        let plan = self.plan(stream, read).await?;
         let narrow = Read { columns: Columns::None, newest_first: true, ids: false, labels: false, ..read.clone() };
         let mut times: Vec<Timestamp> = Vec::new();
         let newest = |frame: Frame| frame.times.iter().rev().take(limit).copied().collect::<Vec<_>>();
-        self.scan(stream, &narrow, newest, |found| {
+        self.scan_planned(&plan, stream, &narrow, newest, |found| {
             times.extend(found);
             times.sort_unstable_by(|a, b| b.cmp(a));
             times.truncate(limit);
@@ -195,7 +211,7 @@ impl Store {
             return Ok(Frame::default());
         };
         let range = TimeRange { from: oldest, to: read.range.to };
-        let frame = self.read_events(stream, &Read { range, newest_first: false, ..read.clone() }).await?;
+        let frame = self.read_planned(&plan, stream, &Read { range, newest_first: false, ..read.clone() }).await?;
         let mut order: Vec<usize> = (0..frame.rows()).collect();
         order.reverse();
         order.truncate(limit);
@@ -208,9 +224,11 @@ impl Store {
     pub async fn oldest_events(&self, stream: &Stream, read: &Read, limit: usize) -> Result<Frame> {
         // Segments come in order of their first row: as soon as enough rows are no younger than the first row
         // of a segment, no later segment holds an older one.
+        let plan = self.plan(stream, read).await?;
         let narrow = Read { columns: Columns::None, newest_first: false, ids: false, labels: false, ..read.clone() };
         let mut times: Vec<Timestamp> = Vec::new();
-        self.scan(
+        self.scan_planned(
+            &plan,
             stream,
             &narrow,
             |frame| frame.times,
@@ -231,7 +249,7 @@ impl Store {
         // Rows of the fresh log that were not looked at lie within as well, or are not among the oldest.
         let to = times.get(limit - 1).map_or(read.range.to, |last| last.plus(1));
         let range = TimeRange { from: read.range.from, to };
-        let frame = self.read_events(stream, &Read { range, newest_first: false, ..read.clone() }).await?;
+        let frame = self.read_planned(&plan, stream, &Read { range, newest_first: false, ..read.clone() }).await?;
         Ok(frame.slice(0, frame.rows().min(limit)))
     }
 }

@@ -20,6 +20,7 @@ use crate::codec;
 use crate::database::{Value, params};
 use crate::labels::Overlay;
 use crate::models::Stream;
+use crate::parts::{Blobs, decode_segment, fresh_frame};
 use crate::predicate::Predicate;
 use crate::sql::{size_for, with_places};
 use crate::{BLOCK_ROWS, Result, Store, StoreError};
@@ -42,7 +43,7 @@ pub enum Columns {
 }
 
 impl Columns {
-    fn wants(&self, name: &str) -> bool {
+    pub(crate) fn wants(&self, name: &str) -> bool {
         match self {
             Columns::All => true,
             Columns::Named(names) => names.iter().any(|n| n == name),
@@ -101,16 +102,16 @@ impl Read {
         Read { labels: true, ..self }
     }
 
-    fn labels_needed(&self) -> bool {
+    pub(crate) fn labels_needed(&self) -> bool {
         self.labels || self.predicates.iter().any(Predicate::needs_labels)
     }
 
-    fn times_needed(&self, segment: &Segment) -> bool {
+    pub(crate) fn times_needed(&self, segment: &Segment) -> bool {
         self.times || !(self.range.contains(segment.min) && self.range.contains(segment.max))
     }
 
     /// The columns to decode: those wanted, and those that predicates look at.
-    fn names(&self) -> Option<BTreeSet<&str>> {
+    pub(crate) fn names(&self) -> Option<BTreeSet<&str>> {
         let mut names: BTreeSet<&str> = match &self.columns {
             Columns::All => return None,
             Columns::Named(names) => names.iter().map(String::as_str).collect(),
@@ -193,7 +194,7 @@ impl Frame {
         self.label_times.extend(other.label_times);
     }
 
-    fn sort_by_time(&mut self) {
+    pub(crate) fn sort_by_time(&mut self) {
         if self.times.is_sorted() {
             return;
         }
@@ -212,8 +213,8 @@ pub struct StreamSummary {
 }
 
 /// What a scan has to look at.
-struct Plan {
-    overlay: Overlay,
+pub(crate) struct Plan {
+    overlay: Arc<Overlay>,
     fresh: Vec<Vec<u8>>,
     segments: Arc<Segments>,
 }
@@ -222,8 +223,15 @@ impl Store {
     /// The rows of a stream that meet a reading's conditions, sorted by event time. Holds all of them:
     /// for ranges that may be long, [`Store::scan`].
     pub async fn read_events(&self, stream: &Stream, read: &Read) -> Result<Frame> {
+        let plan = self.plan(stream, read).await?;
+        self.read_planned(&plan, stream, read).await
+    }
+
+    /// The same by a plan that was made for all of it, or for more.
+    pub(crate) async fn read_planned(&self, plan: &Plan, stream: &Stream, read: &Read) -> Result<Frame> {
         let mut whole = Frame::default();
-        self.scan(
+        self.scan_planned(
+            plan,
             stream,
             read,
             |part| part,
@@ -248,13 +256,25 @@ impl Store {
         stream: &Stream,
         read: &Read,
         each: impl Fn(Frame) -> T + Sync,
+        fold: impl FnMut(T) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let plan = self.plan(stream, read).await?;
+        self.scan_planned(&plan, stream, read, each, fold).await
+    }
+
+    /// The same by a plan that was made for all of it, or for more.
+    pub(crate) async fn scan_planned<T: Send>(
+        &self,
+        plan: &Plan,
+        stream: &Stream,
+        read: &Read,
+        each: impl Fn(Frame) -> T + Sync,
         mut fold: impl FnMut(T) -> ControlFlow<()>,
     ) -> Result<()> {
-        let Plan { overlay, fresh, segments } = self.plan(stream, read).await?;
-        let overlay = Arc::new(overlay);
+        let Plan { overlay, fresh, segments } = plan;
         let fresh_part = |body: &Vec<u8>| -> Result<T> {
             let batch: EventBatch = codec::decode_rows(body)?;
-            Ok(each(fresh_frame(batch, read, &overlay)))
+            Ok(each(fresh_frame(batch, read, overlay)))
         };
         if read.newest_first {
             for bodies in fresh.rchunks(FRESH_AT_ONCE) {
@@ -272,7 +292,7 @@ impl Store {
             false => in_parts(segments.within(read.range), most, most),
         };
         let fetch = |part: Vec<Arc<Segment>>| {
-            let coming = Coming::of(self, stream, &part, read, &overlay);
+            let coming = Coming::of(self, stream, &part, read, overlay);
             (part, coming)
         };
         // Who has perhaps enough in the first part asks for the next when that is known.
@@ -286,7 +306,7 @@ impl Store {
             may_have_enough = false;
             let work: Vec<(&Arc<Segment>, Blobs)> = now.iter().zip(blobs).filter_map(|(s, b)| Some((s, b?))).collect();
             let decode = |(segment, blobs): (&Arc<Segment>, Blobs)| -> Result<T> {
-                Ok(each(decode_segment(segment, &blobs, read, &overlay)?))
+                Ok(each(decode_segment(segment, &blobs, read, overlay)?))
             };
             for part in beside(work, read.gentle, decode) {
                 if fold(part?).is_break() {
@@ -307,11 +327,12 @@ impl Store {
         Ok(())
     }
 
-    async fn plan(&self, stream: &Stream, read: &Read) -> Result<Plan> {
+    pub(crate) async fn plan(&self, stream: &Stream, read: &Read) -> Result<Plan> {
         let overlay = match stream.model_id.filter(|_| read.labels_needed()) {
             Some(model_id) => self.label_overlay(model_id).await?,
             None => Overlay::default(),
         };
+        let overlay = Arc::new(overlay);
         let rows = self
             .database
             .fetch(
@@ -458,9 +479,6 @@ impl Drop for Coming {
     }
 }
 
-/// The columns of a segment by name, as they are kept.
-pub(crate) type Blobs = Vec<(String, Vec<u8>)>;
-
 /// Does a piece of work on each of some things, beside one another unless it is to be gentle.
 pub(crate) fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl Fn(A) -> T + Sync + Send) -> Vec<T> {
     if gentle {
@@ -473,75 +491,4 @@ pub(crate) fn beside<A: Send, T: Send>(things: Vec<A>, gentle: bool, work: impl 
             things.into_par_iter().map(work).collect()
         }
     })
-}
-
-fn decode_segment(segment: &Segment, blobs: &Blobs, read: &Read, overlay: &Overlay) -> Result<Frame> {
-    let names = read.names();
-    let ids_needed = read.ids || overlay.concerns(segment.id);
-    let times_needed = read.times_needed(segment);
-    let mut frame = Frame::default();
-    let mut labels = None;
-    for (name, body) in blobs {
-        match name.as_str() {
-            "#time" if times_needed => frame.times = codec::decode_times(body)?,
-            "#id" if ids_needed => frame.ids = codec::decode_ids(body)?,
-            "#label" if read.labels_needed() => labels = Some(codec::decode_labels(body)?),
-            name if name.starts_with('#') => {}
-            name if names.as_ref().is_none_or(|n| n.contains(name)) => {
-                frame.columns.push(Column { name: name.to_string(), data: codec::decode_column(body)? });
-            }
-            _ => {}
-        }
-    }
-    if !times_needed {
-        frame.times = vec![segment.min; segment.rows as usize];
-    }
-    if frame.times.is_empty() {
-        return Err(StoreError::Corrupt(format!("segment {} lacks its times", segment.id)));
-    }
-    if read.labels_needed() {
-        let mut labels = labels.unwrap_or_else(|| codec::LabelColumn::empty(frame.times.len()));
-        overlay.apply(Some(segment.id), &frame.ids, &mut labels);
-        frame.label_times = labels.times.iter().map(|t| Timestamp(*t)).collect();
-        frame.labels = Some(labels.values);
-    }
-    Ok(finish(frame, read))
-}
-
-pub(crate) fn fresh_frame(batch: EventBatch, read: &Read, overlay: &Overlay) -> Frame {
-    let EventBatch { ids, times, mut columns } = batch;
-    if let Some(names) = read.names() {
-        columns.retain(|c| names.contains(c.name.as_str()));
-    }
-    let mut frame = Frame { ids, times, columns, ..Frame::default() };
-    if read.labels_needed() {
-        let mut labels = codec::LabelColumn::empty(frame.times.len());
-        overlay.apply(None, &frame.ids, &mut labels);
-        frame.label_times = labels.times.iter().map(|t| Timestamp(*t)).collect();
-        frame.labels = Some(labels.values);
-    }
-    frame.sort_by_time();
-    finish(frame, read)
-}
-
-/// Leaves what the reading asks for: rows of the range that meet the predicates, columns wanted.
-fn finish(mut frame: Frame, read: &Read) -> Frame {
-    if !read.ids {
-        frame.ids = Vec::new();
-    }
-    let inside = frame.times.iter().all(|t| read.range.contains(*t));
-    if !inside || !read.predicates.is_empty() || read.every > 1 {
-        let keep: Vec<usize> = (0..frame.times.len())
-            .filter(|i| read.range.contains(frame.times[*i]))
-            .filter(|i| read.predicates.iter().all(|p| p.holds(&frame, *i)))
-            .step_by(read.every)
-            .collect();
-        frame = frame.take(&keep);
-    }
-    if !read.labels {
-        frame.labels = None;
-        frame.label_times = Vec::new();
-    }
-    frame.columns.retain(|c| read.columns.wants(&c.name));
-    frame
 }

@@ -14,7 +14,7 @@ pub(crate) fn encode_column(data: &ColumnData) -> Vec<u8> {
     match data {
         ColumnData::Number(values) => seal(FORMAT_NUMBER, compress_numbers(values)),
         ColumnData::Category { codes, dictionary } => {
-            let (codes, dictionary) = used_words(codes, dictionary);
+            let (codes, dictionary) = used_words(codes.iter().copied(), dictionary);
             let body = postcard::to_stdvec(&(&dictionary, codes.len() as u64)).unwrap_or_default();
             let mut payload = (body.len() as u32).to_le_bytes().to_vec();
             payload.extend_from_slice(&body);
@@ -34,19 +34,18 @@ pub(crate) fn encode_column(data: &ColumnData) -> Vec<u8> {
 }
 
 /// Drops the words that no row uses: a segment must not carry its whole batch's dictionary.
-fn used_words(codes: &[u32], dictionary: &[String]) -> (Vec<u32>, Vec<String>) {
+fn used_words<W: AsRef<str>>(codes: impl Iterator<Item = u32>, dictionary: &[W]) -> (Vec<u32>, Vec<String>) {
     let mut map = vec![MISSING; dictionary.len()];
     let mut words = Vec::new();
     let codes = codes
-        .iter()
-        .map(|&code| {
+        .map(|code| {
             if code == MISSING {
                 return MISSING;
             }
             let slot = &mut map[code as usize];
             if *slot == MISSING {
                 *slot = words.len() as u32;
-                words.push(dictionary[code as usize].clone());
+                words.push(dictionary[code as usize].as_ref().to_string());
             }
             *slot
         })
@@ -58,66 +57,65 @@ pub(crate) fn decode_column(blob: &[u8]) -> Result<ColumnData> {
     match open(blob)? {
         (FORMAT_NUMBER, payload) => Ok(ColumnData::Number(decompress_numbers(payload)?)),
         (FORMAT_CATEGORY, payload) => decode_category(&unpack(payload)?),
+        (FORMAT_VECTOR, payload) => decode_vector(payload),
+        (other, _) => Err(damaged(&format!("format {other} where a column was expected"))),
+    }
+}
+
+/// Some rows of a column, in their order: of what else it holds no texts are made, and what comes after them is not
+/// decompressed.
+pub(crate) fn decode_some(blob: &[u8], rows: &[usize]) -> Result<ColumnData> {
+    match open(blob)? {
+        (FORMAT_NUMBER, payload) => Ok(ColumnData::Number(numbers_at(payload, rows)?)),
+        (FORMAT_CATEGORY, payload) => some_categories(&unpack(payload)?, rows),
         (FORMAT_VECTOR, payload) => {
-            let (dimension, rest) =
-                payload.split_at_checked(4).ok_or_else(|| damaged("a vector column is cut short"))?;
-            let dimension =
-                u32::from_le_bytes(dimension.try_into().map_err(|_| damaged("a vector column is cut short"))?);
-            Ok(ColumnData::Vector { dimension, values: decompress_numbers(rest)? })
+            let vectors = decode_vector(payload)?;
+            let whole = rows.last().is_none_or(|last| *last < vectors.len());
+            if whole { Ok(vectors.take(rows)) } else { Err(cut_vector()) }
         }
         (other, _) => Err(damaged(&format!("format {other} where a column was expected"))),
     }
 }
 
-/// One row of a column, as a column of one row.
-pub(crate) fn decode_cell(blob: &[u8], row: usize) -> Result<ColumnData> {
-    if let (FORMAT_CATEGORY, payload) = open(blob)? {
-        let bytes = unpack(payload)?;
-        // The words are not made texts of: there may be as many as rows.
-        let (dictionary, rows, packed): (Vec<&str>, usize, &[u8]) = category_parts(&bytes)?;
-        let width = code_width(dictionary.len());
-        let code = packed.get(row * width..(row + 1) * width).filter(|_| row < rows).ok_or_else(cut_category)?;
-        let code = code.iter().rev().fold(0_u32, |code, byte| (code << 8) | u32::from(*byte));
-        if code == u32::MAX >> (32 - 8 * width) {
-            return Ok(ColumnData::Category { codes: vec![MISSING], dictionary: Vec::new() });
-        }
-        let word = dictionary.get(code as usize).ok_or_else(cut_category)?;
-        return Ok(ColumnData::Category { codes: vec![0], dictionary: vec![word.to_string()] });
-    }
-    if let (FORMAT_NUMBER, payload) = open(blob)? {
-        return Ok(ColumnData::Number(vec![number_at(payload, row)?]));
-    }
-    let column = decode_column(blob)?;
-    if row < column.len() { Ok(column.take(&[row])) } else { Err(damaged("a column is cut short")) }
-}
-
 /// One of some whole numbers.
 pub(crate) fn decode_int(blob: &[u8], row: usize) -> Result<i64> {
     match open(blob)? {
-        (FORMAT_INTS, payload) => number_at(payload, row),
+        (FORMAT_INTS, payload) => Ok(numbers_at(payload, &[row])?[0]),
         (other, _) => Err(damaged(&format!("format {other} where whole numbers were expected"))),
     }
 }
 
-/// One of some numbers; those after it are not decompressed.
-fn number_at<T: pco::data_types::Number + Default>(bytes: &[u8], row: usize) -> Result<T> {
+/// Those of some numbers that stand in these rows, which are in order; those after them are not decompressed.
+fn numbers_at<T: pco::data_types::Number + Default>(bytes: &[u8], rows: &[usize]) -> Result<Vec<T>> {
     use pco::standalone::{DecompressorItem, FileDecompressor};
     /// Numbers come in steps of so many.
     const STEP: usize = 256;
     let wrong = |e: pco::errors::PcoError| damaged(&format!("numbers do not decompress ({e})"));
     let (file, mut rest) = FileDecompressor::new(bytes).map_err(wrong)?;
-    let mut left = row;
-    while let DecompressorItem::Chunk(mut chunk) = file.chunk_decompressor::<T, _>(rest).map_err(wrong)? {
+    let (mut left, mut before, mut found) = (rows, 0, Vec::with_capacity(rows.len()));
+    let mut numbers = Vec::new();
+    while let Some(last) = left.last() {
+        let DecompressorItem::Chunk(mut chunk) = file.chunk_decompressor::<T, _>(rest).map_err(wrong)? else {
+            return Err(damaged("numbers are cut short"));
+        };
         let here = chunk.n();
-        let mut numbers = vec![T::default(); (left.min(here - 1) + 1).next_multiple_of(STEP).min(here)];
+        numbers.resize((last - before + 1).next_multiple_of(STEP).min(here), T::default());
         chunk.read(&mut numbers).map_err(wrong)?;
-        if left < here {
-            return Ok(numbers[left]);
-        }
-        left -= here;
-        rest = chunk.into_src();
+        let (now, later) = left.split_at(left.partition_point(|row| *row < before + here));
+        found.extend(now.iter().map(|row| numbers[row - before]));
+        (left, before, rest) = (later, before + here, chunk.into_src());
     }
-    Err(damaged("numbers are cut short"))
+    Ok(found)
+}
+
+fn cut_vector() -> StoreError {
+    damaged("a vector column is cut short")
+}
+
+fn decode_vector(payload: &[u8]) -> Result<ColumnData> {
+    let (dimension, rest) = payload.split_at_checked(4).ok_or_else(cut_vector)?;
+    let dimension = u32::from_le_bytes(dimension.try_into().map_err(|_| cut_vector())?);
+    Ok(ColumnData::Vector { dimension, values: decompress_numbers(rest)? })
 }
 
 fn cut_category() -> StoreError {
@@ -140,6 +138,20 @@ fn category_parts<'a, W: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(Vec<W>, us
     let (head, packed) = rest.split_at_checked(size).ok_or_else(cut_category)?;
     let (dictionary, rows): (Vec<W>, u64) = postcard::from_bytes(head).map_err(|_| cut_category())?;
     Ok((dictionary, rows as usize, packed))
+}
+
+fn some_categories(bytes: &[u8], rows: &[usize]) -> Result<ColumnData> {
+    let (dictionary, all, packed): (Vec<&str>, usize, &[u8]) = category_parts(bytes)?;
+    let width = code_width(dictionary.len());
+    let code = |row: &usize| -> Result<u32> {
+        let code = packed.get(row * width..(row + 1) * width).filter(|_| *row < all).ok_or_else(cut_category)?;
+        let code = code.iter().rev().fold(0_u32, |code, byte| (code << 8) | u32::from(*byte));
+        let code = if code == u32::MAX >> (32 - 8 * width) { MISSING } else { code };
+        if code == MISSING || (code as usize) < dictionary.len() { Ok(code) } else { Err(cut_category()) }
+    };
+    let codes: Vec<u32> = rows.iter().map(code).collect::<Result<_>>()?;
+    let (codes, dictionary) = used_words(codes.into_iter(), &dictionary);
+    Ok(ColumnData::Category { codes, dictionary })
 }
 
 fn decode_category(bytes: &[u8]) -> Result<ColumnData> {
@@ -196,6 +208,11 @@ impl LabelColumn {
             received: vec![i64::MIN; rows],
         }
     }
+
+    pub(crate) fn take(&self, rows: &[usize]) -> LabelColumn {
+        let some = |times: &[i64]| rows.iter().map(|row| times[*row]).collect();
+        LabelColumn { values: self.values.take(rows), times: some(&self.times), received: some(&self.received) }
+    }
 }
 
 pub(crate) fn encode_labels(labels: &LabelColumn) -> Vec<u8> {
@@ -207,7 +224,7 @@ pub(crate) fn encode_labels(labels: &LabelColumn) -> Vec<u8> {
 pub(crate) fn decode_label(blob: &[u8], row: usize) -> Result<LabelColumn> {
     let (values, times, received): (Vec<u8>, Vec<u8>, Vec<u8>) = decode_rows(blob)?;
     let (time, received) = (decode_int(&times, row)?, decode_int(&received, row)?);
-    Ok(LabelColumn { values: decode_cell(&values, row)?, times: vec![time], received: vec![received] })
+    Ok(LabelColumn { values: decode_some(&values, &[row])?, times: vec![time], received: vec![received] })
 }
 
 pub(crate) fn decode_labels(blob: &[u8]) -> Result<LabelColumn> {

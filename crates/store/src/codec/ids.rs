@@ -49,9 +49,30 @@ impl IdColumn {
 
     pub(crate) fn texts(self) -> Vec<String> {
         match self {
-            IdColumn::Ints(known) => known.iter().map(i64::to_string).collect(),
-            IdColumn::Uuids(known) => known.iter().map(|u| uuid_text((u >> 64) as u64, *u as u64)).collect(),
             IdColumn::Texts(known) => known,
+            other => (0..other.len()).map(|row| other.text(row)).collect(),
+        }
+    }
+
+    /// Those of some rows. `None` where there are not so many.
+    pub(crate) fn texts_of(&self, rows: &[usize]) -> Option<Vec<String>> {
+        let all = self.len();
+        rows.iter().map(|row| (*row < all).then(|| self.text(*row))).collect()
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            IdColumn::Ints(known) => known.len(),
+            IdColumn::Uuids(known) => known.len(),
+            IdColumn::Texts(known) => known.len(),
+        }
+    }
+
+    fn text(&self, row: usize) -> String {
+        match self {
+            IdColumn::Ints(known) => known[row].to_string(),
+            IdColumn::Uuids(known) => uuid_text((known[row] >> 64) as u64, known[row] as u64),
+            IdColumn::Texts(known) => known[row].clone(),
         }
     }
 }
@@ -74,10 +95,6 @@ fn find<T: std::hash::Hash + Eq>(known: &[T], asked: impl Iterator<Item = Option
         }
     }
     found
-}
-
-pub(crate) fn decode_ids(blob: &[u8]) -> Result<Vec<String>> {
-    decode_id_column(blob).map(IdColumn::texts)
 }
 
 pub(crate) fn decode_id_column(blob: &[u8]) -> Result<IdColumn> {

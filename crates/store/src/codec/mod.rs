@@ -141,8 +141,13 @@ pub(crate) fn decode_anything(bytes: &[u8]) {
     for body in [payload.to_vec(), packed] {
         let blob = seal(format, body);
         let _ = decode_column(&blob).map(|column| column.missing());
-        let _ = (decode_cell(&blob, payload.len() / 2), decode_label(&blob, 3));
-        let _ = (decode_ints(&blob), decode_ids(&blob), decode_labels(&blob), decode_samples(&blob));
+        let _ = (decode_some(&blob, &[2, payload.len() / 2 + 2]), decode_label(&blob, 3));
+        let _ = (
+            decode_ints(&blob),
+            decode_id_column(&blob).map(IdColumn::texts),
+            decode_labels(&blob),
+            decode_samples(&blob),
+        );
         let _ = (decode_points(&blob), decode_rows::<domain::event::EventBatch>(&blob), decode_filter(&blob));
     }
 }
@@ -169,11 +174,12 @@ mod tests {
             let ColumnData::Number(sent) = data else { panic!("numbers") };
             prop_assert!(sent.iter().zip(&back).all(|(a, b)| a.to_bits() == b.to_bits()));
             let blob = encode_column(&ColumnData::Number(sent.clone()));
-            for (row, number) in sent.iter().enumerate() {
-                let ColumnData::Number(one) = decode_cell(&blob, row).expect("decodes") else { panic!("a number") };
-                prop_assert_eq!(one.iter().map(|n| n.to_bits()).collect::<Vec<_>>(), vec![number.to_bits()]);
+            for every in 1..=sent.len() {
+                let rows: Vec<usize> = (0..sent.len()).step_by(every).collect();
+                let ColumnData::Number(some) = decode_some(&blob, &rows).expect("decodes") else { panic!("numbers") };
+                prop_assert!(some.iter().map(|n| n.to_bits()).eq(rows.iter().map(|row| sent[*row].to_bits())));
             }
-            prop_assert!(decode_cell(&blob, sent.len()).is_err());
+            prop_assert!(decode_some(&blob, &[sent.len()]).is_err());
             prop_assert_eq!(sent.len(), back.len());
         }
 
@@ -184,15 +190,24 @@ mod tests {
             let blob = encode_column(&category(&values));
             for (row, value) in values.iter().enumerate() {
                 prop_assert_eq!(&back.text(row), value);
-                prop_assert_eq!(&decode_cell(&blob, row).expect("decodes").text(0), value);
+                prop_assert_eq!(&decode_some(&blob, &[row]).expect("decodes").text(0), value);
             }
-            prop_assert!(decode_cell(&blob, values.len()).is_err());
+            for every in 1..=values.len().min(9) {
+                let rows: Vec<usize> = (0..values.len()).step_by(every).collect();
+                let some = decode_some(&blob, &rows).expect("decodes");
+                prop_assert!((0..some.len()).map(|row| some.text(row)).eq(rows.iter().map(|row| back.text(*row))));
+            }
+            prop_assert!(decode_some(&blob, &[values.len()]).is_err());
         }
 
         #[test]
         fn ids_come_back_as_they_went(ids in prop::collection::vec("-?[0-9]{1,20}|[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|\\PC{1,20}", 0..50)) {
             let blob = encode_ids(&ids);
-            prop_assert_eq!(&decode_ids(&blob).expect("decodes"), &ids);
+            let column = decode_id_column(&blob).expect("decodes");
+            let odd: Vec<usize> = (1..ids.len()).step_by(2).collect();
+            prop_assert!(column.texts_of(&odd).expect("there").iter().eq(odd.iter().map(|row| &ids[*row])));
+            prop_assert_eq!(column.texts_of(&[ids.len()]), None);
+            prop_assert_eq!(&column.texts(), &ids);
             let asked: Vec<&str> = ids.iter().map(String::as_str).chain(["not there", "77"]).collect();
             for (id, place) in asked.iter().zip(decode_id_column(&blob).expect("decodes").find(&asked)) {
                 prop_assert_eq!(place.map(|p| ids[p].as_str()), ids.iter().find(|i| i == id).map(String::as_str));
@@ -243,14 +258,14 @@ mod tests {
         let ids: Vec<String> = (0..100u64).map(|i| uuid_text(0x0190_0000_0000_7000 + (i << 16), i * 77)).collect();
         let blob = encode_ids(&ids);
         assert_eq!(blob[0], FORMAT_IDS_UUID);
-        assert_eq!(decode_ids(&blob).expect("decodes"), ids);
+        assert_eq!(decode_id_column(&blob).expect("decodes").texts(), ids);
         for words in [254, 255, 300, 70_000] {
             let values: Vec<Option<String>> = (0..words).map(|i| Some(format!("w{i}"))).chain([None]).collect();
             let back = decode_column(&encode_column(&category(&values))).expect("decodes");
             assert_eq!(back.text(words - 1), values[words - 1]);
             assert_eq!(back.text(words), None);
             let blob = encode_column(&category(&values));
-            let cell = |row: usize| decode_cell(&blob, row).expect("decodes").text(0);
+            let cell = |row: usize| decode_some(&blob, &[row]).expect("decodes").text(0);
             assert_eq!((cell(words - 1), cell(words)), (values[words - 1].clone(), None));
         }
     }
