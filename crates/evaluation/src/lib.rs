@@ -15,6 +15,7 @@ pub mod fairness;
 pub mod figures;
 pub mod health;
 pub mod limits;
+pub mod measured;
 pub mod monitors;
 pub mod multivariate;
 pub mod outcome;

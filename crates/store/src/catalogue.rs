@@ -65,7 +65,9 @@ pub(crate) struct Segments {
     by_end: Vec<Arc<Segment>>,
     /// The newest fresh row that any segment took in.
     pub(crate) through: i64,
-    newest: i64,
+    /// The greatest number that any had.
+    pub(crate) newest: i64,
+    rows: i64,
     by_ids: ByIds,
 }
 
@@ -103,11 +105,17 @@ impl ByIds {
 impl Segments {
     /// Takes one into each order.
     fn insert(&mut self, segment: Arc<Segment>) {
+        self.rows += segment.rows.max(0);
         let place = self.list.partition_point(|s| (s.min, s.id) <= (segment.min, segment.id));
         self.list.insert(place, segment.clone());
         let place = self.by_end.partition_point(|s| s.max <= segment.max);
         self.by_end.insert(place, segment.clone());
         self.by_ids.insert(segment);
+    }
+
+    /// Their rows, the first and the last event of all; `None` where there is no segment.
+    pub(crate) fn extent(&self) -> Option<(i64, Timestamp, Timestamp)> {
+        Some((self.rows, self.list.first()?.min, self.by_end.last()?.max))
     }
 
     /// Those that may hold ids between these two, both included.
@@ -203,6 +211,7 @@ impl Catalogue {
             let segments = Arc::make_mut(segments);
             segments.list.retain(|s| !ids.contains(&s.id));
             segments.by_end.retain(|s| !ids.contains(&s.id));
+            segments.rows = segments.list.iter().map(|s| s.rows.max(0)).sum();
             segments.by_ids = ByIds::default();
             segments.list.iter().for_each(|s| segments.by_ids.insert(s.clone()));
         }
@@ -290,6 +299,9 @@ mod tests {
         ) {
             let segments = all(spans.into_iter().enumerate().map(|(i, span)| segment(i, None, span)));
             prop_assert!(segments.list.is_sorted_by_key(|s| (s.min, s.id)));
+            let last = segments.list.iter().map(|s| s.max).max();
+            let extent = segments.list.first().zip(last).map(|(first, last)| (segments.list.len() as i64, first.min, last));
+            prop_assert_eq!(segments.extent(), extent);
             let range = TimeRange { from: Timestamp(a.min(b)), to: Timestamp(a.max(b)) };
             let asked = segments.list.iter().filter(|s| range.overlaps(s.min, s.max));
             let mut asked: Vec<i64> = asked.map(|s| s.id).collect();

@@ -44,8 +44,7 @@ impl Store {
         if after.through == before.through {
             return Ok(None);
         }
-        let newest = before.list.iter().map(|s| s.id).max().unwrap_or(0);
-        let came: Vec<_> = after.holding(id, id).filter(|s| s.id > newest).cloned().collect();
+        let came: Vec<_> = after.holding(id, id).filter(|s| s.id > before.newest).cloned().collect();
         self.event_in(stream, &came, id, &overlay).await
     }
 

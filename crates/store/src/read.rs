@@ -364,8 +364,7 @@ impl Store {
             .fetch("SELECT seq, event_rows, min_time, max_time FROM fresh WHERE stream_id = $1", params![stream.id])
             .await?;
         let segments = self.catalogue(stream).await?;
-        let mut parts: Vec<(i64, Timestamp, Timestamp)> =
-            segments.list.iter().map(|s| (s.rows, s.min, s.max)).collect();
+        let mut parts: Vec<(i64, Timestamp, Timestamp)> = segments.extent().into_iter().collect();
         for row in &fresh {
             if row.int(0)? > segments.through {
                 parts.push((row.int(1)?, row.time(2)?, row.time(3)?));

@@ -16,8 +16,8 @@ use domain::{Action, Actor, Object, TimeRange, Timestamp, environment};
 use store::Decided;
 
 use super::board::{Board, completed};
-use super::number;
 use super::telling::by_name;
+use super::transitions::{criticality, number};
 use crate::{Engine, EngineError, Result};
 
 /// Alerts of one request at most.
@@ -143,7 +143,7 @@ impl Engine {
                 Severity::Warning => Urgency::Soon,
                 Severity::Info => Urgency::Later,
             };
-            let criticality = super::criticality(&weights, labels.get("system").map_or("", String::as_str));
+            let criticality = criticality(&weights, labels.get("system").map_or("", String::as_str));
             let (priority, reason) = priority(severity, urgency, criticality);
             let given = labels.get("priority").and_then(|p| domain::alert::priority::Priority::parse(p));
             let alert = Alert {
