@@ -155,7 +155,7 @@ impl Segments {
 
 pub(crate) const NEWER_SEGMENTS: &str =
     "SELECT id, event_rows, min_time, max_time, through_seq, created_at, low_id, high_id
-     FROM segment WHERE stream_id = $1 AND id > $2 ORDER BY id";
+     FROM segment WHERE bucket = $1 AND stream_id = $2 AND id > $3 ORDER BY id";
 
 #[derive(Default)]
 pub(crate) struct Catalogue {

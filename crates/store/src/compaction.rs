@@ -62,7 +62,10 @@ impl Store {
     pub async fn compact(&self, stream: &Stream, all: bool, at: Timestamp) -> Result<bool> {
         let waiting = self
             .database
-            .fetch("SELECT seq, event_rows FROM fresh WHERE stream_id = $1 ORDER BY seq", params![stream.id])
+            .fetch(
+                "SELECT seq, event_rows FROM fresh WHERE bucket = $1 AND stream_id = $2 ORDER BY seq",
+                params![stream.bucket(), stream.id],
+            )
             .await?;
         let mut through = None;
         let mut rows = 0_usize;
@@ -156,8 +159,8 @@ impl Store {
 
     /// The oldest rows of a stream's fresh log, in one batch, and how many they were.
     async fn fresh_rows(&self, stream: &Stream, through: i64) -> Result<(usize, EventBatch)> {
-        const SQL: &str = "SELECT body FROM fresh WHERE stream_id = $1 AND seq <= $2 ORDER BY seq";
-        let rows = self.database.fetch(SQL, params![stream.id, through]).await?;
+        const SQL: &str = "SELECT body FROM fresh WHERE bucket = $1 AND stream_id = $2 AND seq <= $3 ORDER BY seq";
+        let rows = self.database.fetch(SQL, params![stream.bucket(), stream.id, through]).await?;
         let bodies: Vec<Vec<u8>> = rows.iter().map(|row| row.blob(0)).collect::<Result<_>>()?;
         Ok((rows.len(), in_background(|| gather(bodies))?))
     }
@@ -173,7 +176,7 @@ impl Store {
         transaction
             .execute(
                 "INSERT INTO fresh (bucket, stream_id, received_at, event_rows, min_time, max_time, body)
-                 SELECT $1, $2, min(received_at), $4, $5, $6, $7 FROM fresh WHERE stream_id = $2 AND seq <= $3",
+                 SELECT $1, $2, min(received_at), $4, $5, $6, $7 FROM fresh WHERE bucket = $1 AND stream_id = $2 AND seq <= $3",
                 params![stream.bucket(), stream.id, through, batch.rows() as i64, min, max, body],
             )
             .await?;

@@ -254,8 +254,16 @@ impl Database {
     pub(crate) async fn close(&self) {
         match self {
             Database::Sqlite { writer, readers, keeper, .. } => {
-                keeper.close().await;
                 readers.close().await;
+                // What the log holds is moved here: the last connection to go would do it, but not where that one
+                // only reads. Where somebody still reads, it is left for the next start.
+                for _ in 0..10 {
+                    let moved = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(keeper).await;
+                    if !matches!(moved, Ok(busy) if busy != 0) {
+                        break;
+                    }
+                }
+                keeper.close().await;
                 writer.close().await;
             }
             Database::Postgres { pool, .. } => pool.close().await,

@@ -65,8 +65,8 @@ impl FreshIds {
     pub async fn catch_up(&mut self, transaction: &mut Transaction, stream: &Stream) -> Result<()> {
         let rows = transaction
             .fetch(
-                "SELECT seq, body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq",
-                params![stream.id, self.last_seq],
+                "SELECT seq, body FROM fresh WHERE bucket = $1 AND stream_id = $2 AND seq > $3 ORDER BY seq",
+                params![stream.bucket(), stream.id, self.last_seq],
             )
             .await?;
         for row in rows {

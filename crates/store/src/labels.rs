@@ -178,7 +178,7 @@ impl Store {
                 .database
                 .fetch(
                     "SELECT seq, received_at, body FROM label_log
-                     WHERE model_id = $1 AND merged = 0 AND seq > $2 ORDER BY seq LIMIT $3",
+                     WHERE bucket = $1 AND model_id = $1 AND merged = 0 AND seq > $2 ORDER BY seq LIMIT $3",
                     params![model_id, after, OVERLAID_AT_ONCE],
                 )
                 .await?;
@@ -198,7 +198,7 @@ impl Store {
             .database
             .fetch(
                 // Those compared with every segment can only concern fresh rows.
-                "SELECT checked_segment, body FROM label_orphan WHERE model_id = $1
+                "SELECT checked_segment, body FROM label_orphan WHERE bucket = $1 AND model_id = $1
                  AND (checked_segment < (SELECT coalesce(max(id), 0) FROM segment WHERE bucket = $1)
                       OR EXISTS (SELECT 1 FROM fresh WHERE bucket = $1)) ORDER BY id",
                 params![model_id],
@@ -219,20 +219,21 @@ impl Store {
 
     /// Labels that wait to be merged.
     pub async fn unmerged_labels(&self, model_id: i64) -> Result<u64> {
-        const SQL: &str =
-            "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE model_id = $1 AND merged = 0";
+        const SQL: &str = "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE bucket = $1 AND model_id = $1 AND merged = 0";
         self.label_rows(SQL, model_id).await
     }
 
     /// Labels that wait for an event that had not come, into a segment or the fresh log, when they were merged last.
     pub async fn orphaned_labels(&self, model_id: i64) -> Result<u64> {
-        const SQL: &str = "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_orphan WHERE model_id = $1";
+        const SQL: &str =
+            "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_orphan WHERE bucket = $1 AND model_id = $1";
         self.label_rows(SQL, model_id).await
     }
 
     /// Labels that were sent for a model, relabels included.
     pub async fn label_count(&self, model_id: i64) -> Result<u64> {
-        const SQL: &str = "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE model_id = $1";
+        const SQL: &str =
+            "SELECT CAST(coalesce(sum(label_rows), 0) AS BIGINT) FROM label_log WHERE bucket = $1 AND model_id = $1";
         self.label_rows(SQL, model_id).await
     }
 
@@ -256,7 +257,7 @@ impl Store {
         let rows = self
             .database
             .fetch(
-                "SELECT id, checked_segment, body FROM label_orphan WHERE model_id = $1 AND checked_segment < $2
+                "SELECT id, checked_segment, body FROM label_orphan WHERE bucket = $1 AND model_id = $1 AND checked_segment < $2
                  ORDER BY id LIMIT $3",
                 params![model_id, newest, ORPHANS_AT_ONCE],
             )
@@ -273,7 +274,7 @@ impl Store {
         let sizes = self
             .database
             .fetch(
-                "SELECT seq, label_rows FROM label_log WHERE model_id = $1 AND merged = 0 ORDER BY seq LIMIT 200",
+                "SELECT seq, label_rows FROM label_log WHERE bucket = $1 AND model_id = $1 AND merged = 0 ORDER BY seq LIMIT 200",
                 params![model_id],
             )
             .await?;
@@ -291,7 +292,7 @@ impl Store {
                 .database
                 .fetch(
                     "SELECT received_at, body FROM label_log
-                     WHERE model_id = $1 AND merged = 0 AND seq <= $2 ORDER BY seq",
+                     WHERE bucket = $1 AND model_id = $1 AND merged = 0 AND seq <= $2 ORDER BY seq",
                     params![model_id, through],
                 )
                 .await?;
@@ -468,8 +469,9 @@ impl Store {
                 let rows = self
                     .database
                     .fetch(
-                        "SELECT seq, body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-                        params![stream.id, after, FRESH_AT_ONCE],
+                        "SELECT seq, body FROM fresh
+                         WHERE bucket = $1 AND stream_id = $2 AND seq > $3 ORDER BY seq LIMIT $4",
+                        params![stream.bucket(), stream.id, after, FRESH_AT_ONCE],
                     )
                     .await?;
                 let read = rows.len() as i64;

@@ -215,7 +215,10 @@ impl Store {
 
     /// Removes everything that a stream holds.
     pub async fn empty_stream(&self, stream: &Stream) -> Result<()> {
-        let rows = self.database.fetch("SELECT id FROM segment WHERE stream_id = $1", params![stream.id]).await?;
+        let rows = self
+            .database
+            .fetch("SELECT id FROM segment WHERE bucket = $1 AND stream_id = $2", params![stream.bucket(), stream.id])
+            .await?;
         let segments = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<i64>>>()?;
         let mut transaction = self.database.begin_exclusive().await?;
         for sql in [

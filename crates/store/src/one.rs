@@ -33,8 +33,9 @@ impl Store {
         if let Some(found) = self.event_in(stream, &holding, id, &overlay).await? {
             return Ok(Some(found));
         }
-        const FRESH: &str = "SELECT body FROM fresh WHERE stream_id = $1 AND seq > $2 ORDER BY seq DESC";
-        for row in self.database.fetch(FRESH, params![stream.id, before.through]).await? {
+        const FRESH: &str =
+            "SELECT body FROM fresh WHERE bucket = $1 AND stream_id = $2 AND seq > $3 ORDER BY seq DESC";
+        for row in self.database.fetch(FRESH, params![stream.bucket(), stream.id, before.through]).await? {
             let batch: EventBatch = codec::decode_rows(&row.blob(0)?)?;
             if let Some(place) = batch.ids.iter().position(|known| known == id) {
                 return Ok(Some(fresh_frame(batch.take(&[place]), &whole(), &overlay)));

@@ -336,8 +336,9 @@ impl Store {
         let rows = self
             .database
             .fetch(
-                "SELECT seq, body FROM fresh WHERE stream_id = $1 AND min_time < $3 AND max_time >= $2 ORDER BY seq",
-                params![stream.id, read.range.from, read.range.to],
+                "SELECT seq, body FROM fresh
+                 WHERE bucket = $1 AND stream_id = $2 AND min_time < $4 AND max_time >= $3 ORDER BY seq",
+                params![stream.bucket(), stream.id, read.range.from, read.range.to],
             )
             .await?;
         let segments = self.catalogue(stream).await?;
@@ -353,7 +354,7 @@ impl Store {
     /// The segments of a stream, those that came since the last question included.
     pub(crate) async fn catalogue(&self, stream: &Stream) -> Result<Arc<Segments>> {
         let newest = self.catalogue.newest(stream.id);
-        let rows = self.database.fetch(NEWER_SEGMENTS, params![stream.id, newest]).await?;
+        let rows = self.database.fetch(NEWER_SEGMENTS, params![stream.bucket(), stream.id, newest]).await?;
         self.catalogue.learn(stream.id, &rows)
     }
 
@@ -361,7 +362,10 @@ impl Store {
     pub async fn stream_summary(&self, stream: &Stream) -> Result<StreamSummary> {
         let fresh = self
             .database
-            .fetch("SELECT seq, event_rows, min_time, max_time FROM fresh WHERE stream_id = $1", params![stream.id])
+            .fetch(
+                "SELECT seq, event_rows, min_time, max_time FROM fresh WHERE bucket = $1 AND stream_id = $2",
+                params![stream.bucket(), stream.id],
+            )
             .await?;
         let segments = self.catalogue(stream).await?;
         let mut parts: Vec<(i64, Timestamp, Timestamp)> = segments.extent().into_iter().collect();

@@ -377,14 +377,14 @@ impl Desk {
         // One question where nothing is new, as it mostly is: only other processes and compaction write besides.
         let new = transaction
             .fetch(
-                "SELECT (SELECT COUNT(*) FROM segment WHERE stream_id = $1 AND id > $2),
-                        (SELECT COUNT(*) FROM fresh WHERE stream_id = $1 AND seq > $3)",
-                params![stream.id, newest, last],
+                "SELECT (SELECT COUNT(*) FROM segment WHERE bucket = $1 AND stream_id = $2 AND id > $3),
+                        (SELECT COUNT(*) FROM fresh WHERE bucket = $1 AND stream_id = $2 AND seq > $4)",
+                params![stream.bucket(), stream.id, newest, last],
             )
             .await?;
         let new = |place: usize| new.first().map_or(Ok(0), |row| row.int(place));
         let segments = if new(0)? > 0 {
-            let newer = transaction.fetch(NEWER_SEGMENTS, params![stream.id, newest]).await?;
+            let newer = transaction.fetch(NEWER_SEGMENTS, params![stream.bucket(), stream.id, newest]).await?;
             self.catalogue.learn(stream.id, &newer)?
         } else {
             self.catalogue.segments(stream.id)
