@@ -59,6 +59,8 @@ conformance!(
     damage_is_named,
     a_database_of_schema_2_is_brought_up_to_date,
     a_database_of_schema_3_is_brought_up_to_date,
+    a_database_of_schema_4_is_brought_up_to_date,
+    a_database_of_schema_5_is_brought_up_to_date,
     a_database_of_schema_6_is_brought_up_to_date,
     a_database_of_schema_7_is_brought_up_to_date,
     words_and_traces_are_found_before_and_after_compaction,
@@ -413,25 +415,24 @@ async fn spoil(database: &TestDatabase) {
     }
 }
 
-async fn a_database_of_schema_2_is_brought_up_to_date(database: TestDatabase) {
-    let file = include_bytes!("fixtures/schema-0002.sqlite.zst");
-    brought_up_to_date(database, file, include_bytes!("fixtures/schema-0002.postgres.sql.zst")).await;
+macro_rules! earlier_schemas {
+    ($($name:ident: $number:literal),* $(,)?) => {
+        $(async fn $name(database: TestDatabase) {
+            let file = include_bytes!(concat!("fixtures/schema-", $number, ".sqlite.zst"));
+            let dump = include_bytes!(concat!("fixtures/schema-", $number, ".postgres.sql.zst"));
+            brought_up_to_date(database, file, dump).await;
+        })*
+    };
 }
 
-async fn a_database_of_schema_3_is_brought_up_to_date(database: TestDatabase) {
-    let file = include_bytes!("fixtures/schema-0003.sqlite.zst");
-    brought_up_to_date(database, file, include_bytes!("fixtures/schema-0003.postgres.sql.zst")).await;
-}
-
-async fn a_database_of_schema_6_is_brought_up_to_date(database: TestDatabase) {
-    let file = include_bytes!("fixtures/schema-0006.sqlite.zst");
-    brought_up_to_date(database, file, include_bytes!("fixtures/schema-0006.postgres.sql.zst")).await;
-}
-
-async fn a_database_of_schema_7_is_brought_up_to_date(database: TestDatabase) {
-    let file = include_bytes!("fixtures/schema-0007.sqlite.zst");
-    brought_up_to_date(database, file, include_bytes!("fixtures/schema-0007.postgres.sql.zst")).await;
-}
+earlier_schemas!(
+    a_database_of_schema_2_is_brought_up_to_date: "0002",
+    a_database_of_schema_3_is_brought_up_to_date: "0003",
+    a_database_of_schema_4_is_brought_up_to_date: "0004",
+    a_database_of_schema_5_is_brought_up_to_date: "0005",
+    a_database_of_schema_6_is_brought_up_to_date: "0006",
+    a_database_of_schema_7_is_brought_up_to_date: "0007",
+);
 
 /// A database that the program of that schema wrote (see the README beside it).
 async fn brought_up_to_date(database: TestDatabase, file: &[u8], dump: &[u8]) {
