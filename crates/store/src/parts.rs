@@ -55,7 +55,9 @@ pub(crate) fn decode_segment(segment: &Segment, blobs: &Blobs, read: &Read, over
         Ok(())
     };
 
-    let deciding: BTreeSet<&str> = read.predicates.iter().flat_map(Predicate::columns).collect();
+    // What the store keeps for itself is no column to ask about.
+    let deciding = read.predicates.iter().flat_map(Predicate::columns).filter(|name| !name.starts_with('#'));
+    let deciding: BTreeSet<&str> = deciding.collect();
     for (name, body) in blobs.iter().filter(|(name, _)| deciding.contains(name.as_str())) {
         frame.columns.push(Column { name: name.clone(), data: codec::decode_column(body)? });
     }

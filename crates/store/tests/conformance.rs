@@ -521,6 +521,9 @@ async fn questions_are_answered_from_segments_and_fresh_rows_alike(database: Tes
     let blue = Predicate::OneOf { column: "feature.colour".into(), values: vec!["blue".into()] };
     let newest = store.newest_events(&stream, &read(vec![blue]), 300).await.expect("finds");
     assert_eq!((newest.rows(), newest.ids[0].as_str(), newest.ids[299].as_str()), (300, "60497", "59600"));
+    let own = Predicate::OneOf { column: "#id".into(), values: vec!["5".into()] };
+    let none = store.newest_events(&stream, &read(vec![own]), 5).await.expect("answers");
+    assert_eq!(none.rows(), 0, "what the store keeps for itself is no column");
     let old = Predicate::Between { column: "feature.x".into(), low: 0.0, high: 1.0 };
     let newest = store.newest_events(&stream, &read(vec![old]), 50).await.expect("finds");
     assert_eq!((newest.rows(), newest.times[0], newest.times[8]), (9, Timestamp(8), Timestamp(0)));
