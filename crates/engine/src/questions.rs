@@ -283,12 +283,12 @@ impl Engine {
             .aggregate(&stream, &question)
             .await?
             .into_iter()
-            .filter(|group| group.spread.count > 0)
+            .filter(|group| group.spread.count() > 0)
             .filter_map(|group| match group.key.first() {
                 Some(GroupKey::From(at)) => {
                     let q = |share: f64| group.spread.quantile(share);
                     let (p5, p25, p50, p75, p95) = (q(0.05), q(0.25), q(0.5), q(0.75), q(0.95));
-                    Some(QuantilePoint { at: *at, n: group.spread.count, p5, p25, p50, p75, p95 })
+                    Some(QuantilePoint { at: *at, n: group.spread.count(), p5, p25, p50, p75, p95 })
                 }
                 _ => None,
             })

@@ -220,6 +220,16 @@ impl Sketch {
         self.count
     }
 
+    /// The smallest value, exactly; infinite when empty.
+    pub fn least(&self) -> f64 {
+        self.least
+    }
+
+    /// The greatest value, exactly; infinite, below zero, when empty.
+    pub fn greatest(&self) -> f64 {
+        self.greatest
+    }
+
     /// The value at rank ⌊q(n − 1)⌋, within the relative error. NaN when empty.
     pub fn quantile(&self, q: f64) -> f64 {
         if self.count == 0 || q.is_nan() {

@@ -49,9 +49,7 @@ pub(crate) fn decode_segment(segment: &Segment, blobs: &Blobs, read: &Read, over
         if let Some(keep) = keep {
             labels = labels.take(keep);
         }
-        overlay.apply(Some(segment.id), &frame.ids, &mut labels);
-        frame.label_times = labels.times.iter().map(|t| Timestamp(*t)).collect();
-        frame.labels = Some(labels.values);
+        lay(frame, labels, overlay, Some(segment.id));
         Ok(())
     };
 
@@ -97,16 +95,21 @@ pub(crate) fn fresh_frame(batch: EventBatch, read: &Read, overlay: &Overlay) -> 
     }
     let mut frame = Frame { ids, times, columns, ..Frame::default() };
     if read.labels_needed() {
-        let mut labels = codec::LabelColumn::empty(frame.times.len());
-        overlay.apply(None, &frame.ids, &mut labels);
-        frame.label_times = labels.times.iter().map(|t| Timestamp(*t)).collect();
-        frame.labels = Some(labels.values);
+        let none = codec::LabelColumn::empty(frame.times.len());
+        lay(&mut frame, none, overlay, None);
     }
     frame.sort_by_time();
     if let Some(keep) = kept(&frame, read) {
         frame = frame.take(&keep);
     }
     asked_for(frame, read)
+}
+
+/// Gives rows their labels, those that are merged and those that wait.
+fn lay(frame: &mut Frame, mut labels: codec::LabelColumn, overlay: &Overlay, segment: Option<i64>) {
+    overlay.apply(segment, &frame.ids, &mut labels);
+    frame.label_times = labels.times.iter().map(|t| Timestamp(*t)).collect();
+    frame.labels = Some(labels.values);
 }
 
 /// The rows that a reading asks for: of its range, that meet its conditions, one in so many. `None` where all are.

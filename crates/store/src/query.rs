@@ -56,58 +56,54 @@ pub struct Group {
 /// How the numbers of a column lie, without having kept them.
 #[derive(Debug, Clone)]
 pub struct Spread {
-    pub count: u64,
     pub sum: f64,
-    pub min: f64,
-    pub max: f64,
     sketch: Sketch,
 }
 
 impl Default for Spread {
     fn default() -> Self {
-        Spread { count: 0, sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY, sketch: Sketch::new(ACCURACY) }
+        Spread { sum: 0.0, sketch: Sketch::new(ACCURACY) }
     }
 }
 
 impl Spread {
     fn of(values: &[f64]) -> Spread {
-        /// Values counted beside each other: one after the other, each would wait for the sum before it.
+        /// Values added beside each other: one after the other, each would wait for the sum before it.
         const BESIDE: usize = 8;
         let (whole, rest) = values.as_chunks::<BESIDE>();
-        let mut last = [f64::NAN; BESIDE];
-        last[..rest.len()].copy_from_slice(rest);
-        let (mut counts, mut sums) = ([0_u64; BESIDE], [0.0_f64; BESIDE]);
-        let (mut least, mut greatest) = ([f64::INFINITY; BESIDE], [f64::NEG_INFINITY; BESIDE]);
-        for values in whole.iter().chain([&last]) {
-            for (i, value) in values.iter().copied().enumerate() {
-                counts[i] += u64::from(!value.is_nan());
-                sums[i] += if value.is_nan() { 0.0 } else { value };
-                least[i] = if value < least[i] { value } else { least[i] };
-                greatest[i] = if value > greatest[i] { value } else { greatest[i] };
-            }
-        }
-        let mut spread = Spread {
-            count: counts.iter().sum(),
-            sum: sums.iter().sum(),
-            min: least.into_iter().fold(f64::INFINITY, f64::min),
-            max: greatest.into_iter().fold(f64::NEG_INFINITY, f64::max),
-            ..Spread::default()
+        let mut sums = [0.0_f64; BESIDE];
+        let mut add = |values: &[f64]| {
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += if value.is_nan() { 0.0 } else { *value });
         };
+        whole.iter().for_each(|values| add(values));
+        add(rest);
+        let mut spread = Spread { sum: sums.iter().sum(), ..Spread::default() };
         spread.sketch.add_all(values);
         spread
     }
 
     fn merge(&mut self, other: &Spread) {
-        self.count += other.count;
         self.sum += other.sum;
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
         self.sketch.merge(&other.sketch);
+    }
+
+    pub fn count(&self) -> u64 {
+        self.sketch.count()
+    }
+
+    /// Infinite where there is no number.
+    pub fn min(&self) -> f64 {
+        self.sketch.least()
+    }
+
+    /// Infinite, below zero, where there is no number.
+    pub fn max(&self) -> f64 {
+        self.sketch.greatest()
     }
 
     /// NaN where there is no number.
     pub fn mean(&self) -> f64 {
-        self.sum / self.count as f64
+        self.sum / self.count() as f64
     }
 
     /// The value below which a share of the numbers lies, within half a per cent of itself; NaN where

@@ -498,7 +498,7 @@ async fn questions_are_answered_from_segments_and_fresh_rows_alike(database: Tes
     assert_eq!(groups.iter().map(|g| g.rows).sum::<u64>(), 60_410);
     let red = groups.iter().find(|g| g.key == [GroupKey::Value("red".into()), GroupKey::From(Timestamp(30_000))]);
     let red = &red.expect("there").spread;
-    assert_eq!((red.count, red.min, red.max), (10_000, 3750.0, 7499.625));
+    assert_eq!((red.count(), red.min(), red.max()), (10_000, 3750.0, 7499.625));
     assert!((red.quantile(0.5) - 5625.0).abs() < 60.0, "{}", red.quantile(0.5));
 
     // Without groups by time, the times of parts within the range are not read: those it cuts through are cut still.
@@ -508,7 +508,7 @@ async fn questions_are_answered_from_segments_and_fresh_rows_alike(database: Tes
         let groups = store.aggregate(&stream, &question).await.expect("answers");
         let spread = &groups[0].spread;
         assert_eq!(
-            (groups[0].rows, spread.min, spread.max),
+            (groups[0].rows, spread.min(), spread.max()),
             ((to - from) as u64, from as f64 / 8.0, (to - 1) as f64 / 8.0)
         );
     }
@@ -545,7 +545,7 @@ async fn questions_are_answered_from_segments_and_fresh_rows_alike(database: Tes
         let column = column.map(String::from);
         let question = Aggregate { range: TimeRange::ALL, predicates: vec![], group_by: vec![], column };
         let groups = store.aggregate(&stream, &question).await.expect("answers");
-        assert_eq!((groups[0].rows, groups[0].spread.count), (60_600, values));
+        assert_eq!((groups[0].rows, groups[0].spread.count()), (60_600, values));
     }
     assert_eq!(store.read_events(&stream, &everything()).await.expect("reads").rows(), 60_600);
 }

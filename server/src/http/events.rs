@@ -173,14 +173,14 @@ pub async fn values(
                 })
                 .collect();
             let spread = &group.spread;
-            let some = |value: f64| (spread.count > 0).then_some(value);
+            let some = |value: f64| (spread.count() > 0).then_some(value);
             json!({
                 "key": key,
                 "rows": group.rows,
-                "values": spread.count,
+                "values": spread.count(),
                 "mean": some(spread.mean()),
-                "min": some(spread.min),
-                "max": some(spread.max),
+                "min": some(spread.min()),
+                "max": some(spread.max()),
                 "p05": some(spread.quantile(0.05)),
                 "p25": some(spread.quantile(0.25)),
                 "p50": some(spread.quantile(0.5)),
